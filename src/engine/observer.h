@@ -1,0 +1,29 @@
+// What the engine tells as it goes: the reports implement it. Called from within Engine::step(), on its thread.
+#pragma once
+
+#include "engine/records.h"
+
+namespace weir::engine {
+
+/// Order, for each connection: on_handshake (kSyn, kSynAck, kEstablished; what was seen of them; or kMidstream) once each, then per
+/// direction on_data and on_gap in the order of the stream, on_ack never past what was given, on_fin last of its direction;
+/// on_reset ends both directions; on_connection or on_flow is the last call for it.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_handshake(const ConnectionInfo&, Handshake, TimeNs) {}
+  virtual void on_data(const ConnectionInfo&, const StreamChunk&) {}
+  /// Bytes that no capture point showed: `bytes` from `offset` on. What follows is given with its right offset.
+  virtual void on_gap(const ConnectionInfo&, Direction, std::uint64_t /*offset*/, std::uint64_t /*bytes*/, TimeNs) {}
+  /// The receiver of `Direction` has acknowledged everything before `offset` (never more than was given).
+  virtual void on_ack(const ConnectionInfo&, Direction, std::uint64_t /*offset*/, TimeNs) {}
+  /// DATA_FIN (or FIN, for plain TCP) of that direction, all bytes before it given.
+  virtual void on_fin(const ConnectionInfo&, Direction, TimeNs) {}
+  /// The sender of `Direction` ended the connection by MP_FASTCLOSE or RST.
+  virtual void on_reset(const ConnectionInfo&, Direction, TimeNs) {}
+  virtual void on_connection(const ConnectionRecord&) {}
+  virtual void on_flow(const FlowRecord&) {}
+  virtual void on_anomaly(const AnomalyRecord&) {}
+};
+
+}  // namespace weir::engine
