@@ -1,0 +1,139 @@
+// One direction of a connection, as its receiver delivers it: bytes in DSN order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/limits.h"
+#include "reassemble/copy_ring.h"
+#include "reassemble/overlap_queue.h"
+#include "reassemble/piece.h"
+
+namespace weir::reassemble {
+
+/// A piece of the stream, or (gap) a run of bytes that no capture point showed.
+struct Delivered {
+  bool gap = false;
+  std::uint64_t offset = 0;  ///< from the first byte of the stream = 0
+  std::uint64_t size = 0;
+  std::uint32_t subflow = 0;
+  std::span<const std::byte> bytes;
+  KeptBytes kept;
+};
+
+struct DataOutput {
+  std::vector<Delivered> delivered;
+  bool conflict = false;
+  std::uint64_t conflict_offset = 0;  ///< of the first byte that differs; offsets before the start of the stream come as 0
+  bool out_of_window = false;  ///< bytes beyond the window were given another value later, or never acknowledged
+  bool over_limit = false;
+  std::uint64_t uncompared_bytes = 0;
+  void clear() {
+    delivered.clear();
+    conflict = out_of_window = over_limit = false;
+    conflict_offset = uncompared_bytes = 0;
+  }
+};
+
+/// Purpose: THREATS.md, "What counts as delivered", rule 4.
+/// Positions are DSN - origin, 64 bits, so that the first byte of the stream has kFirst; before hold() ends nothing is delivered.
+/// Invariant: next() only grows once started; every offset is delivered, or is a gap, at most once and in order.
+/// Bounds: Limits::reorder_*, copies_bytes. One owner, one thread, no clock.
+class DataReceiver {
+ public:
+  static constexpr std::uint64_t kFirst = 1ULL << 40U;  ///< earlier DSNs have positions too
+  static constexpr std::uint64_t kNone = ~0ULL;
+
+  bool has_origin() const { return has_origin_; }
+  /// `dsn` becomes position `at`.
+  void set_origin(std::uint64_t dsn, std::uint64_t at = kFirst) {
+    origin_dsn_ = dsn - at;
+    has_origin_ = true;
+  }
+  std::uint64_t position(std::uint64_t dsn) const { return dsn - origin_dsn_; }
+  std::uint64_t dsn(std::uint64_t position) const { return position + origin_dsn_; }
+
+  bool started() const { return started_; }
+  /// Delivery begins, with the byte at `position` as offset 0.
+  void start(std::uint64_t position, const Limits& limits, DataOutput& out);
+  /// Where a stream seen from its middle begins: after what was under way when the capture began.
+  std::uint64_t midstream_start() const;
+
+  void arrive(const Arrival& in, const Limits& limits, DataOutput& out);
+  void acknowledged(std::uint64_t position, TimeNs now_ns, const Limits& limits, DataOutput& out);
+  /// Right edge of what the receiver's window allows; only grows.
+  void window(std::uint64_t right_edge) {
+    if (!has_edge_ || right_edge > edge_) edge_ = right_edge;
+    has_edge_ = true;
+  }
+  /// The DATA_FIN stands at `position`. The first one counts.
+  void fin(std::uint64_t position) {
+    if (fin_ == kNone) fin_ = position;
+  }
+  bool skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, DataOutput& out);
+  /// Nothing more will come: gives what stands behind acknowledged gaps, and counts what was never seen.
+  void finish(TimeNs now_ns, const Limits& limits, DataOutput& out);
+
+  std::uint64_t next() const { return next_; }
+  std::uint64_t acked() const { return acked_; }
+  bool has_ack() const { return has_ack_; }
+  std::uint64_t top() const { return top_; }
+  std::uint64_t edge() const { return edge_; }
+  bool has_edge() const { return has_edge_; }
+  bool has_fin() const { return fin_ != kNone; }
+  std::uint64_t fin_position() const { return fin_; }
+  bool fin_reached() const { return fin_ != kNone && started_ && next_ >= fin_; }
+  std::uint64_t offset_of(std::uint64_t position) const { return position - start_; }
+  /// Bytes rebuilt in order from the start, up to the first gap.
+  std::uint64_t bytes() const { return first_gap_ == kNone ? next_ - start_ : first_gap_ - start_; }
+  std::uint64_t seen_bytes() const;
+  std::uint64_t gap_bytes() const { return gap_bytes_; }
+  /// Of gap_bytes(), those that a packet carried but the snap length cut off.
+  std::uint64_t cut_bytes() const { return cut_bytes_; }
+  std::uint64_t duplicate_bytes() const { return duplicate_bytes_; }
+  std::uint64_t held_bytes() const { return deep_ ? deep_->queue.held_bytes() + deep_->copies.held_bytes() : 0; }
+  const OverlapQueue* queue() const { return deep_ ? &deep_->queue : nullptr; }
+  bool waiting() const { return deep_ && !deep_->queue.empty(); }
+  /// Takes the pieces out of a receiver that has not started, to give them to another.
+  OverlapQueue take_queue();
+  void trim();
+
+ private:
+  struct Deep {
+    OverlapQueue queue;
+    CopyRing copies;
+    TimeNs hole_acked_ns = 0;
+    bool hole_acked = false;
+  };
+  Deep& deep() {
+    if (!deep_) deep_ = std::make_unique<Deep>();
+    return *deep_;
+  }
+  void deliver(std::span<const std::byte> bytes, KeptBytes kept, bool stays, std::uint32_t subflow, const Limits& limits, DataOutput& out);
+  void give_gap(std::uint64_t to, std::uint64_t cut, DataOutput& out);
+  void drain(const Limits& limits, DataOutput& out);
+  void note_hole(TimeNs now_ns);
+
+  std::uint64_t origin_dsn_ = 0;
+  std::uint64_t next_ = 0;
+  std::uint64_t start_ = 0;
+  std::uint64_t acked_ = 0;
+  std::uint64_t first_ack_ = kNone;  ///< the first acknowledgement past the lowest byte seen, while not started
+  std::uint64_t lowest_ = kNone;
+  std::uint64_t top_ = 0;
+  std::uint64_t edge_ = 0;
+  std::uint64_t fin_ = kNone;
+  std::uint64_t first_gap_ = kNone;
+  std::uint64_t delivered_bytes_ = 0;
+  std::uint64_t gap_bytes_ = 0;
+  std::uint64_t cut_bytes_ = 0;
+  std::uint64_t duplicate_bytes_ = 0;
+  bool has_origin_ = false;
+  bool has_edge_ = false;
+  bool has_ack_ = false;
+  bool started_ = false;
+  std::unique_ptr<Deep> deep_;
+};
+
+}  // namespace weir::reassemble

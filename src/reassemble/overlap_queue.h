@@ -1,0 +1,65 @@
+// Out-of-order pieces, with Linux's answer to overlaps (tcp_data_queue_ofo, mptcp_data_queue_ofo): THREATS.md, "What counts as
+// delivered", rule 2.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "reassemble/piece.h"
+
+namespace weir::reassemble {
+
+struct QueuedPiece {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;  ///< bytes.size() may be less than end - begin only for a cut piece, which has no bytes at all
+  KeptBytes bytes;
+  std::uint32_t subflow = 0;
+  std::uint32_t mapping_index = 0;  ///< subflow level: 1 + index of the mapping it carries, 0: none
+  bool cut = false;                 ///< the snap length took these bytes
+  bool doubtful = false;
+};
+
+/// Purpose: what has arrived beyond the next expected position.
+/// Invariant: no piece lies wholly inside another of its kind; partial overlaps remain, and the piece that starts further left
+/// gives the shared bytes. A doubtful or cut piece never overlaps a plain one: the plain one takes its place.
+/// Insertion costs O(log n), whatever the number of gaps.
+/// Bounds are the caller's: pieces() and held_bytes() tell. One owner, one thread.
+class OverlapQueue {
+ public:
+  struct Inserted {
+    bool kept = false;                   ///< false: all of it was there already
+    bool conflict = false;               ///< bytes shared with another piece differ
+    std::uint64_t conflict_position = 0;
+    std::uint64_t new_bytes = 0;         ///< positions that no plain piece covered before
+    bool replaced_doubtful = false;
+  };
+
+  Inserted insert(QueuedPiece piece);
+
+  bool empty() const { return pieces_.empty(); }
+  std::size_t pieces() const { return pieces_.size(); }
+  std::uint64_t held_bytes() const { return held_bytes_; }
+  /// Positions covered, each piece counted whole: what a limit on span is checked against.
+  std::uint64_t queued_bytes() const { return queued_bytes_; }
+  const QueuedPiece& front() const { return pieces_.begin()->second; }
+  QueuedPiece take_front();
+  using Pieces = std::map<std::uint64_t, QueuedPiece>;  ///< by begin
+  const Pieces& all() const { return pieces_; }
+
+  /// First difference between `bytes` at `position` and what the plain pieces hold there.
+  bool differs(std::uint64_t position, std::span<const std::byte> bytes, std::uint64_t& where) const;
+  /// Positions in [begin, end) that some piece with bytes covers (doubtful ones do not count).
+  std::uint64_t covered(std::uint64_t begin, std::uint64_t end) const;
+
+ private:
+  Pieces::const_iterator first_reaching(std::uint64_t position) const;
+  void put(QueuedPiece piece);
+  Pieces::iterator remove(Pieces::iterator at, QueuedPiece& out);
+  void yield_to(Pieces::iterator weak, std::uint64_t begin, std::uint64_t end);
+
+  Pieces pieces_;
+  std::uint64_t held_bytes_ = 0;
+  std::uint64_t queued_bytes_ = 0;
+};
+
+}  // namespace weir::reassemble

@@ -1,0 +1,356 @@
+#include "reassemble/subflow_receiver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "reassemble/dss_checksum.h"
+
+namespace weir::reassemble {
+
+namespace {
+
+bool overlap(const Mapping& a, const Mapping& b) { return a.position < b.end() && b.position < a.end(); }
+
+/// Splits `n` octets off the front of a piece.
+Consumed split_front(Consumed& piece, std::uint32_t n) {
+  Consumed front;
+  front.cut = piece.cut;
+  front.stays = piece.stays;
+  front.position = piece.position;
+  front.size = n;
+  if (!piece.cut) {
+    front.bytes = piece.bytes.first(n);
+    piece.bytes = piece.bytes.subspan(n);
+  }
+  piece.position += n;
+  piece.size -= n;
+  return front;
+}
+
+}  // namespace
+
+bool SubflowReceiver::contradicts(const Mapping& m) const {
+  if (current_.length != 0 && overlap(current_, m) && current_.delta() != m.delta()) return true;
+  if (!deep_) return false;
+  if (m.position < next_ && deep_->copies.mapped_otherwise(m.position, std::min(m.end(), next_), m.delta())) return true;
+  return std::ranges::any_of(deep_->ahead, [&](const Mapping& other) { return overlap(other, m) && other.delta() != m.delta(); });
+}
+
+void SubflowReceiver::add_mapping(const Mapping& m, const Limits& limits, SubflowOutput& out) {
+  if (current_.length != 0 && m.position == current_.position && m.dsn == current_.dsn && m.length == current_.length) return;
+  if (contradicts(m)) {
+    out.mapping_conflict = true;  // bytes once mapped stay so (RFC 8684 §3.3)
+    out.conflict_position = m.position;
+    return;
+  }
+  if (m.end() <= next_) return;
+  const bool current_done = current_.length == 0 || current_.end() <= next_;
+  if (current_done && m.position <= next_ && (!deep_ || (deep_->ahead.empty() && deep_->held.empty()))) {
+    current_ = m;
+    held_broken_ = m.position < next_;
+    return;
+  }
+  // Where it agrees with what is known only its new parts are added; without the whole of it they have no checksum.
+  std::vector<Mapping> parts{m};
+  const auto subtract = [&parts](const Mapping& known) {
+    std::vector<Mapping> rest;
+    for (Mapping part : parts) {
+      if (known.length == 0 || !overlap(part, known)) {
+        rest.push_back(part);
+        continue;
+      }
+      if (part.position < known.position) {
+        Mapping left = part;
+        left.length = static_cast<std::uint32_t>(known.position - part.position);
+        left.checksum.reset();
+        rest.push_back(left);
+      }
+      if (part.end() > known.end()) {
+        Mapping right = part;
+        right.length = static_cast<std::uint32_t>(part.end() - known.end());
+        right.position = known.end();
+        right.dsn = right.position + part.delta();
+        right.checksum.reset();
+        rest.push_back(right);
+      }
+    }
+    parts = std::move(rest);
+  };
+  subtract(current_);
+  for (const Mapping& known : deep().ahead) subtract(known);
+  for (const Mapping& part : parts) {
+    if (std::cmp_greater_equal(deep().ahead.size(), limits.mappings)) {
+      ++out.mappings_refused;
+      return;
+    }
+    const auto at = std::ranges::upper_bound(deep().ahead, part.position, {}, &Mapping::position);
+    deep().ahead.insert(at, part);
+  }
+}
+
+/// Makes the mapping that covers `position` the current one, if there is one.
+bool SubflowReceiver::find_mapping(std::uint64_t position) {
+  if (current_.length != 0 && position >= current_.position && position < current_.end()) return true;
+  if (!deep_) return false;
+  auto& ahead = deep_->ahead;
+  while (!ahead.empty() && ahead.front().end() <= position) ahead.erase(ahead.begin());
+  if (ahead.empty() || ahead.front().position > position) return false;
+  current_ = ahead.front();
+  held_broken_ = current_.position < position;
+  ahead.erase(ahead.begin());
+  return true;
+}
+
+std::uint64_t SubflowReceiver::next_mapping_start(std::uint64_t position) const {
+  std::uint64_t start = ~0ULL;
+  if (current_.length != 0 && current_.position > position) start = current_.position;
+  if (deep_ && !deep_->ahead.empty()) start = std::min(start, deep_->ahead.front().position);
+  return start;
+}
+
+void SubflowReceiver::emit(Consumed&& piece, SubflowOutput& out) {
+  if (piece.size != 0) out.consumed.push_back(std::move(piece));
+}
+
+/// Keeps a piece of a mapping with a checksum until the mapping is complete (THREATS.md, rule 3; RFC 8684 §3.3).
+void SubflowReceiver::hold(Consumed&& piece, SubflowOutput& out) {
+  Deep& d = deep();
+  if (piece.cut) held_broken_ = true;
+  const std::uint64_t reached = piece.position + piece.size;
+  const bool complete = reached >= current_.end();
+  if (!complete || !d.held.empty()) {
+    if (!complete && !piece.cut) {
+      // What waits must outlive its packet.
+      piece.kept = KeptBytes(piece.bytes, piece.stays);
+      piece.bytes = piece.kept.bytes();
+      d.held_checksum_bytes += piece.kept.held_bytes();
+    }
+    d.held.push_back(std::move(piece));
+    if (!complete) return;
+  } else {
+    d.held.push_back(std::move(piece));
+  }
+  bool good = held_broken_;  // what was never seen cannot be verified: the rest is taken as it is
+  if (!good) {
+    DssChecksum sum(current_.dsn, current_.ssn, current_.wire_length, *current_.checksum);
+    for (const Consumed& c : d.held) sum.add(c.bytes);
+    good = sum.verifies();
+  }
+  if (!good) out.checksum_failed = true;
+  for (Consumed& c : d.held) {
+    if (!good) c.kind = Consumed::Kind::kBadChecksum;
+    emit(std::move(c), out);
+  }
+  d.held.clear();
+  d.held_checksum_bytes = 0;
+  current_.length = 0;
+}
+
+/// Takes a piece at next_: cuts it at the ends of mappings and hands each part on.
+void SubflowReceiver::consume(std::uint64_t position, Consumed piece, const Limits& limits, SubflowOutput& out) {
+  piece.position = position;
+  next_ = position + piece.size;
+  top_ = std::max(top_, next_);
+  started_ = true;
+  if (!piece.cut) consumed_bytes_ += piece.size;
+  while (piece.size != 0) {
+    std::uint64_t until = piece.position + piece.size;
+    const bool mapped = find_mapping(piece.position);
+    if (mapped) {
+      until = std::min(until, current_.end());
+    } else {
+      until = std::min(until, next_mapping_start(piece.position));
+    }
+    const auto n = static_cast<std::uint32_t>(until - piece.position);
+    const bool last = n == piece.size;
+    Consumed part = split_front(piece, n);
+    // The copy that waited belongs to the last part; the earlier ones are given copies of their own.
+    if (last) {
+      part.kept = std::move(piece.kept);
+    } else if (!part.cut && !piece.kept.bytes().empty() && !piece.kept.stays()) {
+      part.kept = KeptBytes(part.bytes, false);
+      part.bytes = part.kept.bytes();
+    }
+    std::uint64_t delta = CopyRing::kUnmapped;
+    if (mapped) {
+      delta = current_.delta();
+      part.dsn = part.position + delta;
+      mapped_once_ = true;
+    } else if (plain_) {
+      delta = plain_delta_;
+      part.dsn = part.position + delta;
+    } else {
+      part.kind = Consumed::Kind::kUnmapped;
+    }
+    if (!part.cut && limits.copies_bytes != 0 && part.position + part.size > acked_) {
+      out.uncompared_bytes += deep().copies.push(part.position, part.bytes, part.stays, delta, static_cast<std::uint64_t>(limits.copies_bytes));
+    }
+    if (mapped && checksums_ && current_.checksum) {
+      hold(std::move(part), out);
+    } else {
+      emit(std::move(part), out);
+    }
+  }
+}
+
+void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Limits& limits, SubflowOutput& out) {
+  const std::uint64_t end = in.position + in.size;
+  if (!in.doubtful) top_ = std::max(top_, end);
+  if (in.size == 0) return;
+
+  const std::uint64_t seen_end = in.position + in.bytes.size();
+  if (in.position < next_ && deep_ && !in.doubtful) {
+    const auto old = in.bytes.first(static_cast<std::size_t>(std::min(seen_end, next_) - in.position));
+    std::uint64_t where = 0;
+    if (deep_->copies.differs(in.position, old, where)) {
+      out.segment_conflict = true;
+      out.conflict_position = where;
+    }
+  }
+  if (end <= next_) {
+    if (mapping != nullptr && !in.doubtful && contradicts(*mapping)) {
+      out.mapping_conflict = true;
+      out.conflict_position = mapping->position;
+    }
+    return;
+  }
+
+  const std::uint64_t from = std::max(in.position, next_);
+  const bool now = from == next_ && !in.doubtful;
+  if (now && !waiting() && seen_end == end) {
+    // The fast path: in order, whole, nothing waiting. No copy.
+    if (mapping != nullptr) add_mapping(*mapping, limits, out);
+    Consumed piece;
+    piece.stays = in.stays;
+    piece.bytes = in.bytes.subspan(from - in.position);
+    piece.size = static_cast<std::uint32_t>(piece.bytes.size());
+    consume(from, std::move(piece), limits, out);
+    return;
+  }
+
+  if (now) {
+    const auto fresh = seen_end > from ? in.bytes.subspan(from - in.position) : std::span<const std::byte>{};
+    std::uint64_t where = 0;
+    if (deep_ && deep_->queue.differs(from, fresh, where)) {
+      out.segment_conflict = true;
+      out.conflict_position = where;
+    }
+    if (mapping != nullptr) add_mapping(*mapping, limits, out);
+    if (!fresh.empty()) {
+      Consumed piece;
+      piece.stays = in.stays;
+      piece.bytes = fresh;
+      piece.size = static_cast<std::uint32_t>(fresh.size());
+      consume(from, std::move(piece), limits, out);
+    }
+    if (end > seen_end && next_ < end) {
+      deep().queue.insert({.begin = std::max(next_, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping_index = 0, .cut = true, .doubtful = false});
+    }
+    drain(limits, out);
+    return;
+  }
+
+  Deep& d = deep();
+  std::uint32_t mapping_index = 0;
+  if (mapping != nullptr) {
+    const bool clash = std::ranges::any_of(d.carried, [&](const Mapping& other) { return overlap(other, *mapping) && other.delta() != mapping->delta(); });
+    if (!in.doubtful && (clash || contradicts(*mapping))) {
+      out.mapping_conflict = true;
+      out.conflict_position = mapping->position;
+    }
+    if (d.carried.empty() || d.carried.back().position != mapping->position || d.carried.back().dsn != mapping->dsn || d.carried.back().length != mapping->length) {
+      d.carried.push_back(*mapping);
+    }
+    mapping_index = static_cast<std::uint32_t>(d.carried.size());
+  }
+  if (seen_end > from) {
+    const auto result = d.queue.insert({.begin = from,
+                                        .end = seen_end,
+                                        .bytes = KeptBytes(in.bytes.subspan(from - in.position), in.stays),
+                                        .subflow = in.subflow,
+                                        .mapping_index = mapping_index,
+                                        .cut = false,
+                                        .doubtful = in.doubtful});
+    if (result.conflict) {
+      out.segment_conflict = true;
+      out.conflict_position = result.conflict_position;
+    }
+  }
+  if (end > seen_end) {
+    d.queue.insert({.begin = std::max(from, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping_index = mapping_index, .cut = true, .doubtful = in.doubtful});
+  }
+  note_hole(in.time_ns);
+  out.over_limit = std::cmp_greater(d.queue.pieces(), limits.reorder_pieces) || std::cmp_greater(d.queue.queued_bytes(), limits.reorder_bytes);
+}
+
+void SubflowReceiver::drain(const Limits& limits, SubflowOutput& out) {
+  if (!deep_) return;
+  Deep& d = *deep_;
+  while (!d.queue.empty() && d.queue.front().begin <= next_) {
+    if (d.queue.front().doubtful && d.queue.front().end > next_ && d.queue.front().end > acked_) break;
+    QueuedPiece piece = d.queue.take_front();
+    if (piece.end <= next_) continue;
+    if (piece.mapping_index != 0) {
+      const Mapping carried = d.carried[piece.mapping_index - 1];
+      add_mapping(carried, limits, out);
+    }
+    Consumed consumed;
+    consumed.cut = piece.cut;
+    consumed.stays = piece.cut || piece.bytes.stays();
+    if (!piece.cut) {
+      piece.bytes.drop_front(next_ - piece.begin);
+      consumed.kept = std::move(piece.bytes);
+      consumed.bytes = consumed.kept.bytes();
+    }
+    consumed.size = static_cast<std::uint32_t>(piece.end - next_);
+    consume(next_, std::move(consumed), limits, out);
+  }
+  if (d.queue.empty()) {
+    d.carried.clear();
+    d.hole_acked = false;
+  }
+}
+
+/// Starts the wait for a hole once the receiver has acknowledged past it.
+void SubflowReceiver::note_hole(TimeNs now_ns) {
+  if (!deep_ || deep_->hole_acked || deep_->queue.empty()) return;
+  if (deep_->queue.front().begin > next_ && acked_ >= deep_->queue.front().begin) {
+    deep_->hole_acked = true;
+    deep_->hole_acked_ns = now_ns;
+  }
+}
+
+void SubflowReceiver::acknowledged(std::uint64_t position, TimeNs now_ns, SubflowOutput& out, const Limits& limits) {
+  if (position <= acked_) return;
+  acked_ = position;
+  if (!deep_) return;
+  deep_->copies.acknowledged(position);
+  if (deep_->queue.empty()) return;
+  drain(limits, out);
+  note_hole(now_ns);
+}
+
+bool SubflowReceiver::skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, SubflowOutput& out) {
+  if (!deep_ || deep_->queue.empty()) return false;
+  if (!force && (!deep_->hole_acked || now_ns - deep_->hole_acked_ns < wait_ns)) return false;
+  const std::uint64_t to = deep_->queue.front().begin;
+  if (to <= next_) {
+    if (!force) return false;
+    // A doubtful piece that was never acknowledged stands at the front: it goes.
+    deep_->queue.take_front();
+    drain(limits, out);
+    return true;
+  }
+  if (current_.length != 0 && next_ < current_.end()) held_broken_ = true;
+  next_ = to;
+  deep_->hole_acked = false;
+  drain(limits, out);
+  note_hole(now_ns);
+  return true;
+}
+
+void SubflowReceiver::trim() {
+  if (deep_ && deep_->queue.empty() && deep_->copies.empty() && deep_->ahead.empty() && deep_->held.empty()) deep_.reset();
+}
+
+}  // namespace weir::reassemble

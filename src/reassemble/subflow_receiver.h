@@ -1,0 +1,133 @@
+// One direction of one subflow, as its receiver consumes it: bytes in subflow order, each with the mapping in force.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/limits.h"
+#include "reassemble/copy_ring.h"
+#include "reassemble/overlap_queue.h"
+#include "reassemble/piece.h"
+
+namespace weir::reassemble {
+
+/// Bytes taken from the subflow, in its order. A view into the packet, or `kept` where they waited.
+struct Consumed {
+  enum class Kind : std::uint8_t {
+    kMapped,
+    kUnmapped,        ///< no mapping covers them
+    kBadChecksum,     ///< of a mapping whose DSS checksum does not verify
+  };
+  Kind kind = Kind::kMapped;
+  bool cut = false;  ///< the snap length took them: no bytes, only a size
+  bool stays = false;
+  std::uint64_t position = 0;
+  std::uint64_t dsn = 0;
+  std::uint32_t size = 0;
+  std::span<const std::byte> bytes;
+  KeptBytes kept;
+};
+
+/// What a step of a SubflowReceiver gave; reused between steps (clear() keeps the memory).
+struct SubflowOutput {
+  std::vector<Consumed> consumed;
+  bool segment_conflict = false;
+  bool mapping_conflict = false;
+  bool over_limit = false;        ///< the out-of-order queue is full: give up its first gap
+  bool checksum_failed = false;
+  std::uint64_t conflict_position = 0;
+  std::uint64_t uncompared_bytes = 0;
+  std::uint64_t mappings_refused = 0;
+  void clear() {
+    consumed.clear();
+    segment_conflict = mapping_conflict = over_limit = checksum_failed = false;
+    conflict_position = uncompared_bytes = mappings_refused = 0;
+  }
+};
+
+/// Positions where a stream begins: 1 is the first byte after the SYN (as an SSN has it); a subflow seen from its middle begins far up,
+/// so that earlier bytes still have a position.
+inline constexpr std::uint64_t kFirstPosition = 1;
+inline constexpr std::uint64_t kMidstreamPosition = 1ULL << 40U;
+
+/// Purpose: THREATS.md, "What counts as delivered", rules 2 and 3.
+/// Invariant: next() only grows; each position is consumed at most once; a consumed byte's mapping never changes.
+/// Bounds: Limits::reorder_*, copies_bytes, mappings. One owner, one thread, no clock.
+class SubflowReceiver {
+ public:
+  explicit SubflowReceiver(std::uint64_t first = kFirstPosition) : next_(first), acked_(first), top_(first) {}
+
+  /// A segment's payload, with the mapping that it carries, if any.
+  void arrive(const Arrival& in, const Mapping* mapping, const Limits& limits, SubflowOutput& out);
+  /// The receiver has acknowledged everything before `position`.
+  void acknowledged(std::uint64_t position, TimeNs now_ns, SubflowOutput& out, const Limits& limits);
+  /// Passes over bytes that were acknowledged and never seen, once they have been waited for; `force`: whether acknowledged or not.
+  bool skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, SubflowOutput& out);
+  /// From `position` on bytes carry no mappings any more and follow each other at connection level (fallback, infinite mapping).
+  void fall_back(std::uint64_t position, std::uint64_t dsn) {
+    plain_ = true;
+    plain_delta_ = dsn - position;
+  }
+  bool fallen_back() const { return plain_; }
+  std::uint64_t plain_dsn(std::uint64_t position) const { return position + plain_delta_; }
+
+  void use_checksums(bool on) { checksums_ = on; }
+  /// The next position to be consumed.
+  std::uint64_t next() const { return next_; }
+  std::uint64_t acked() const { return acked_; }
+  /// One past the highest position seen.
+  std::uint64_t top() const { return top_; }
+  bool started() const { return started_; }
+  void start_at(std::uint64_t position) { next_ = acked_ = top_ = position; }
+  /// Payload octets, each counted once, whether in order or not.
+  std::uint64_t payload_bytes() const { return consumed_bytes_ + (deep_ ? deep_->queue.covered(next_, ~0ULL) : 0); }
+  std::uint64_t held_bytes() const { return deep_ ? deep_->queue.held_bytes() + deep_->copies.held_bytes() + deep_->held_checksum_bytes : 0; }
+  bool waiting() const { return deep_ && !deep_->queue.empty(); }
+  const OverlapQueue* queue() const { return deep_ ? &deep_->queue : nullptr; }
+  const std::vector<Mapping>* carried() const { return deep_ ? &deep_->carried : nullptr; }
+  bool mapped_once() const { return mapped_once_; }
+  /// Frees what an idle direction does not need.
+  void trim();
+
+ private:
+  struct Deep {
+    OverlapQueue queue;
+    CopyRing copies;
+    std::vector<Mapping> ahead;    ///< registered, beyond the current one, by position
+    std::vector<Mapping> carried;  ///< of queued pieces: counts once the piece is consumed
+    std::vector<Consumed> held;    ///< of the current mapping, until its checksum is verified
+    std::uint64_t held_checksum_bytes = 0;
+    TimeNs hole_acked_ns = 0;
+    bool hole_acked = false;
+  };
+  Deep& deep() {
+    if (!deep_) deep_ = std::make_unique<Deep>();
+    return *deep_;
+  }
+  void add_mapping(const Mapping& mapping, const Limits& limits, SubflowOutput& out);
+  bool contradicts(const Mapping& mapping) const;
+  bool find_mapping(std::uint64_t position);
+  std::uint64_t next_mapping_start(std::uint64_t position) const;
+  void consume(std::uint64_t position, Consumed piece, const Limits& limits, SubflowOutput& out);
+  void emit(Consumed&& piece, SubflowOutput& out);
+  void hold(Consumed&& piece, SubflowOutput& out);
+  void drain(const Limits& limits, SubflowOutput& out);
+  void note_hole(TimeNs now_ns);
+
+  std::uint64_t next_;
+  std::uint64_t acked_;
+  std::uint64_t top_;
+  std::uint64_t consumed_bytes_ = 0;
+  std::uint64_t plain_delta_ = 0;
+  Mapping current_;  ///< in force if its length is not 0
+  bool plain_ = false;
+  bool checksums_ = false;
+  bool started_ = false;
+  bool mapped_once_ = false;
+  bool held_broken_ = false;  ///< part of the current mapping was never seen: its checksum cannot be verified
+  std::unique_ptr<Deep> deep_;
+};
+
+}  // namespace weir::reassemble
