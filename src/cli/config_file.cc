@@ -1,0 +1,248 @@
+#include "cli/config_file.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <numeric>
+#include <set>
+#include <string_view>
+
+#include "cli/say.h"
+#include "report/problem.h"
+
+namespace weir::cli {
+namespace {
+
+/// Every key that a configuration may have: "[]" is each entry of a list, "*" a key of the user's own, and what ends in "**"
+/// holds anything. Those of limits come from their table.
+constexpr auto kKeys = std::to_array<std::string_view>({
+    "log.eve",
+    "rules.[]",
+    "vars.*.[]",
+    "sensor.interfaces.[]",
+    "gateway.interfaces.[]",
+    "gateway.inside.[]",
+    "gateway.fail",
+    "policy.default.action",
+    "policy.rules.[].name",
+    "policy.rules.[].match.**",
+    "policy.rules.[].action",
+    "policy.rules.[].limits.subflows",
+    "policy.rules.[].limits.paths.[]",
+    "policy.rules.[].limits.opened_by",
+    "policy.rules.[].limits.joins_per_second",
+    "policy.rules.[].limits.add_addr",
+    "categories.*",
+    "feeds.*",
+    "nat.[].inside",
+    "nat.[].outside",
+    "nat.[].pool.outside.[]",
+    "nat.[].pool.ports",
+});
+
+/// A file beyond this is no configuration.
+constexpr std::uintmax_t kMaxBytes = 16 << 20;
+
+std::vector<std::string_view> split(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    const auto dot = path.find('.');
+    parts.push_back(path.substr(0, dot));
+    path.remove_prefix(dot == std::string_view::npos ? path.size() : dot + 1);
+  }
+  return parts;
+}
+
+using Path = std::vector<std::string>;
+
+/// Whether `path` leads to, or towards, a key of the pattern.
+bool leads_along(const std::vector<std::string_view>& pattern, const Path& path) {
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    if (i >= pattern.size()) return false;
+    if (pattern[i] == "**") return true;
+    if (pattern[i] == "*" ? path[i] == "[]" : pattern[i] != path[i]) return false;
+  }
+  return true;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t corner = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t above = row[j + 1];
+      row[j + 1] = std::min({corner + (a[i] == b[j] ? 0U : 1U), above + 1, row[j] + 1});
+      corner = above;
+    }
+  }
+  return row.back();
+}
+
+int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
+
+/// Purpose: walks a document once and gathers everything that is wrong with it.
+class Reader {
+ public:
+  explicit Reader(Config& config) : config_(config) {
+    for (const std::string_view key : kKeys) patterns_.push_back(split(key));
+    for (const LimitInfo& limit : kLimitTable) patterns_.push_back({"limits", limit.name});
+  }
+
+  void read(const YAML::Node& root) {
+    if (root.IsNull()) return;  // an empty file: defaults
+    if (!root.IsMap()) return error(root, "a configuration is a map of keys", "as in: log: {eve: /var/log/weir/eve.json}");
+    walk(root);
+    for (const char* const part : {"rules"})
+      if (root[part] && root[part].size() > 0) config_.unused.emplace_back(part);
+    if (const YAML::Node log = root["log"]; log && log.IsMap()) read_log(log);
+    if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) read_limits(limits);
+  }
+
+  std::vector<ConfigError> take_errors() {
+    std::ranges::stable_sort(errors_, {}, &ConfigError::line);
+    return std::move(errors_);
+  }
+
+ private:
+  static constexpr std::size_t kDeepest = 32;  // of lists and maps in one another; an alias can make any depth
+
+  void error(const YAML::Node& node, std::string why, std::string hint = {}) { errors_.push_back({line_of(node), std::move(why), std::move(hint)}); }
+
+  bool known() const {
+    return std::ranges::any_of(patterns_, [&](const auto& pattern) { return leads_along(pattern, path_); });
+  }
+  bool free() const {
+    return std::ranges::any_of(patterns_, [&](const auto& pattern) {
+      return !path_.empty() && pattern.back() == "**" && path_.size() + 1 >= pattern.size() && leads_along(pattern, path_);
+    });
+  }
+  /// A key may take a list only where the table has one.
+  bool may_be_list() {
+    path_.emplace_back("[]");
+    const bool may = known();
+    path_.pop_back();
+    return may;
+  }
+
+  void walk(const YAML::Node& node) {
+    if (path_.size() > kDeepest) return error(node, "lists and maps are nested too deeply");
+    if (!path_.empty() && free()) return;
+    if (node.IsSequence()) {
+      if (!may_be_list()) return error(node, fmt::format("'{}' takes no list", path_.back()));
+      path_.emplace_back("[]");
+      for (const auto& entry : node) walk(entry);
+      path_.pop_back();
+    } else if (node.IsMap()) {
+      walk_map(node);
+    }
+  }
+
+  void walk_map(const YAML::Node& node) {
+    std::set<std::string> seen;
+    for (const auto& pair : node) {
+      if (!pair.first.IsScalar()) {
+        error(pair.first, "a key must be a word");
+        continue;
+      }
+      const std::string key = pair.first.Scalar();
+      if (!seen.insert(key).second) {
+        error(pair.first, fmt::format("'{}' is given twice", key));
+        continue;
+      }
+      path_.push_back(key);
+      if (known() && key != "[]") {
+        walk(pair.second);
+      } else {
+        const std::string near = nearest(key);
+        error(pair.first, fmt::format("unknown key '{}'", fmt::join(path_, ".")), near.empty() ? "" : fmt::format("did you mean '{}'?", near));
+      }
+      path_.pop_back();
+    }
+  }
+
+  /// The key beside the unknown one that it may have been meant for.
+  std::string nearest(const std::string& key) const {
+    Path around(path_.begin(), path_.end() - 1);
+    std::string best;
+    std::size_t least = 3;  // more changes than two are another word
+    for (const auto& pattern : patterns_) {
+      if (pattern.size() < path_.size() || !leads_along(pattern, around)) continue;
+      const std::string_view candidate = pattern[around.size()];
+      if (const std::size_t distance = edit_distance(key, candidate); distance < least) least = distance, best = candidate;
+    }
+    return best;
+  }
+
+  void read_log(const YAML::Node& log) {
+    const YAML::Node eve = log["eve"];
+    if (!eve) return;
+    if (!eve.IsScalar() || eve.Scalar().empty()) return error(eve, "log.eve is a path, \"-\" or unix:PATH");
+    config_.eve = eve.Scalar();
+  }
+
+  void read_limits(const YAML::Node& limits) {
+    for (const LimitInfo& limit : kLimitTable) {
+      const YAML::Node node = limits[std::string(limit.name)];
+      if (!node) continue;
+      std::int64_t value = 0;
+      const std::string& text = node.IsScalar() ? node.Scalar() : "";
+      const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+      if (text.empty() || end != text.data() + text.size() || code != std::errc() || value < limit.lowest || value > limit.highest) {
+        error(node, fmt::format("limits.{} is a whole number from {} to {} ({})", limit.name, limit.lowest, limit.highest, limit.unit),
+              fmt::format("{}; the default is {}", limit.help, limit.standard));
+        continue;
+      }
+      config_.limits.*limit.field = value;
+    }
+  }
+
+  Config& config_;
+  std::vector<std::vector<std::string_view>> patterns_;
+  Path path_;
+  std::vector<ConfigError> errors_;
+};
+
+std::unexpected<std::vector<ConfigError>> only(int line, std::string why, std::string hint = {}) {
+  return std::unexpected(std::vector<ConfigError>{{line, std::move(why), std::move(hint)}});
+}
+
+}  // namespace
+
+std::expected<Config, std::vector<ConfigError>> load_config(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::error_code code;
+  if (!file) return only(0, report::system_problem(path, errno ? errno : EIO).why);
+  if (std::filesystem::is_directory(path, code)) return only(0, "is a directory");
+  std::string text;
+  for (std::array<char, 65'536> piece; file.read(piece.data(), piece.size()), file.gcount() > 0;) {
+    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+    if (text.size() > kMaxBytes) return only(0, "is too large for a configuration");
+  }
+
+  Config config;
+  Reader reader(config);
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) return only(line_of(documents[1]), "a second YAML document", "a configuration is one document");
+    if (!documents.empty()) reader.read(documents.front());
+  } catch (const YAML::Exception& error) {
+    return only(error.mark.line + 1, "not YAML: " + error.msg);
+  }
+  if (auto errors = reader.take_errors(); !errors.empty()) return std::unexpected(std::move(errors));
+  return config;
+}
+
+void say_errors(const std::string& path, const std::vector<ConfigError>& errors) {
+  for (const ConfigError& error : errors) say(error.line > 0 ? fmt::format("{}:{}", path, error.line) : path, error.why, error.hint);
+}
+
+}  // namespace weir::cli

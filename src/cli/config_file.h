@@ -1,0 +1,31 @@
+// The configuration file: YAML, every key known, every error with its line.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+
+namespace weir::cli {
+
+/// What this version uses of a configuration. Keys of parts that are not there yet are accepted.
+struct Config {
+  std::optional<std::string> eve;  ///< log.eve
+  Limits limits;
+  std::vector<std::string> unused;  ///< keys given for parts that `inspect` of this version does not have
+};
+
+struct ConfigError {
+  int line = 0;  ///< from 1; 0: the file as a whole
+  std::string why, hint;
+};
+
+/// All errors, in the order of the file; at least one if there is no Config.
+std::expected<Config, std::vector<ConfigError>> load_config(const std::string& path);
+
+/// Says them as "weir: FILE:LINE: WHY (HINT)".
+void say_errors(const std::string& path, const std::vector<ConfigError>& errors);
+
+}  // namespace weir::cli

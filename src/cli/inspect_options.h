@@ -1,0 +1,32 @@
+// What `weir inspect` is asked to do: the command line over the configuration.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "engine/engine.h"
+#include "report/line_output.h"
+
+namespace weir::cli {
+
+struct InspectOptions {
+  std::vector<std::string> captures;
+  std::optional<std::string> log;
+  report::LineOutput::Mode log_mode = report::LineOutput::Mode::kReplace;
+  std::optional<std::string> export_pcap, export_streams;
+  engine::ChecksumPolicy checksums = engine::ChecksumPolicy::kAuto;
+  bool all_tcp = false;
+  bool quiet = false;
+  Limits limits;
+
+  bool summary() const { return !quiet && log != "-"; }
+};
+
+/// The options, or the exit status where there is nothing more to do (help, wrong usage): all is said already.
+std::expected<InspectOptions, int> parse_inspect(std::span<const char* const> arguments);
+
+}  // namespace weir::cli

@@ -1,0 +1,51 @@
+// Everything that a run of `weir inspect` writes, opened before and closed after the work.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "capture/points.h"
+#include "cli/inspect_options.h"
+#include "engine/counters.h"
+#include "report/eve.h"
+#include "report/fanout.h"
+#include "report/line_output.h"
+#include "report/normalise.h"
+#include "report/pcap_frames.h"
+#include "report/streams.h"
+#include "report/summary.h"
+
+namespace weir::cli {
+
+/// Purpose: the reports that the options ask for. Ownership: owns them; the table of points must outlive it.
+class Outputs {
+ public:
+  Outputs(const InspectOptions& options, const capture::PointTable& points) : options_(options), points_(points) {}
+
+  /// False: something cannot be written; it is said.
+  bool open(LinkType link, bool several_points);
+  report::Fanout& observer() { return fanout_; }
+  /// nullptr: none is wanted.
+  report::Normaliser* normaliser() { return normaliser_ ? &*normaliser_ : nullptr; }
+
+  /// The engine is about to end what is left.
+  void input_ended();
+  /// Last lines, the summary, and closing; false: something could not be written; it is said.
+  bool close(const engine::Counters& counters, TimeNs first, TimeNs last);
+
+ private:
+  std::vector<report::NamedCounter> all_counters(const engine::Counters& counters) const;
+
+  const InspectOptions& options_;
+  const capture::PointTable& points_;
+  report::Fanout fanout_;
+  std::optional<report::LineOutput> log_;
+  std::optional<report::EveWriter> eve_;
+  std::unique_ptr<report::StreamExport> streams_;
+  std::optional<report::PcapFrames> frames_;
+  std::optional<report::Normaliser> normaliser_;
+  std::optional<report::Summary> summary_;
+};
+
+}  // namespace weir::cli

@@ -1,0 +1,14 @@
+// What the program asks of the process it runs in: signals as a question of the main loop, descriptors that can be relied on.
+#pragma once
+
+namespace weir::cli {
+
+/// From now on the first SIGINT or SIGTERM only sets stop_wanted() (and ends standard input, which may be waited for); a second one ends the program.
+/// A reader of our output that goes away is an error of write(), not a signal.
+void catch_signals();
+bool stop_wanted();
+
+/// Standard input, output and error that the caller left closed lead nowhere, instead of into the next file opened.
+void fill_standard_descriptors();
+
+}  // namespace weir::cli

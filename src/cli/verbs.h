@@ -1,0 +1,11 @@
+// One function a verb: its arguments (without program and verb) to the program's exit status.
+#pragma once
+
+#include <span>
+
+namespace weir::cli {
+
+int inspect(std::span<const char* const> arguments);
+int config(std::span<const char* const> arguments);
+
+}  // namespace weir::cli

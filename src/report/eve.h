@@ -1,0 +1,51 @@
+// The log: EVE JSON lines, the format of Suricata's eve.json. CONTRACT: the records of docs, "The log".
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "engine/observer.h"
+#include "report/community_id.h"
+#include "report/json.h"
+#include "report/line_output.h"
+
+namespace weir::report {
+
+/// The name of a capture point, as the log has it.
+using PointNames = std::function<std::string(PointId)>;
+
+/// "decode.packets" and its value: the log nests by the dots.
+using NamedCounter = std::pair<std::string_view, std::uint64_t>;
+
+/// Purpose: one line for each connection, flow and anomaly, and for the counters. Never a key, never an HMAC: the records
+/// that come here hold none. One owner, one thread.
+class EveWriter : public engine::Observer {
+ public:
+  EveWriter(LineOutput& out, PointNames points) : out_(out), points_(std::move(points)) {}
+
+  void on_connection(const engine::ConnectionRecord& record) override;
+  void on_flow(const engine::FlowRecord& record) override;
+  void on_anomaly(const engine::AnomalyRecord& record) override;
+
+  /// The input has ended: flows that are logged from here on end for that reason.
+  void input_ended() { input_ended_ = true; }
+  /// The counters, in any order; `uptime_s` in packet time. No name may be another's beginning ("a" and "a.b").
+  void write_stats(TimeNs now, std::int64_t uptime_s, std::span<const NamedCounter> counters);
+
+ private:
+  JsonWriter begin(TimeNs time, std::string_view event_type);
+  void end(JsonWriter& json);
+  void endpoints(JsonWriter& json, const engine::Endpoints& flow);
+  void tcp_flow(JsonWriter& json, const engine::Endpoints& flow);
+  void subflow(JsonWriter& json, const engine::SubflowRecord& record);
+
+  LineOutput& out_;
+  PointNames points_;
+  CommunityId community_id_;
+  bool input_ended_ = false;
+};
+
+}  // namespace weir::report
