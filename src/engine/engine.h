@@ -21,6 +21,8 @@ struct Settings {
   ChecksumPolicy checksums = ChecksumPolicy::kAuto;
   bool all_tcp = false;
   bool several_points = false;  ///< more than one capture point feeds this engine
+  bool stream_events = true;    ///< the observer wants on_handshake ... on_reset; without them only records are told
+  std::uint64_t hash_seed = 0;  ///< of the flow table: unknown to whoever sends the packets
 };
 
 /// What became of a packet: a normalised capture leaves out what is kMptcp and passes the rest unchanged.

@@ -76,6 +76,8 @@ class DataReceiver {
   void finish(TimeNs now_ns, const Limits& limits, DataOutput& out);
 
   std::uint64_t next() const { return next_; }
+  /// The position of offset 0.
+  std::uint64_t first() const { return start_; }
   std::uint64_t acked() const { return acked_; }
   bool has_ack() const { return has_ack_; }
   std::uint64_t top() const { return top_; }

@@ -5,18 +5,25 @@
 #include <cstdint>
 #include <span>
 
+#include "wire/checksum.h"
+
 namespace weir::reassemble {
 
-/// Takes the mapping's data piece by piece, in order; verifies() once all of it was given.
+/// Takes the mapping's data piece by piece, in order; verifies() once all of it was given. `length` is as on the wire, a DATA_FIN
+/// counted.
 class DssChecksum {
  public:
-  DssChecksum(std::uint64_t dsn, std::uint32_t ssn, std::uint16_t length, std::uint16_t checksum);
-  void add(std::span<const std::byte> data);
-  bool verifies() const;
+  DssChecksum(std::uint64_t dsn, std::uint32_t ssn, std::uint16_t length, std::uint16_t checksum) {
+    sum_.add64(dsn);
+    sum_.add32(ssn);
+    sum_.add16(length);
+    sum_.add16(checksum);
+  }
+  void add(std::span<const std::byte> data) { sum_.add(data); }
+  bool verifies() const { return sum_.sum() == 0xffff; }
 
  private:
-  std::uint64_t sum_ = 0;
-  bool odd_ = false;  ///< an odd number of octets was given so far: the next piece is shifted by one
+  wire::ChecksumSum sum_;
 };
 
 }  // namespace weir::reassemble

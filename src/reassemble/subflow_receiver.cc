@@ -208,7 +208,7 @@ void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Li
     }
   }
   if (end <= next_) {
-    if (mapping != nullptr && !in.doubtful && contradicts(*mapping)) {
+    if (end > acked_ && mapping != nullptr && !in.doubtful && contradicts(*mapping)) {
       out.mapping_conflict = true;
       out.conflict_position = mapping->position;
     }

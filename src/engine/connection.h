@@ -1,0 +1,84 @@
+// A connection as the engine follows it: its keys, its subflows, and the two data streams.
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "engine/records.h"
+#include "engine/subflow.h"
+#include "inspect/fragmentation.h"
+#include "inspect/watch.h"
+#include "reassemble/data_receiver.h"
+#include "track/address_book.h"
+
+namespace weir::engine {
+
+/// What only an MPTCP connection has. Hosts: 0 client, 1 server.
+struct Mptcp {
+  std::optional<std::uint8_t> version;  ///< agreed; of a refused one the offered
+  std::uint8_t offered_version = 1;
+  bool has_key[2] = {false, false};
+  bool has_token[2] = {false, false};
+  bool checksum = false;
+  std::uint64_t key[2] = {0, 0};
+  std::uint32_t token[2] = {0, 0};
+  Connection* next_same_token[2] = {nullptr, nullptr};
+  std::uint32_t orphan_token = 0;  ///< of JOINs whose connection is not known: the token they name
+  bool orphan = false;
+  bool token_confirmed = false;  ///< a SYN/ACK answered such a JOIN
+  reassemble::DataReceiver data[2];  ///< by Direction
+  std::uint64_t cut_bytes[2] = {0, 0};  ///< several capture points: payload cut by snap lengths
+  std::uint64_t syn_data[2] = {0, 0};   ///< TCP Fast Open: octets before IDSN + 1
+  std::unique_ptr<track::AddressBook> addresses;
+  std::unique_ptr<inspect::FragmentationWatch> fragmentation[2];
+  std::unique_ptr<inspect::RecentTimes> half_open;
+  std::vector<std::uint64_t> link_buckets[2];  ///< where the index of DSNs knows it
+};
+
+/// The stream of a plain TCP connection: in order on its one subflow is in order.
+struct PlainStream {
+  std::uint64_t next = 0;
+  std::uint64_t start = 0;
+  std::uint64_t first_gap = ~0ULL;
+  std::uint64_t gap_bytes = 0;
+  bool started = false;
+};
+
+struct Connection : boost::intrusive::list_base_hook<> {
+  std::uint64_t number = 0;
+  TimeNs first_ns = 0;
+  TimeNs last_ns = 0;
+  TimeNs hold_until_ns = 0;  ///< while held: no later than this
+  boost::container::small_vector<Subflow*, 2> subflows;
+  std::unique_ptr<Mptcp> mp;  ///< empty: plain TCP
+  std::unique_ptr<ConnectionInfo> info;
+  std::unique_ptr<std::vector<AnomalyRecord>> pending;  ///< events told once the id is final
+  std::uint32_t raised = 0;  ///< events, by bit
+  FallbackReason fallback = FallbackReason::kNone;
+  std::uint8_t list = 0;
+  bool refused : 1 = false;
+  bool answered : 1 = false;     ///< a SYN/ACK, or anything that implies one
+  bool midstream : 1 = false;
+  bool held : 1 = false;         ///< nothing is delivered yet: keys or other subflows may still come
+  bool keyed : 1 = false;        ///< both keys known: the id is the tokens
+  bool fastclosed : 1 = false;
+  bool reset : 1 = false;
+  bool told_syn : 1 = false;
+  bool told_syn_ack : 1 = false;
+  bool told_established : 1 = false;
+  bool told_reset : 1 = false;
+  bool told_fin[2] = {false, false};
+  bool quiet = false;            ///< a plain connection that nobody asked for: only keeps a reused 4-tuple apart
+  bool linked_by_dsn = false;
+  std::uint64_t packets[2] = {0, 0};
+  std::uint64_t told_ack[2] = {0, 0};
+  PlainStream plain[2];
+
+  bool mptcp() const { return mp != nullptr; }
+  bool fallen_back() const { return fallback != FallbackReason::kNone || refused; }
+};
+
+}  // namespace weir::engine

@@ -1,0 +1,181 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+
+#include "engine/state.h"
+
+namespace weir::engine {
+
+namespace {
+
+/// Packets decoded and looked up ahead of being followed: enough to hide a cache miss, few enough to stay in the first-level cache.
+constexpr std::size_t kBatch = 16;
+
+/// A source at a capture point, as a hash.
+std::uint64_t source_hash(const IpAddress& source, std::uint64_t point) {
+  return track::hash_flow_key({.low = source, .high = {}, .low_port = 0, .high_port = 0, .tunnel = point}, 0);
+}
+
+}  // namespace
+
+std::size_t IpAddressHash::operator()(const IpAddress& address) const { return source_hash(address, 0); }
+
+Engine::Engine(const Settings& settings, Observer& observer) : state_(std::make_unique<State>(settings, observer)) {}
+Engine::~Engine() = default;
+
+void Engine::step(std::span<const RawPacket> packets, std::span<Fate> fates) {
+  while (!packets.empty()) {
+    const std::size_t n = std::min(packets.size(), kBatch);
+    state_->step(packets.first(n), fates.first(n));
+    packets = packets.subspan(n);
+    fates = fates.subspan(n);
+  }
+}
+
+Fate Engine::step(const RawPacket& packet) {
+  Fate fate = Fate::kOther;
+  step(std::span(&packet, 1), std::span(&fate, 1));
+  return fate;
+}
+
+void Engine::finish() { state_->finish_all(); }
+
+const Counters& Engine::counters() { return state_->counters; }
+
+Engine::State::State(const Settings& engine_settings, Observer& engine_observer)
+    : settings(engine_settings), limits(settings.limits), observer(engine_observer), batch(kBatch), hashes(kBatch), from_lows(kBatch) {}
+
+Engine::State::~State() {
+  for (auto& list : lists) {
+    list.clear_and_dispose([](Connection* c) {
+      for (Subflow* f : c->subflows) delete f;
+      delete c;
+    });
+  }
+}
+
+void Engine::State::step(std::span<const RawPacket> packets, std::span<Fate> fates) {
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    wire::decode(packets[i], batch[i]);
+    if (batch[i].kind != wire::Kind::kTcp) continue;
+    bool from_low = false;
+    const auto key = track::make_flow_key(batch[i].src, batch[i].tcp.src_port, batch[i].dst, batch[i].tcp.dst_port, batch[i].tunnel, from_low);
+    hashes[i] = track::hash_flow_key(key, settings.hash_seed);
+    from_lows[i] = from_low ? 1 : 0;
+    flows.prefetch(hashes[i]);
+  }
+  if (flows.size() > kBatch * kBatch) {
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      if (batch[i].kind != wire::Kind::kTcp) continue;
+      if (const FlowRef* ref = flows.find(hashes[i])) {
+        for (std::size_t line = 0; line < sizeof(Subflow); line += 64) __builtin_prefetch(reinterpret_cast<const char*>(ref->newest) + line);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    const wire::Decoded& decoded = batch[i];
+    ++counters.decode_packets;
+    counters.decode_bytes += packets[i].original_bytes;
+    now_ns = std::max(now_ns, packets[i].time_ns);
+    switch (decoded.kind) {
+      case wire::Kind::kTcp: fates[i] = take(packets[i], decoded, hashes[i], from_lows[i] != 0, packets[i].stays); break;
+      case wire::Kind::kFragment: fates[i] = take_fragment(packets[i], decoded); break;
+      case wire::Kind::kOtherIp:
+        ++counters.decode_other_ip;
+        fates[i] = Fate::kOther;
+        break;
+      case wire::Kind::kNotIp:
+        ++counters.decode_not_ip;
+        fates[i] = Fate::kOther;
+        break;
+      case wire::Kind::kBad:
+        ++counters.decode_invalid;
+        report_decode_error(packets[i], decoded);
+        fates[i] = Fate::kOther;
+        break;
+    }
+    expire(now_ns, 2);
+  }
+}
+
+Fate Engine::State::take(const RawPacket& raw, const wire::Decoded& decoded, std::uint64_t hash, bool from_low, bool stays) {
+  ++counters.decode_tcp;
+  if (decoded.tcp.payload.size() < decoded.tcp.payload_bytes) ++counters.decode_snapped;
+  Segment s;
+  s.raw = &raw;
+  s.decoded = &decoded;
+  s.tcp = &decoded.tcp;
+  s.hash = hash;
+  s.from_low = from_low;
+  s.stays = stays;
+  s.time_ns = raw.time_ns;
+  s.point = raw.point;
+  return on_tcp(s);
+}
+
+Fate Engine::State::take_fragment(const RawPacket& raw, const wire::Decoded& decoded) {
+  ++counters.fragments;
+  wire::Decoded whole;
+  switch (defragmenter.push(decoded, raw.point, raw.time_ns, whole)) {
+    case wire::Defragmenter::Result::kHeld: return Fate::kFragment;
+    case wire::Defragmenter::Result::kDropped: {
+      ++counters.fragments_dropped;
+      wire::Decoded failed = decoded;
+      failed.error = defragmenter.error();
+      report_decode_error(raw, failed);
+      return Fate::kFragment;
+    }
+    case wire::Defragmenter::Result::kComplete: break;
+  }
+  ++counters.fragments_reassembled;
+  if (whole.kind == wire::Kind::kBad) report_decode_error(raw, whole);
+  if (whole.kind != wire::Kind::kTcp) return Fate::kOther;
+  bool from_low = false;
+  const auto key = track::make_flow_key(whole.src, whole.tcp.src_port, whole.dst, whole.tcp.dst_port, whole.tunnel, from_low);
+  return take(raw, whole, track::hash_flow_key(key, settings.hash_seed), from_low, false);
+}
+
+// CONTRACT.md, `--checksums`. The views are null for packets of no known subflow.
+bool Engine::State::checksum_allows(const Segment& s, track::TcpView* sender, const track::TcpView* receiver) {
+  if (settings.checksums == ChecksumPolicy::kIgnore) return true;
+  switch (wire::check_tcp_checksum(*s.decoded)) {
+    case wire::ChecksumState::kUnknown: return true;
+    case wire::ChecksumState::kRight:
+      if (settings.checksums == ChecksumPolicy::kAuto && (sender == nullptr || !sender->right_checksum)) {
+        if (right_sources.size() >= static_cast<std::size_t>(limits.watch_entries)) {
+          right_sources.clear();
+          ++counters.evicted_watch;
+        }
+        right_sources.insert(source_hash(s.decoded->src, s.point));
+        if (sender != nullptr) sender->right_checksum = true;
+      }
+      return true;
+    case wire::ChecksumState::kPseudoHeader:
+      if (settings.checksums == ChecksumPolicy::kAuto) return true;
+      break;
+    case wire::ChecksumState::kWrong:
+      if (settings.checksums == ChecksumPolicy::kVerify) break;
+      if (receiver != nullptr && receiver->mss != 0 && s.tcp->payload_bytes > receiver->mss) return true;  // merged before capture
+      if (!right_sources.contains(source_hash(s.decoded->src, s.point))) return true;                      // captured before offload
+      break;
+  }
+  ++counters.ignored_checksum;
+  return false;
+}
+
+void Engine::State::report_decode_error(const RawPacket& raw, const wire::Decoded& decoded) {
+  const auto bit = static_cast<std::uint64_t>(decoded.error);
+  if (told_sources.size() >= static_cast<std::size_t>(limits.watch_entries)) {
+    told_sources.clear();
+    ++counters.evicted_watch;
+  }
+  if (!told_sources.insert(source_hash(decoded.src, (bit << 32U) | 0x10000U | raw.point)).second) return;
+  ++counters.anomalies;
+  AnomalyRecord record;
+  record.time_ns = raw.time_ns;
+  record.type = AnomalyType::kDecode;
+  record.event = wire::decode_event_name(decoded.error);
+  observer.on_anomaly(record);
+}
+
+}  // namespace weir::engine

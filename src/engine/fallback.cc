@@ -1,0 +1,70 @@
+// Back to plain TCP (RFC 8684 §3.7): when, why, and where the plain bytes go on.
+#include <algorithm>
+
+#include "engine/state.h"
+
+namespace weir::engine {
+
+using reassemble::Consumed;
+using reassemble::DataReceiver;
+
+/// Whether `f` is the only subflow that can carry data: no other has completed its handshake and is still there.
+bool Engine::State::only_subflow(const Connection& c, const Subflow& f) const {
+  return std::ranges::none_of(c.subflows, [&](const Subflow* g) { return g != &f && g->was_established && (g->live() || g->phase == Phase::kClosed); });
+}
+
+void Engine::State::fall_back(Connection& c, FallbackReason reason, TimeNs) {
+  if (c.fallback == FallbackReason::kNone && !c.refused) c.fallback = reason;
+}
+
+/// From position `at` on the subflow's bytes follow each other, beginning where the mapped ones end.
+void Engine::State::follow_plainly(Subflow& f, Side side, std::uint64_t at) {
+  if (f.rx[side].fallen_back()) return;
+  Connection& c = *f.connection;
+  auto& data = c.mp->data[index(f.direction(side))];
+  if (!data.has_origin()) data.set_origin(DataReceiver::kFirst);
+  const std::uint64_t end_of_mapped = data.started() || data.top() != 0 ? std::max(data.top(), DataReceiver::kFirst) : DataReceiver::kFirst;
+  f.rx[side].fall_back(at, data.dsn(end_of_mapped));
+}
+
+// First data without a mapping, or, while nothing else can carry it, any: Linux falls back as long as no other subflow has joined.
+// On one subflow of several it is an error of that subflow (RFC 8684 §3.3, §3.7).
+void Engine::State::on_unmapped(Subflow& f, Side side, Consumed& piece, TimeNs now, PointId) {
+  Connection& c = *f.connection;
+  const bool first_data = !f.rx[side].mapped_once();
+  if (c.mp->orphan || (f.midstream && !f.anchored[side])) {
+    counters.dropped_unmapped_bytes += piece.size;
+    return;
+  }
+  if (!c.fallen_back()) {
+    const bool joined_once = std::ranges::any_of(c.subflows, [&](const Subflow* g) { return g != &f && g->was_established; });
+    if (f.join || joined_once || (c.midstream && first_data)) {
+      raise(c, inspect::Event::data_unmapped, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"bytes", static_cast<std::uint64_t>(piece.size)}});
+      counters.dropped_unmapped_bytes += piece.size;
+      return;
+    }
+    if (!first_data) raise(c, inspect::Event::data_unmapped, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"bytes", static_cast<std::uint64_t>(piece.size)}});
+    fall_back(c, FallbackReason::kNoDss, now);
+  }
+  follow_plainly(f, side, piece.position);
+  piece.kind = Consumed::Kind::kMapped;
+  piece.dsn = f.rx[side].plain_dsn(piece.position);
+  pass_mapped(f, side, piece, now);
+}
+
+// THREATS.md, rule 3: the subflow is reset and its bytes are dropped; on the only subflow, MP_FAIL, fallback, and they are delivered.
+void Engine::State::on_bad_checksum(Subflow& f, Side side, Consumed& piece, TimeNs now, PointId) {
+  Connection& c = *f.connection;
+  const bool others_live = std::ranges::any_of(c.subflows, [&](const Subflow* g) { return g != &f && g->live(); });
+  if (others_live) {
+    counters.dropped_checksum_bytes += piece.size;
+    end_subflow(f, Phase::kReset);
+    return;
+  }
+  fall_back(c, FallbackReason::kMpFail, now);
+  follow_plainly(f, side, piece.position);
+  piece.kind = Consumed::Kind::kMapped;
+  pass_mapped(f, side, piece, now);
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,336 @@
+// SYN, SYN/ACK and third ACK of first subflows: keys, versions, refusal (RFC 8684 §3.1).
+#include <algorithm>
+
+#include "engine/state.h"
+
+namespace weir::engine {
+
+namespace {
+
+using wire::mptcp::MpCapable;
+
+}  // namespace
+
+Fate Engine::State::on_syn(const Segment& s) {
+  Side side = kOpener;
+  Subflow* f = find(s, side);
+  if (f == nullptr && !s.tcp->has_mptcp && !settings.all_tcp && !settings.several_points) return Fate::kOther;
+  if (!checksum_allows(s, nullptr, nullptr)) return f != nullptr && f->connection->mptcp() ? Fate::kMptcp : Fate::kOther;
+
+  // The same SYN again: a retransmission, or another capture point.
+  for (Subflow* g = f; g != nullptr; g = g->older) {
+    const PointView* known = known_view(*g, s.point);
+    const bool same_isn = side == kOpener && ((known != nullptr && known->side[kOpener].has_isn && known->side[kOpener].isn == s.tcp->seq) || (g->has_isn[kOpener] && g->isn[kOpener] == s.tcp->seq));
+    if (!same_isn) continue;
+    if (g->connection->quiet) return Fate::kOther;
+    PointView& v = view(*g, s);
+    SegmentOptions options;
+    if (s.tcp->has_mptcp) options = read_options(g->connection, s);
+    if (settings.several_points && g->connection->mptcp()) sight(*g, side, s, v, options.any);
+    if (g->connection->mptcp() && !g->join && !options.any && known != nullptr && g->phase == Phase::kSynSent) {
+      // The client gave MPTCP up for this connection: its own SYN no longer offers it.
+      g->connection->mp->offered_version = 0xff;
+    }
+    note(v.side[kOpener], v.side[kAnswerer], *s.tcp, true);
+    touch(*g->connection, s.time_ns);
+    return g->connection->mptcp() ? Fate::kMptcp : Fate::kOther;
+  }
+
+  SegmentOptions options;
+  if (s.tcp->has_mptcp) options = read_options(nullptr, s);
+  if (options.join_syn) return on_join_syn(s, *options.join_syn, options.capable ? &*options.capable : nullptr);
+  const bool offers = options.capable.has_value();
+  if (!offers && settings.several_points) {
+    // Seen from its middle before, at a point whose clock runs ahead? Then this SYN is its beginning.
+    for (Subflow* g = f; g != nullptr && side == kOpener; g = g->older) {
+      if (g->midstream && !g->connection->quiet && g->connection->mptcp() && known_view(*g, s.point) == nullptr) return Fate::kMptcp;
+    }
+    remember_plain_syn(s);
+  }
+  if (!offers && !settings.all_tcp) {
+    if (f == nullptr) return Fate::kOther;
+    if (side != kOpener && !f->ended()) return Fate::kOther;
+  }
+
+  Connection& c = add_connection(s.time_ns, offers);
+  c.quiet = !offers && !settings.all_tcp;
+  Subflow& added = add_subflow(c, s, true);
+  added.has_isn[kOpener] = true;
+  added.isn[kOpener] = s.tcp->seq;
+  note(added.home.side[kOpener], added.home.side[kAnswerer], *s.tcp, true);
+  added.home.side[kOpener].right_checksum = false;
+  if (!offers) {
+    if (!c.quiet) {
+      ++counters.flows;
+      added.rx[kOpener].fall_back(reassemble::kFirstPosition, reassemble::kFirstPosition);
+      added.rx[kAnswerer].fall_back(reassemble::kFirstPosition, reassemble::kFirstPosition);
+      if (s.tcp->payload_bytes != 0) on_payload(added, kOpener, s, added.home, options, false);
+    }
+    return Fate::kOther;
+  }
+  Mptcp& mp = *c.mp;
+  mp.offered_version = options.capable->version;
+  mp.version = options.capable->version;
+  mp.checksum = options.capable->checksum_required;
+  if (settings.several_points) {
+    sight(added, kOpener, s, added.home, true);
+    compare_with_plain_syn(added, s);
+  }
+  tell_handshake(c, Handshake::kSyn, s.time_ns);
+  if (options.capable->sender_key) {  // v0
+    set_key(c, 0, *options.capable->sender_key);
+    if (Subflow* same = same_first_subflow(added, s, 0)) {
+      Connection& gone = c;
+      alias(*same, added, s.point);
+      end(gone);
+      touch(*same->connection, s.time_ns);
+      return Fate::kMptcp;
+    }
+  }
+  if (s.tcp->payload_bytes != 0) {
+    // TCP Fast Open: the octets in the SYN come before IDSN + 1 and have no SSN (RFC 8684 appendix B).
+    mp.syn_data[0] = s.tcp->payload_bytes;
+    added.ssn_base[kOpener] = s.tcp->payload_bytes;
+    on_payload(added, kOpener, s, added.home, options, false);
+  }
+  return Fate::kMptcp;
+}
+
+Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
+  const bool option_seen = s.tcp->has_mptcp;
+  if (f == nullptr || side == kOpener) {
+    if (f != nullptr) return f->connection->mptcp() ? Fate::kMptcp : Fate::kOther;
+    return on_unknown(s);
+  }
+  Connection& c = *f->connection;
+  const Fate fate = c.mptcp() ? Fate::kMptcp : Fate::kOther;
+  PointView& v = view(*f, s);
+  if (!checksum_allows(s, &v.side[kAnswerer], &v.side[kOpener])) return fate;
+  SegmentOptions options;
+  if (option_seen) options = read_options(&c, s);
+  // It answers this SYN (RFC 9293 §3.10.7.3): acknowledges it, or the data in it too.
+  const bool answers = !f->has_isn[kOpener] || (v.side[kOpener].has_isn ? s.tcp->ack - v.side[kOpener].isn : s.tcp->ack - f->isn[kOpener]) > 0;
+  if (!answers || f->ended()) {
+    ++counters.ignored_bad_ack;
+    return fate;
+  }
+  if (f->phase == Phase::kSynSent || !f->has_isn[kAnswerer]) {
+    if (f->has_isn[kAnswerer] && f->isn[kAnswerer] != s.tcp->seq && known_view(*f, s.point) == &f->home) return fate;
+    if (!f->has_isn[kAnswerer] && !f->rx[kAnswerer].started()) {
+      f->has_isn[kAnswerer] = true;
+      f->isn[kAnswerer] = s.tcp->seq;
+    }
+    if (f->phase == Phase::kSynSent) f->phase = Phase::kSynReceived;
+  } else if (v.side[kAnswerer].has_isn && v.side[kAnswerer].isn != s.tcp->seq) {
+    return fate;  // another SYN/ACK than the one taken: the client answers it with a challenge ACK
+  }
+  const bool first_here = !v.side[kAnswerer].has_isn;
+  const bool first = !c.answered;
+  if (settings.several_points && c.mptcp()) sight(*f, kAnswerer, s, v, options.any);
+  ++c.packets[index(f->direction(kAnswerer))];
+  note(v.side[kAnswerer], v.side[kOpener], *s.tcp, true);
+  note_syn_window(*f, kAnswerer, *s.tcp, v);
+  c.answered = true;
+  touch(c, s.time_ns);
+  if (!c.mptcp()) return fate;
+
+  if (f->join) {
+    if (options.join_syn_ack) {
+      on_join_syn_ack(*f, s, *options.join_syn_ack);
+    } else if (first_here && !f->answered_without_option && f->joining && !f->joining->has_nonce[kAnswerer]) {
+      f->answered_without_option = true;
+      if (!c.mp->orphan) raise(c, inspect::Event::option_stripped, s.time_ns, {{"inferred", true}, {"option", std::string("MP_JOIN")}, {"carrier", std::string("SYN/ACK")}});
+    }
+    return fate;
+  }
+  if (!first && !options.capable) return fate;
+  Mptcp& mp = *c.mp;
+  tell_handshake(c, Handshake::kSynAck, s.time_ns);
+  if (!options.capable || mp.offered_version == 0xff) {
+    if (first) {
+      if (mp.offered_version == 0xff) mp.version.reset();
+      c.refused = true;
+      follow_plainly(*f, kOpener, reassemble::kFirstPosition + f->ssn_base[kOpener]);
+      follow_plainly(*f, kAnswerer, reassemble::kFirstPosition);
+    }
+    return fate;
+  }
+  const MpCapable& answer = *options.capable;
+  const std::uint64_t host = IpAddressHash{}(s.decoded->src);
+  auto& best = answered_version[host];
+  const bool lower_than_before = answer.version < mp.offered_version && best > answer.version + 1;
+  const bool lower_than_elsewhere = !first && mp.version && answer.version < *mp.version;
+  if (lower_than_before || lower_than_elsewhere) {
+    raise(c, inspect::Event::version_downgrade, s.time_ns, {{"offered", static_cast<std::uint64_t>(mp.offered_version)}, {"answered", static_cast<std::uint64_t>(answer.version)}});
+  }
+  best = std::max<std::uint8_t>(best, static_cast<std::uint8_t>(answer.version + 1));
+  if (answered_version.size() > static_cast<std::size_t>(limits.watch_entries)) {
+    answered_version.clear();
+    ++counters.evicted_watch;
+  }
+  if (c.refused) {
+    // At the first point the option was gone, at this one it is there: stripped in between; what the client got decides.
+    return fate;
+  }
+  if (first && answer.version != mp.offered_version) {
+    mp.version = answer.version;
+    fall_back(c, FallbackReason::kVersion, s.time_ns);
+    follow_plainly(*f, kOpener, reassemble::kFirstPosition + f->ssn_base[kOpener]);
+    follow_plainly(*f, kAnswerer, reassemble::kFirstPosition);
+    return fate;
+  }
+  if (answer.version != mp.offered_version) return fate;
+  set_version(c, answer.version);
+  mp.checksum = mp.checksum || answer.checksum_required;
+  if (answer.sender_key && !mp.has_key[1]) {
+    set_key(c, 1, *answer.sender_key);
+    if (Subflow* same = same_first_subflow(*f, s, 1)) {
+      Connection& gone = c;
+      alias(*same, *f, s.point);
+      end(gone);
+      touch(*same->connection, s.time_ns);
+      return fate;
+    }
+  }
+  if (mp.has_key[0] && mp.has_key[1]) become_keyed(c);
+  return fate;
+}
+
+/// The same first subflow at another capture point, behind a NAT: it has the same key and has not been seen at this point.
+Subflow* Engine::State::same_first_subflow(Subflow& f, const Segment& s, std::size_t host) {
+  if (!settings.several_points) return nullptr;
+  const Connection& mine = *f.connection;
+  const auto found = tokens.find(mine.mp->token[host]);
+  if (found == tokens.end()) return nullptr;
+  for (Connection* c = found->second; c != nullptr;) {
+    Mptcp& mp = *c->mp;
+    std::size_t which = 2;
+    for (std::size_t h = 0; h < 2; ++h) {
+      if (mp.has_token[h] && mp.token[h] == mine.mp->token[host]) which = h;
+    }
+    if (c != &mine && which == host && mp.key[host] == mine.mp->key[host] && !c->subflows.empty() && mp.offered_version == mine.mp->offered_version) {
+      Subflow* g = c->subflows.front();
+      // One host may use a key again: at one point that is another connection.
+      const bool seen_here = known_view(*g, s.point) != nullptr;
+      const bool other_key_agrees = !mp.has_key[1 - host] || !mine.mp->has_key[1 - host] || mp.key[1 - host] == mine.mp->key[1 - host];
+      const bool isn_agrees = !g->has_isn[kOpener] || g->isn[kOpener] == f.isn[kOpener] || (mp.has_key[0] && mp.has_key[1] && mine.mp->has_key[0] && mine.mp->has_key[1]);
+      if (!g->join && !seen_here && other_key_agrees && isn_agrees) return g;
+    }
+    c = which < 2 ? mp.next_same_token[which] : nullptr;
+  }
+  return nullptr;
+}
+
+// RFC 8684 §3.1: the third ACK carries both keys; if it, or the first data, carries nothing of MPTCP, the server falls back.
+void Engine::State::on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options) {
+  Connection& c = *f.connection;
+  if (!c.mptcp() || c.fallen_back()) {
+    if (f.phase == Phase::kSynReceived || f.has_isn[kAnswerer]) {
+      f.third_ack_judged = true;
+      establish(f, s.time_ns);
+    }
+    return;
+  }
+  if (f.join) {
+    if (options.join_ack) {
+      on_join_ack(f, *options.join_ack, s);
+    } else if (f.phase == Phase::kSynReceived && options.dss) {
+      // The third ACK was not seen; whether the JOIN completed is told by what the other side acknowledges.
+    }
+    return;
+  }
+  const bool answered = f.phase == Phase::kSynReceived;
+  if (!answered && !options.any) return;
+  f.third_ack_judged = true;
+  if (options.capable && options.capable->sender_key) {
+    take_keys(c, *options.capable, 0);
+    if (Subflow* same = same_first_subflow(f, s, 0); same != nullptr && same->connection != &c && !c.subflows.front()->gave_data) {
+      // Told only by both keys: a box rewrote sequence numbers as well.
+      return;
+    }
+    become_keyed(c);
+    establish(f, s.time_ns);
+    return;
+  }
+  if (options.dss || options.any) {
+    establish(f, s.time_ns);
+    if (c.mp->has_key[0] && c.mp->has_key[1]) become_keyed(c);
+    return;
+  }
+  fall_back(c, FallbackReason::kNoOptionInAck, s.time_ns);
+  follow_plainly(f, kOpener, reassemble::kFirstPosition + f.ssn_base[kOpener]);
+  follow_plainly(f, kAnswerer, reassemble::kFirstPosition);
+  establish(f, s.time_ns);
+}
+
+void Engine::State::set_version(Connection& c, std::uint8_t version) { c.mp->version = version; }
+
+void Engine::State::set_key(Connection& c, std::size_t host, std::uint64_t key) {
+  Mptcp& mp = *c.mp;
+  if (mp.has_key[host]) return;
+  mp.has_key[host] = true;
+  mp.key[host] = key;
+  const auto digest = track::digest_key(key, mp.version.value_or(1));
+  mp.token[host] = digest.token;
+  mp.has_token[host] = true;
+  index_token(c, host);
+  auto& data = mp.data[host];  // the client's key numbers what the client sends
+  if (!data.has_origin()) data.set_origin(digest.idsn + 1);
+}
+
+/// Takes both keys of a third ACK or first data (`sender_host` sent it).
+void Engine::State::take_keys(Connection& c, const MpCapable& option, std::size_t sender_host) {
+  Mptcp& mp = *c.mp;
+  if (!mp.version || c.midstream) mp.version = option.version;
+  mp.checksum = mp.checksum || option.checksum_required;
+  if (option.sender_key) set_key(c, sender_host, *option.sender_key);
+  if (option.receiver_key) set_key(c, 1 - sender_host, *option.receiver_key);
+}
+
+void Engine::State::become_keyed(Connection& c) {
+  Mptcp& mp = *c.mp;
+  if (c.keyed || !mp.has_key[0] || !mp.has_key[1]) return;
+  c.keyed = true;
+  for (Subflow* f : c.subflows) {
+    if (!f->join && f->auth == Auth::kUnverified) f->auth = Auth::kVerified;
+    for (auto& rx : f->rx) rx.use_checksums(mp.checksum);
+  }
+  if (c.held) release_hold(c, now_ns);
+  adopt_orphans(c);
+}
+
+void Engine::State::establish(Subflow& f, TimeNs now) {
+  if (f.phase >= Phase::kEstablished) return;
+  f.phase = Phase::kEstablished;
+  f.was_established = true;
+  half_open_done(f);
+  Connection& c = *f.connection;
+  if (!c.mptcp()) return;
+  for (auto& rx : f.rx) rx.use_checksums(c.mp->checksum);
+  if (!f.join) {
+    if (!c.held) tell_handshake(c, Handshake::kEstablished, now);
+    return;
+  }
+  if (f.opened_by_server && !c.mp->orphan) {
+    raise(c, inspect::Event::opened_by_server, now, {{"subflow", static_cast<std::uint64_t>(f.id)}});
+  }
+  const auto live = std::ranges::count_if(c.subflows, [](const Subflow* g) { return g->live(); });
+  if (live > limits.subflow_excess) {
+    raise(c, inspect::Event::subflow_excess, now, {{"subflows", static_cast<std::int64_t>(live)}, {"limit", limits.subflow_excess}});
+  }
+}
+
+/// Before any DATA_ACK the window counts from what the other side has acknowledged so far: the first byte, at the beginning.
+void Engine::State::note_syn_window(Subflow& f, Side side, const wire::TcpSegment& tcp, const PointView& v) {
+  Connection& c = *f.connection;
+  if (!c.mptcp() || c.mp->orphan) return;
+  auto& data = c.mp->data[index(reverse(f.direction(side)))];
+  if (!data.has_origin() || !c.keyed) return;
+  const bool scaling = v.side[side].offered_scale && v.side[other(side)].offered_scale;
+  if (!v.side[side].has_isn && !scaling) return;
+  const std::uint64_t window = tcp.flags.syn() || !scaling ? tcp.window : static_cast<std::uint64_t>(tcp.window) << v.side[side].window_scale;
+  const std::uint64_t from = data.has_ack() ? data.acked() : reassemble::DataReceiver::kFirst;
+  data.window(from + window);
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,384 @@
+// Connections come, are kept, and go: timeouts by packet time, limits, records.
+#include <algorithm>
+
+#include "engine/state.h"
+
+namespace weir::engine {
+
+namespace {
+
+constexpr TimeNs kSecondNs = 1'000'000'000;
+
+/// A number that looks like none of its neighbours (a bijection, so that ids stay unique): splitmix64's finaliser.
+std::uint64_t scatter(std::uint64_t x) {
+  x += 0x9e3779b97f4a7c15ULL;
+  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31U);
+}
+
+std::string hex(std::uint64_t value, int digits) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text(static_cast<std::size_t>(digits), '0');
+  for (int i = digits - 1; i >= 0; --i, value >>= 4U) text[static_cast<std::size_t>(i)] = kDigits[value & 15U];
+  return text;
+}
+
+}  // namespace
+
+Connection& Engine::State::add_connection(TimeNs now, bool mptcp) {
+  if (connections >= static_cast<std::size_t>(limits.max_connections)) {
+    for (auto& list : {&lists[kEnding], &lists[kWaiting], &lists[kLive]}) {
+      if (list->empty()) continue;
+      ++counters.evicted_connections;
+      end(list->front());
+      break;
+    }
+  }
+  auto* c = new Connection;
+  c->number = ++next_number;
+  c->first_ns = c->last_ns = now;
+  if (mptcp) c->mp = std::make_unique<Mptcp>();
+  c->list = kWaiting;
+  lists[kWaiting].push_back(*c);
+  ++connections;
+  return *c;
+}
+
+const ConnectionInfo& Engine::State::info(Connection& c) {
+  if (c.info && c.info->mptcp == c.mptcp() && c.told_established && !c.info->id.empty() && (c.keyed == (c.info->id[0] != 'x'))) return *c.info;
+  if (!c.info) c.info = std::make_unique<ConnectionInfo>();
+  c.info->number = c.number;
+  c.info->mptcp = c.mptcp();
+  c.info->first_ns = c.first_ns;
+  c.info->id = c.keyed ? hex(c.mp->token[0], 8) + "-" + hex(c.mp->token[1], 8) : "x-" + hex(scatter(c.number), 16);
+  if (!c.subflows.empty()) {
+    const Subflow& first = *c.subflows.front();
+    c.info->endpoints = first.endpoints;
+    if (first.opened_by_server) std::swap(c.info->endpoints.src, c.info->endpoints.dst), std::swap(c.info->endpoints.src_port, c.info->endpoints.dst_port);
+  }
+  return *c.info;
+}
+
+ConnectionState Engine::State::state_of(const Connection& c) const {
+  if (c.refused) return ConnectionState::kRefused;
+  if (c.fallback != FallbackReason::kNone) return ConnectionState::kFallback;
+  if (c.mptcp()) {
+    if (c.mp->data[0].has_fin() && c.mp->data[1].has_fin()) return ConnectionState::kClosed;
+    if (c.fastclosed || c.reset) return ConnectionState::kReset;
+    return ConnectionState::kOpen;
+  }
+  if (!c.subflows.empty() && c.subflows.front()->fin[0] && c.subflows.front()->fin[1]) return ConnectionState::kClosed;
+  return c.reset ? ConnectionState::kReset : ConnectionState::kOpen;
+}
+
+ListId Engine::State::list_for(const Connection& c) const {
+  if (c.held) return kWaiting;
+  bool live = false;
+  bool ended = !c.subflows.empty();
+  for (const Subflow* f : c.subflows) {
+    live = live || f->live();
+    ended = ended && f->ended();
+  }
+  if (ended || c.fastclosed || c.reset) return kEnding;
+  if (c.mptcp() && !c.fallen_back() && c.told_fin[0] && c.told_fin[1]) return kEnding;
+  return live ? kLive : kWaiting;
+}
+
+void Engine::State::touch(Connection& c, TimeNs now) {
+  c.last_ns = std::max(c.last_ns, now);
+  const ListId list = list_for(c);
+  if (list != c.list) move_to(c, list);
+}
+
+void Engine::State::move_to(Connection& c, ListId list) {
+  auto& from = lists[c.list];
+  from.erase(from.iterator_to(c));
+  c.list = list;
+  lists[list].push_back(c);
+}
+
+TimeNs Engine::State::deadline(const Connection& c) const {
+  switch (static_cast<ListId>(c.list)) {
+    case kWaiting: return c.held ? c.hold_until_ns : c.last_ns + limits.handshake_seconds * kSecondNs;
+    case kEnding: return c.last_ns + limits.linger_seconds * kSecondNs;
+    default: return c.last_ns + limits.idle_seconds * kSecondNs;
+  }
+}
+
+// The lists are in order of arrival, not of deadline: one that was used meanwhile goes to the end again when it is looked at. So a
+// deadline is kept to within one turn of its list, at constant cost a packet.
+void Engine::State::expire(TimeNs now, std::size_t most) {
+  removed.clear();
+  for (auto& list : lists) {
+    for (std::size_t i = 0; i < most && !list.empty(); ++i) {
+      Connection& c = list.front();
+      if (now < deadline(c)) {
+        if (now - c.last_ns > kSecondNs) {
+          for (Subflow* f : c.subflows) {
+            for (auto& rx : f->rx) rx.trim();
+          }
+          if (c.mp) {
+            for (auto& data : c.mp->data) data.trim();
+          }
+        }
+        list.splice(list.end(), list, list.iterator_to(c));
+        break;
+      }
+      if (c.held) {
+        release_hold(c, now);
+        continue;
+      }
+      end(c);
+    }
+  }
+}
+
+std::uint64_t Engine::State::held_of(const Connection& c) const {
+  std::uint64_t sum = 0;
+  for (const Subflow* f : c.subflows) sum += f->rx[0].held_bytes() + f->rx[1].held_bytes();
+  if (c.mp) sum += c.mp->data[0].held_bytes() + c.mp->data[1].held_bytes();
+  return sum;
+}
+
+std::uint64_t Engine::State::memory() const {
+  return held_memory + connections * (sizeof(Connection) + sizeof(Mptcp)) + (counters.subflows + counters.flows) * sizeof(Subflow) + flows.memory_bytes() + defragmenter.counters().bytes_held;
+}
+
+/// Everything that is still on its way is given, or counted as missing.
+void Engine::State::finish_streams(Connection& c) {
+  if (c.quiet) return;
+  const TimeNs now = c.last_ns;
+  if (c.mptcp() && c.held) release_hold(c, now);
+  for (std::size_t i = 0; i < c.subflows.size(); ++i) {
+    Subflow& f = *c.subflows[i];
+    for (const Side side : {kOpener, kAnswerer}) {
+      if (f.phase != Phase::kFailed) guess_anchor(f, side, now, f.home.point);
+      auto& rx = f.rx[side];
+      for (;;) {
+        subflow_output.clear();
+        if (!rx.skip_gap(now, 0, false, limits, subflow_output)) break;
+        pass_on(f, side, now, f.home.point);
+      }
+      if (!c.mptcp() && rx.acked() > rx.next()) {
+        PlainStream& stream = c.plain[index(f.direction(side))];
+        if (stream.started) {
+          if (stream.first_gap == ~0ULL) stream.first_gap = stream.next;
+          stream.gap_bytes += rx.acked() - rx.next();
+        }
+      }
+      if (c.mptcp() && rx.fallen_back() && rx.acked() > reassemble::kFirstPosition) {
+        auto& data = c.mp->data[index(f.direction(side))];
+        data_output.clear();
+        if (data.started()) data.acknowledged(data.position(rx.plain_dsn(rx.acked())), now, limits, data_output);
+        give(c, f.direction(side), now);
+      }
+    }
+  }
+  if (!c.mptcp()) return;
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    data_output.clear();
+    c.mp->data[index(d)].finish(now, limits, data_output);
+    give(c, d, now);
+  }
+  const auto& up = c.mp->data[0];
+  const auto& down = c.mp->data[1];
+  std::uint64_t acked = 0;
+  for (const auto* data : {&up, &down}) {
+    if (!data->started() || !data->has_ack() || data->acked() <= data->first()) continue;
+    acked += std::min(data->acked(), data->has_fin() ? data->fin_position() : data->acked()) - data->first();
+  }
+  const std::uint64_t gaps = up.gap_bytes() + down.gap_bytes();
+  const std::uint64_t cut = std::min(gaps, up.cut_bytes() + down.cut_bytes() + c.mp->cut_bytes[0] + c.mp->cut_bytes[1]);
+  const std::uint64_t exchanged = up.seen_bytes() + down.seen_bytes() + gaps;
+  if (std::cmp_greater_equal(acked, limits.visibility_bytes) && (gaps - cut) * 100 > exchanged * static_cast<std::uint64_t>(100 - limits.visibility_percent) && !c.fallen_back()) {
+    raise(c, inspect::Event::visibility_low, now, {{"unseen_bytes", gaps - cut}, {"exchanged_bytes", exchanged}});
+  }
+}
+
+double Engine::State::visibility_of(const Connection& c) const {
+  std::uint64_t seen = 0;
+  std::uint64_t gaps = 0;
+  for (const auto& data : c.mp->data) {
+    seen += data.seen_bytes();
+    gaps += data.gap_bytes();
+  }
+  return seen + gaps == 0 ? 1.0 : static_cast<double>(seen) / static_cast<double>(seen + gaps);
+}
+
+SubflowRecord Engine::State::record_of(const Connection&, const Subflow& f) const {
+  SubflowRecord r;
+  r.id = f.id;
+  const auto client_first = [&](Endpoints e) {
+    if (f.opened_by_server) {
+      std::swap(e.src, e.dst);
+      std::swap(e.src_port, e.dst_port);
+    }
+    return e;
+  };
+  r.endpoints = client_first(f.endpoints);
+  r.opened_by_server = f.opened_by_server;
+  r.address_id = f.address_id[kOpener];
+  r.backup = f.backup;
+  r.auth = f.auth;
+  switch (f.phase) {
+    case Phase::kSynSent:
+    case Phase::kSynReceived: r.state = SubflowState::kAttempted; break;
+    case Phase::kEstablished: r.state = SubflowState::kEstablished; break;
+    case Phase::kClosed: r.state = SubflowState::kClosed; break;
+    case Phase::kReset: r.state = f.was_established ? SubflowState::kReset : SubflowState::kAttempted; break;
+    case Phase::kFailed: r.state = SubflowState::kFailed; break;
+  }
+  for (const Side side : {kOpener, kAnswerer}) r.bytes[index(f.direction(side))] = f.rx[side].payload_bytes();
+  r.points.push_back(f.home.point);
+  if (f.extra) {
+    for (const Alias& a : f.extra->aliases) r.seen_as.push_back(client_first(a.opener_to_answerer));
+    for (const PointView& v : f.extra->more_points) r.points.push_back(v.point);
+  }
+  std::ranges::sort(r.points);
+  return r;
+}
+
+void Engine::State::write_record(Connection& c) {
+  const Mptcp& mp = *c.mp;
+  ConnectionRecord r;
+  r.info = info(c);
+  r.last_ns = c.last_ns;
+  r.version = mp.version;
+  r.state = state_of(c);
+  r.fallback_reason = c.refused ? FallbackReason::kNoOptionInSynAck : c.fallback;
+  if (c.refused) r.fallback_reason = FallbackReason::kNone;
+  r.checksum = mp.checksum && !c.refused;
+  r.midstream = c.midstream || mp.orphan;
+  for (std::size_t i = 0; i < 2; ++i) {
+    r.bytes[i] = mp.data[i].started() ? mp.data[i].bytes() : 0;
+    r.gap_bytes[i] = mp.data[i].gap_bytes();
+    r.duplicate_bytes += mp.data[i].duplicate_bytes();
+  }
+  r.visibility = visibility_of(c);
+  for (const Subflow* f : c.subflows) r.subflows.push_back(record_of(c, *f));
+  observer.on_connection(r);
+}
+
+void Engine::State::write_flow(Connection& c) {
+  FlowRecord r;
+  r.info = info(c);
+  r.last_ns = c.last_ns;
+  r.state = state_of(c);
+  r.midstream = c.midstream;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const PlainStream& stream = c.plain[i];
+    r.bytes[i] = stream.started ? std::min(stream.next, stream.first_gap) - stream.start : 0;
+    r.gap_bytes[i] = stream.gap_bytes;
+    r.packets[i] = c.packets[i];
+  }
+  observer.on_flow(r);
+}
+
+void Engine::State::end(Connection& c) {
+  finish_streams(c);
+  if (c.quiet) {
+    remove(c);
+    return;
+  }
+  c.told_established = true;  // the id is final now
+  if (!c.mptcp()) {
+    if (!c.subflows.empty()) write_flow(c);
+    remove(c);
+    return;
+  }
+  const bool any_data = std::ranges::any_of(c.subflows, [](const Subflow* f) { return f->gave_data; });
+  const bool orphan = c.mp->orphan || (!c.keyed && std::ranges::all_of(c.subflows, [](const Subflow* f) { return f->join; }));
+  if (orphan) counters.joins_orphaned += c.subflows.size();
+  const bool recorded = !c.subflows.empty() && (c.midstream || orphan ? any_data || c.keyed : c.answered);
+  if (recorded) {
+    if (!c.keyed && c.linked_by_dsn) {
+      std::uint64_t linked = c.subflows.size();
+      if (linked > 1) raise(c, inspect::Event::joins_before_keys, c.last_ns, {{"subflows", linked}});
+    }
+    tell_pending(c, true);
+    ++counters.connections;
+    write_record(c);
+  } else {
+    tell_pending(c, false);
+    if (!orphan && !c.midstream && !c.subflows.empty()) ++counters.unanswered;
+  }
+  remove(c);
+}
+
+void Engine::State::remove_subflow(Subflow* f) {
+  unindex_flow(*f, f->hash);
+  if (f->extra) {
+    for (const Alias& a : f->extra->aliases) {
+      FlowRef* ref = flows.find(a.hash);
+      if (ref == nullptr) continue;
+      if (ref->newest == f) {
+        flows.erase(a.hash);
+        continue;
+      }
+      for (Subflow* g = ref->newest; g != nullptr; g = g->older) {
+        if (g->older == f) g->older = nullptr;
+      }
+    }
+  }
+  delete f;
+}
+
+/// Takes a connection out of every table.
+void Engine::State::remove(Connection& c) {
+  held_memory -= std::min(held_memory, held_of(c));
+  for (Subflow* f : c.subflows) {
+    half_open_done(*f);
+    remove_subflow(f);
+  }
+  c.subflows.clear();
+  if (c.mp) {
+    unindex_token(c, 0);
+    unindex_token(c, 1);
+    unindex_dsn(c);
+    if (const auto found = orphans.find(c.mp->orphan_token); found != orphans.end() && found->second == &c) orphans.erase(found);
+  }
+  lists[c.list].erase(lists[c.list].iterator_to(c));
+  --connections;
+  removed.emplace_back(&c);
+}
+
+void Engine::State::index_token(Connection& c, std::size_t host) {
+  Connection*& head = tokens[c.mp->token[host]];
+  if (head == &c) return;  // both hosts' tokens are equal: found under either
+  c.mp->next_same_token[host] = head;
+  head = &c;
+}
+
+void Engine::State::unindex_token(Connection& c, std::size_t host) {
+  if (!c.mp->has_token[host]) return;
+  const std::uint32_t token = c.mp->token[host];
+  const auto found = tokens.find(token);
+  if (found == tokens.end()) return;
+  for (Connection** at = &found->second; *at != nullptr;) {
+    Mptcp& mp = *(*at)->mp;
+    const std::size_t which = mp.has_token[0] && mp.token[0] == token ? 0 : 1;
+    if (*at == &c) {
+      *at = mp.next_same_token[which];
+      break;
+    }
+    at = &mp.next_same_token[which];
+  }
+  if (found->second == nullptr) tokens.erase(found);
+}
+
+void Engine::State::finish_all() {
+  counters.memory_bytes = memory();
+  removed.clear();
+  // Holds end first: what waited for keys may belong together by DSN.
+  std::vector<Connection*> all;
+  for (auto& list : lists) {
+    for (Connection& c : list) all.push_back(&c);
+  }
+  std::ranges::sort(all, {}, &Connection::number);
+  for (Connection* c : all) end(*c);
+  removed.clear();
+  plain_syns.clear();
+}
+
+}  // namespace weir::engine

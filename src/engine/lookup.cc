@@ -1,0 +1,143 @@
+// From a packet's 4-tuple to the subflow it belongs to, through reused tuples, several capture points and NATs.
+#include <algorithm>
+
+#include "engine/state.h"
+
+namespace weir::engine {
+
+namespace {
+
+/// How far a sequence number may be from what was seen to belong to that use of the 4-tuple.
+constexpr std::int32_t kNearBytes = 1 << 26;
+
+bool near(SeqNum a, SeqNum b) {
+  const std::int32_t distance = a - b;
+  return distance > -kNearBytes && distance < kNearBytes;
+}
+
+bool tuple_matches(const Endpoints& e, const wire::Decoded& d) {
+  const auto& t = d.tcp;
+  return (e.src == d.src && e.dst == d.dst && e.src_port == t.src_port && e.dst_port == t.dst_port) ||
+         (e.src == d.dst && e.dst == d.src && e.src_port == t.dst_port && e.dst_port == t.src_port);
+}
+
+}  // namespace
+
+Endpoints Engine::State::endpoints_of(const Segment& s, bool sender_opens) {
+  const auto& d = *s.decoded;
+  if (sender_opens) return {d.src, d.dst, s.tcp->src_port, s.tcp->dst_port};
+  return {d.dst, d.src, s.tcp->dst_port, s.tcp->src_port};
+}
+
+bool Engine::State::is_tuple_of(const Subflow& f, const Segment& s) const {
+  if (tuple_matches(f.endpoints, *s.decoded)) return true;
+  return f.extra && std::ranges::any_of(f.extra->aliases, [&](const Alias& a) { return tuple_matches(a.opener_to_answerer, *s.decoded); });
+}
+
+Subflow* Engine::State::find(const Segment& s, Side& side) {
+  FlowRef* ref = flows.find(s.hash);
+  if (ref == nullptr || !is_tuple_of(*ref->newest, s)) return nullptr;
+  side = s.from_low == ref->low_is_opener ? kOpener : kAnswerer;
+  return ref->newest;
+}
+
+// Which use of the tuple a packet other than a SYN belongs to. A newer SYN takes over only once it is answered (RFC 5961 §4: an
+// established connection does not fall to a SYN), and another capture point may still be showing the older use.
+Subflow* Engine::State::generation_for(Subflow* newest, const Segment& s, Side side) const {
+  Subflow* f = newest;
+  while (f->older != nullptr) {
+    if (f->phase == Phase::kSynSent) {
+      const bool answers = side == kAnswerer && s.tcp->flags.ack() && f->has_isn[kOpener] && s.tcp->ack - f->isn[kOpener] > 0 && near(s.tcp->ack, f->isn[kOpener]);
+      if (answers && (s.tcp->flags.syn() || s.tcp->flags.rst())) return f;
+    } else {
+      const PointView* here = known_view(*f, s.point);
+      const PointView* there = known_view(*f->older, s.point);
+      if (here != nullptr && (here->side[side].seen || there == nullptr)) return f;
+      if (there == nullptr) return f;
+      const SeqNum known = f->has_isn[side] ? f->isn[side] + static_cast<std::uint32_t>(f->rx[side].next()) : f->isn[side];
+      if (near(s.tcp->seq, known) && !near(s.tcp->seq, there->side[side].sent_end)) return f;
+    }
+    f = f->older;
+  }
+  return f;
+}
+
+PointView* Engine::State::known_view(Subflow& f, PointId point) const {
+  if (f.home.point == point) return &f.home;
+  if (!f.extra) return nullptr;
+  const auto found = std::ranges::find(f.extra->more_points, point, &PointView::point);
+  return found == f.extra->more_points.end() ? nullptr : &*found;
+}
+
+PointView& Engine::State::view(Subflow& f, const Segment& s) {
+  if (PointView* known = known_view(f, s.point)) return *known;
+  PointView& added = f.more().more_points.emplace_back();
+  added.point = s.point;
+  return added;
+}
+
+Subflow& Engine::State::add_subflow(Connection& c, const Segment& s, bool sender_opens) {
+  auto* f = new Subflow;
+  f->connection = &c;
+  f->endpoints = endpoints_of(s, sender_opens);
+  f->tunnel = s.decoded->tunnel;
+  f->home.point = s.point;
+  f->id = static_cast<std::uint32_t>(c.subflows.size());
+  c.subflows.push_back(f);
+  f->hash = s.hash;
+  index_flow(*f, s.hash, s.from_low == sender_opens);
+  return *f;
+}
+
+void Engine::State::index_flow(Subflow& f, std::uint64_t hash, bool low_is_opener) {
+  FlowRef& ref = flows.at(hash);
+  f.older = ref.newest;
+  ref = {&f, low_is_opener};
+}
+
+void Engine::State::unindex_flow(Subflow& f, std::uint64_t hash) {
+  FlowRef* ref = flows.find(hash);
+  if (ref == nullptr) return;
+  if (ref->newest == &f) {
+    if (f.older == nullptr) {
+      flows.erase(hash);
+    } else {
+      // Which end opened the older use is told by its own addresses.
+      bool from_low = false;
+      track::make_flow_key(f.older->endpoints.src, f.older->endpoints.src_port, f.older->endpoints.dst, f.older->endpoints.dst_port, f.older->tunnel, from_low);
+      *ref = {f.older, from_low};
+    }
+    return;
+  }
+  for (Subflow* g = ref->newest; g != nullptr; g = g->older) {
+    if (g->older == &f) {
+      g->older = f.older;
+      return;
+    }
+  }
+}
+
+/// `same` turned out to be `keep` seen at another point behind a NAT: its tuple leads to `keep` from now on, and `same` goes.
+void Engine::State::alias(Subflow& keep, Subflow& same, PointId point) {
+  FlowRef* ref = flows.find(same.hash);
+  if (ref != nullptr && ref->newest == &same) {
+    if (same.hash == keep.hash) {
+      ref->newest = same.older;
+    } else {
+      // An alias has no room for an older use of its tuple: what is still kept of that is found no more.
+      ref->newest = &keep;
+      keep.more().aliases.push_back({same.hash, same.endpoints});
+    }
+  }
+  (void)point;
+  auto merge = [&](const PointView& v) {
+    if (known_view(keep, v.point) == nullptr) keep.more().more_points.push_back(v);
+  };
+  merge(same.home);
+  if (same.extra) std::ranges::for_each(same.extra->more_points, merge);
+  Connection& c = *same.connection;
+  c.subflows.erase(std::ranges::find(c.subflows, &same));
+  delete &same;
+}
+
+}  // namespace weir::engine

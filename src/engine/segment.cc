@@ -1,0 +1,177 @@
+// One TCP segment: to its subflow, past the checks of a receiver, and its flags, options and payload taken.
+#include <algorithm>
+
+#include "engine/state.h"
+
+namespace weir::engine {
+
+std::uint64_t Engine::State::position(const Subflow& f, Side side, const PointView& v, SeqNum seq) const {
+  const SeqNum isn = f.has_isn[side] && v.side[side].has_isn ? v.side[side].isn : f.isn[side];
+  return unwrap((seq - isn.value).value, f.rx[side].next());
+}
+
+SeqNum Engine::State::sequence(const Subflow& f, Side side, const PointView& v, std::uint64_t at) const {
+  const SeqNum isn = f.has_isn[side] && v.side[side].has_isn ? v.side[side].isn : f.isn[side];
+  return isn + static_cast<std::uint32_t>(at);
+}
+
+Fate Engine::State::on_tcp(const Segment& s) {
+  const wire::TcpFlags flags = s.tcp->flags;
+  if (flags.syn() && !flags.ack()) return on_syn(s);
+  Side side = kOpener;
+  Subflow* f = find(s, side);
+  if (f == nullptr) {
+    // The other direction of a GTP-U tunnel has an identity of its own: the SYN/ACK tells that it is the same.
+    if (!flags.syn()) return on_unknown(s);
+    return on_syn_ack(nullptr, kAnswerer, s);
+  }
+  f = generation_for(f, s, side);
+  if (f->connection->quiet) return Fate::kOther;
+  if (flags.syn()) return on_syn_ack(f, side, s);
+  return on_segment(*f, side, s);
+}
+
+Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
+  Connection& c = *f.connection;
+  const Fate fate = c.mptcp() ? Fate::kMptcp : Fate::kOther;
+  PointView& v = view(f, s);
+  track::TcpView& sender = v.side[side];
+  track::TcpView& receiver = v.side[other(side)];
+  if (!checksum_allows(s, &sender, &receiver)) return fate;
+  const wire::TcpSegment& tcp = *s.tcp;
+  ++c.packets[index(f.direction(side))];
+  touch(c, s.time_ns);
+  if (f.isn[side] == SeqNum{} && !f.has_isn[side] && !f.rx[side].started() && f.rx[side].next() == reassemble::kFirstPosition) {
+    // A direction whose beginning was not seen begins here, far up, so that earlier bytes have a position too.
+    f.isn[side] = tcp.seq;
+    f.rx[side].start_at(reassemble::kMidstreamPosition);
+    f.anchored[side] = false;
+  }
+
+  SegmentOptions options;
+  if (tcp.has_mptcp) options = read_options(&c, s);
+  if (settings.several_points && c.mptcp()) sight(f, side, s, v, options.any);
+  const std::uint64_t held_before = held_of(c);
+
+  if (f.ended() && f.phase != Phase::kClosed) {
+    ++counters.ignored_after_end;
+    return fate;
+  }
+  if (tcp.flags.rst()) {
+    on_rst(f, side, s, v, options);
+    return fate;
+  }
+  const track::Acceptance acceptance = judge(sender, receiver, tcp);
+  switch (acceptance) {
+    case track::Acceptance::kPaws: ++counters.ignored_paws; return fate;
+    case track::Acceptance::kNoAck: ++counters.ignored_no_ack; return fate;
+    case track::Acceptance::kBadAck: ++counters.ignored_bad_ack; return fate;
+    case track::Acceptance::kDoubtfulAck: ++counters.ignored_bad_ack; break;
+    case track::Acceptance::kDoubtfulWindow: ++counters.ignored_window; break;
+    case track::Acceptance::kGood: break;
+  }
+  const bool good = acceptance == track::Acceptance::kGood;
+  const bool old = tcp.payload_bytes == 0 ? receiver.has_ack && before(tcp.seq, receiver.last_ack)
+                                          : receiver.has_ack && !after(tcp.seq + tcp.payload_bytes, receiver.last_ack);
+
+  if (good && side == kOpener && f.phase <= Phase::kSynReceived && !f.third_ack_judged) on_third_ack(f, s, options);
+  if (f.phase == Phase::kFailed) {
+    note(sender, receiver, tcp, good);
+    return fate;
+  }
+
+  if (good && f.has_isn[other(side)] | f.rx[other(side)].started()) {
+    const std::uint64_t acked = position(f, other(side), v, tcp.ack);
+    subflow_output.clear();
+    // The FIN takes a sequence number, not a byte.
+    const std::uint64_t fin_at = f.fin_position[other(side)];
+    const std::uint64_t acked_bytes = fin_at != 0 && acked > fin_at ? fin_at : acked;
+    // Whoever acknowledges data of a JOIN has taken it, seen third ACK or not.
+    if (f.phase == Phase::kSynReceived && side == kAnswerer && f.rx[kOpener].top() > reassemble::kFirstPosition && acked > reassemble::kFirstPosition) {
+      establish(f, s.time_ns);
+    }
+    f.rx[other(side)].acknowledged(acked_bytes, s.time_ns, subflow_output, limits);
+    if (!subflow_output.consumed.empty()) pass_on(f, other(side), s.time_ns, s.point);
+  }
+  if (good && c.mptcp() && options.any) on_options(f, side, s, options, old);
+  if (c.mptcp() && good && !options.any) note_syn_window(f, side, tcp, v);
+  if (f.phase == Phase::kReset) return fate;  // an option ended it
+  if (tcp.payload_bytes != 0) on_payload(f, side, s, v, options, !good);
+  if (tcp.flags.fin() && good) on_fin(f, side, s, v);
+  note(sender, receiver, tcp, good);
+  reach_fin(f, kOpener);
+  reach_fin(f, kAnswerer);
+  skip_gaps(f, s.time_ns);
+  Connection& now_of = *f.connection;  // it may have been linked to another
+  if (settings.stream_events) {
+    tell_ack(now_of, Direction::kToServer, s.time_ns);
+    tell_ack(now_of, Direction::kToClient, s.time_ns);
+  }
+  held_memory += held_of(now_of) - held_before;
+  return fate;
+}
+
+// RFC 5961 §3, RFC 9293 §3.10.7.
+bool Engine::State::on_rst(Subflow& f, Side side, const Segment& s, PointView& v, const SegmentOptions& options) {
+  Connection& c = *f.connection;
+  const bool in_handshake = f.phase <= Phase::kSynReceived;
+  std::uint64_t expected_at = f.rx[side].next();
+  if (f.fin[side]) ++expected_at;
+  const SeqNum expected = sequence(f, side, v, expected_at);
+  if (!rst_acceptable(v.side[side], v.side[other(side)], *s.tcp, expected, in_handshake)) {
+    ++counters.ignored_rst;
+    return false;
+  }
+  if (options.fastclose && c.mptcp() && on_fastclose(f, side, s, *options.fastclose)) return true;
+  if (in_handshake && !f.join && !c.answered && side == kAnswerer) {
+    end(c);  // the SYN was refused: an unanswered one, without a record
+    return true;
+  }
+  end_subflow(f, Phase::kReset);
+  // The last subflow's RST ends the connection (unless DATA_FINs did, which the state tells).
+  const bool others_live = std::ranges::any_of(c.subflows, [](const Subflow* g) { return g->live(); });
+  if (!others_live && f.was_established) {
+    c.reset = true;
+    tell_reset(c, f.direction(side), s.time_ns);
+  } else if (!others_live && !f.join) {
+    c.reset = true;
+    tell_reset(c, f.direction(side), s.time_ns);
+  }
+  touch(c, s.time_ns);
+  return true;
+}
+
+// A FIN counts in order: once everything before it was consumed.
+void Engine::State::on_fin(Subflow& f, Side side, const Segment& s, const PointView& v) {
+  const std::uint64_t at = position(f, side, v, s.tcp->seq) + s.tcp->payload_bytes;
+  if (f.fin_position[side] != 0) return;
+  if (at < f.rx[side].next()) {
+    ++counters.ignored_fin;
+    return;
+  }
+  if (v.side[other(side)].has_edge && after(s.tcp->seq + s.tcp->payload_bytes, v.side[other(side)].right_edge)) {
+    ++counters.ignored_fin;
+    return;
+  }
+  f.fin_position[side] = at;
+}
+
+void Engine::State::reach_fin(Subflow& f, Side side) {
+  if (f.fin_position[side] == 0 || f.fin[side]) return;
+  if (f.rx[side].next() < f.fin_position[side]) return;
+  f.fin[side] = true;
+  Connection& c = *f.connection;
+  if (!c.mptcp() || (c.fallen_back() && only_subflow(c, f))) tell_fin(c, f.direction(side), c.last_ns);
+  if (f.fin[other(side)]) {
+    end_subflow(f, Phase::kClosed);
+    touch(c, c.last_ns);
+  }
+}
+
+void Engine::State::end_subflow(Subflow& f, Phase phase) {
+  if (f.phase == Phase::kReset || f.phase == Phase::kFailed) return;
+  f.phase = phase;
+  half_open_done(f);
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,242 @@
+// The engine's tables and the steps of a packet through them. The members are implemented a concern a file:
+//   engine.cc     packets in, decoding, checksums, fragments            lookup.cc    4-tuple -> subflow, capture points, NAT
+//   segment.cc    one segment of a known subflow                        handshake.cc SYN, SYN/ACK, third ACK
+//   joins.cc      MP_JOIN: tokens, HMACs, orphans                       options.cc   DSS, ADD_ADDR, MP_PRIO, MP_FAIL, ...
+//   streams.cc    bytes from subflow to connection to observer          fallback.cc  back to plain TCP
+//   midstream.cc  capture began later: anchors, links by DSN            lifecycle.cc expiry, gaps, records
+//   stripped.cc   what one point saw and another did not                anomalies.cc events, once a connection
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/connection.h"
+#include "engine/engine.h"
+#include "engine/subflow.h"
+#include "inspect/watch.h"
+#include "track/flow_table.h"
+#include "wire/decode.h"
+#include "wire/defragment.h"
+#include "wire/mptcp/options.h"
+
+namespace weir::engine {
+
+struct IpAddressHash {
+  std::size_t operator()(const IpAddress& address) const;
+};
+
+/// What a flow table slot holds.
+struct FlowRef {
+  Subflow* newest = nullptr;
+  bool low_is_opener = true;
+};
+
+/// One TCP packet on its way: what was decoded, and which side of which subflow it comes from.
+struct Segment {
+  const RawPacket* raw = nullptr;
+  const wire::Decoded* decoded = nullptr;
+  const wire::TcpSegment* tcp = nullptr;
+  std::uint64_t hash = 0;
+  bool from_low = false;
+  bool stays = false;  ///< the payload may be kept by reference
+  TimeNs time_ns = 0;
+  PointId point = 0;
+};
+
+/// The MPTCP options of a segment, each subtype's first that counts.
+struct SegmentOptions {
+  std::optional<wire::mptcp::MpCapable> capable;
+  std::optional<wire::mptcp::MpJoinSyn> join_syn;
+  std::optional<wire::mptcp::MpJoinSynAck> join_syn_ack;
+  std::optional<wire::mptcp::MpJoinAck> join_ack;
+  std::optional<wire::mptcp::Dss> dss;
+  std::optional<wire::mptcp::MpFastclose> fastclose;
+  boost::container::small_vector<wire::mptcp::Option, 2> others;  ///< ADD_ADDR, REMOVE_ADDR, MP_PRIO, MP_FAIL, MP_TCPRST
+  bool any = false;
+};
+
+enum ListId : std::uint8_t { kWaiting, kLive, kEnding, kLists };
+
+struct Engine::State {
+  State(const Settings& engine_settings, Observer& engine_observer);
+  ~State();
+
+  // engine.cc
+  void step(std::span<const RawPacket> packets, std::span<Fate> fates);
+  Fate take(const RawPacket& raw, const wire::Decoded& decoded, std::uint64_t hash, bool from_low, bool stays);
+  Fate take_fragment(const RawPacket& raw, const wire::Decoded& decoded);
+  bool checksum_allows(const Segment& s, track::TcpView* sender, const track::TcpView* receiver);
+  void report_decode_error(const RawPacket& raw, const wire::Decoded& decoded);
+
+  // lookup.cc
+  Subflow* find(const Segment& s, Side& side);
+  Subflow* generation_for(Subflow* newest, const Segment& s, Side side) const;
+  bool is_tuple_of(const Subflow& f, const Segment& s) const;
+  PointView& view(Subflow& f, const Segment& s);
+  PointView* known_view(Subflow& f, PointId point) const;
+  Subflow& add_subflow(Connection& c, const Segment& s, bool sender_opens);
+  void index_flow(Subflow& f, std::uint64_t hash, bool low_is_opener);
+  void unindex_flow(Subflow& f, std::uint64_t hash);
+  void alias(Subflow& keep, Subflow& same, PointId point);
+  static Endpoints endpoints_of(const Segment& s, bool sender_opens);
+
+  // segment.cc
+  Fate on_tcp(const Segment& s);
+  Fate on_segment(Subflow& f, Side side, const Segment& s);
+  bool on_rst(Subflow& f, Side side, const Segment& s, PointView& v, const SegmentOptions& options);
+  void on_fin(Subflow& f, Side side, const Segment& s, const PointView& v);
+  void reach_fin(Subflow& f, Side side);
+  void end_subflow(Subflow& f, Phase phase);
+  std::uint64_t position(const Subflow& f, Side side, const PointView& v, SeqNum seq) const;
+  SeqNum sequence(const Subflow& f, Side side, const PointView& v, std::uint64_t at) const;
+
+  // handshake.cc
+  Fate on_syn(const Segment& s);
+  Fate on_syn_ack(Subflow* f, Side side, const Segment& s);
+  void on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options);
+  void take_keys(Connection& c, const wire::mptcp::MpCapable& option, std::size_t sender_host);
+  void set_key(Connection& c, std::size_t host, std::uint64_t key);
+  void become_keyed(Connection& c);
+  void set_version(Connection& c, std::uint8_t version);
+  Subflow* same_first_subflow(Subflow& f, const Segment& s, std::size_t host);
+  void establish(Subflow& f, TimeNs now);
+  void note_syn_window(Subflow& f, Side side, const wire::TcpSegment& tcp, const PointView& v);
+
+  // joins.cc
+  Fate on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& join, const wire::mptcp::MpCapable* capable);
+  void on_join_syn_ack(Subflow& f, const Segment& s, const wire::mptcp::MpJoinSynAck& join);
+  void on_join_ack(Subflow& f, const wire::mptcp::MpJoinAck& join, const Segment& s);
+  Connection* by_token(std::uint32_t token, std::uint32_t nonce, PointId point);
+  void adopt_orphans(Connection& c);
+  void verify_join(Subflow& f, const Segment* s);
+  void count_half_open(Subflow& f, TimeNs now);
+  void half_open_done(Subflow& f);
+  Connection& orphan_of(std::uint32_t token, const Segment& s);
+  void orphan_expired(Connection& c);
+
+  // options.cc
+  SegmentOptions read_options(Connection* c, const Segment& s);
+  void on_options(Subflow& f, Side side, const Segment& s, SegmentOptions& options, bool old);
+  void on_data_ack(Subflow& f, Side side, const Segment& s, const wire::mptcp::Dss::DataAck& ack, const PointView& v);
+  void on_add_addr(Subflow& f, Side side, const Segment& s, const wire::mptcp::AddAddr& option);
+  void on_remove_addr(Subflow& f, Side side, const Segment& s, const wire::mptcp::RemoveAddr& option);
+  void on_mp_prio(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpPrio& option);
+  void on_mp_fail(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpFail& option);
+  bool on_fastclose(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpFastclose& option);
+  bool is_address_of(const Connection& c, std::size_t host, const IpAddress& address) const;
+
+  // streams.cc
+  void on_payload(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options, bool doubtful);
+  void pass_on(Subflow& f, Side side, TimeNs now, PointId point);
+  void pass_mapped(Subflow& f, Side side, reassemble::Consumed& piece, TimeNs now);
+  void pass_plain(Subflow& f, Side side, const reassemble::Consumed& piece, TimeNs now);
+  void give(Connection& c, Direction d, TimeNs now);
+  void tell_data(Connection& c, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now);
+  void tell_gap(Connection& c, Direction d, std::uint64_t offset, std::uint64_t size, TimeNs now);
+  void tell_ack(Connection& c, Direction d, TimeNs now);
+  void tell_fin(Connection& c, Direction d, TimeNs now);
+  void tell_reset(Connection& c, Direction d, TimeNs now);
+  void tell_handshake(Connection& c, Handshake step, TimeNs now);
+  void start_stream(Connection& c, Direction d, TimeNs now);
+  void skip_gaps(Subflow& f, TimeNs now);
+  std::uint64_t data_position(Connection& c, Direction d, std::uint64_t dsn);
+  std::optional<reassemble::Mapping> mapping_of(Subflow& f, Side side, const Segment& s, std::uint64_t position, const SegmentOptions& options);
+
+  // fallback.cc
+  void fall_back(Connection& c, FallbackReason reason, TimeNs now);
+  bool only_subflow(const Connection& c, const Subflow& f) const;
+  void on_unmapped(Subflow& f, Side side, reassemble::Consumed& piece, TimeNs now, PointId point);
+  void on_bad_checksum(Subflow& f, Side side, reassemble::Consumed& piece, TimeNs now, PointId point);
+  void follow_plainly(Subflow& f, Side side, std::uint64_t at);
+
+  // midstream.cc
+  Fate on_unknown(const Segment& s);
+  void link_by_dsn(Subflow& f, Side side, std::uint64_t dsn, TimeNs now);
+  void index_dsn(Connection& c, Direction d, std::uint64_t dsn);
+  void unindex_dsn(Connection& c);
+  void absorb(Connection& into, Connection& from, bool flipped, TimeNs now);
+  void release_hold(Connection& c, TimeNs now);
+  void anchor(Subflow& f, Side side, const Segment& s, std::uint64_t at, const wire::mptcp::Dss& dss);
+  void guess_anchor(Subflow& f, Side side, TimeNs now, PointId point);
+  void set_anchor(Subflow& f, Side side, std::uint64_t ssn_base, TimeNs now, PointId point);
+  Subflow& add_midstream(const Segment& s, bool mptcp, bool sender_opens);
+  Connection* near_dsn(const Connection& mine, Direction d, std::uint64_t dsn, bool& flipped);
+
+  // lifecycle.cc
+  Connection& add_connection(TimeNs now, bool mptcp);
+  void touch(Connection& c, TimeNs now);
+  void move_to(Connection& c, ListId list);
+  TimeNs deadline(const Connection& c) const;
+  void expire(TimeNs now, std::size_t most);
+  void end(Connection& c);
+  void finish_streams(Connection& c);
+  void finish_all();
+  ConnectionState state_of(const Connection& c) const;
+  void write_record(Connection& c);
+  void write_flow(Connection& c);
+  SubflowRecord record_of(const Connection& c, const Subflow& f) const;
+  double visibility_of(const Connection& c) const;
+  void remove_subflow(Subflow* f);
+  void index_token(Connection& c, std::size_t host);
+  void unindex_token(Connection& c, std::size_t host);
+  const ConnectionInfo& info(Connection& c);
+  void tell_pending(Connection& c, bool identified);
+  void remove(Connection& c);
+  ListId list_for(const Connection& c) const;
+  std::uint64_t held_of(const Connection& c) const;
+  std::uint64_t memory() const;
+
+  // stripped.cc
+  void sight(Subflow& f, Side side, const Segment& s, const PointView& v, bool had_option);
+  void remember_plain_syn(const Segment& s);
+  void compare_with_plain_syn(Subflow& f, const Segment& s);
+
+  // anomalies.cc
+  bool raise(Connection& c, inspect::Event event, TimeNs now, inspect::Detail detail);
+  void raise_unknown(const Segment& s, inspect::Event event, inspect::Detail detail);
+  void raise_tcp(Connection& c, const char* event, TimeNs now, std::uint32_t bit);
+
+  Settings settings;
+  Limits& limits;
+  Observer& observer;
+  Counters counters;
+  wire::Defragmenter defragmenter;
+  std::vector<wire::Decoded> batch;
+  std::vector<std::uint64_t> hashes;
+  std::vector<std::uint8_t> from_lows;
+  reassemble::SubflowOutput subflow_output;
+  reassemble::DataOutput data_output;
+
+  track::FlowTable<FlowRef> flows;
+  boost::unordered_flat_map<std::uint32_t, Connection*> tokens;   ///< chained by next_same_token
+  boost::unordered_flat_map<std::uint32_t, Connection*> orphans;  ///< by the token their JOINs name
+  boost::unordered_flat_map<std::uint64_t, std::vector<Connection*>> dsn_index;
+  boost::intrusive::list<Connection> lists[kLists];
+  std::vector<std::unique_ptr<Connection>> removed;  ///< deleted once the step is over: it may still be looked at
+  std::uint64_t next_number = 0;
+  std::size_t connections = 0;
+  TimeNs now_ns = 0;
+  std::uint64_t held_memory = 0;  ///< octets of copies in queues and rings
+
+  boost::unordered_flat_set<std::uint64_t> right_sources;  ///< hash of (point, source): has sent a right checksum
+  struct PlainSyn {
+    std::uint32_t isn = 0;
+    PointId point = 0;
+    TimeNs time_ns = 0;
+    std::uint32_t ts_value = 0;
+    std::uint32_t ip_id = 0;
+  };
+  boost::unordered_flat_map<std::uint64_t, PlainSyn> plain_syns;
+  boost::unordered_flat_map<std::uint64_t, std::uint8_t> answered_version;  ///< highest MPTCP version a host answered with
+  inspect::Watch<IpAddress, IpAddressHash> joins_to_host;
+  inspect::Watch<IpAddress, IpAddressHash> unknown_joins;
+  inspect::Watch<IpAddress, IpAddressHash> offered_addresses;
+  boost::unordered_flat_set<std::uint64_t> told_sources;  ///< events without a connection: once a source and event
+};
+
+}  // namespace weir::engine

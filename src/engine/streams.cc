@@ -1,0 +1,357 @@
+// Bytes on their way: segment -> subflow order -> DSN order -> observer.
+#include <algorithm>
+
+#include "engine/state.h"
+
+namespace weir::engine {
+
+namespace {
+
+constexpr TimeNs kSecondNs = 1'000'000'000;
+using reassemble::Arrival;
+using reassemble::Consumed;
+using reassemble::DataReceiver;
+using reassemble::Mapping;
+
+}  // namespace
+
+/// The position of a DSN at connection level. The first one seen of a stream without keys makes the origin.
+std::uint64_t Engine::State::data_position(Connection& c, Direction d, std::uint64_t dsn) {
+  auto& data = c.mp->data[index(d)];
+  if (!data.has_origin()) data.set_origin(dsn);
+  if (!c.keyed && !c.mp->has_key[index(d)]) index_dsn(c, d, dsn);
+  return data.position(dsn);
+}
+
+/// The mapping that the segment carries, in positions: a DSS, or MP_CAPABLE with data (RFC 8684 §3.1, §3.3.1).
+std::optional<Mapping> Engine::State::mapping_of(Subflow& f, Side side, const Segment& s, std::uint64_t at, const SegmentOptions& options) {
+  Connection& c = *f.connection;
+  auto& data = c.mp->data[index(f.direction(side))];
+  if (options.dss && options.dss->mapping) {
+    const auto& m = *options.dss->mapping;
+    const bool fin = options.dss->data_fin;
+    if (m.length == 0) {
+      // Infinite mapping: from here on no mappings (RFC 8684 §3.7). Only where there is one subflow.
+      if (!only_subflow(c, f)) return std::nullopt;
+      const std::uint64_t dsn = m.wide ? m.dsn : extend(static_cast<std::uint32_t>(m.dsn), DataSeq{data.dsn(data.started() ? data.next() : DataReceiver::kFirst)}).value;
+      if (!c.fallen_back()) fall_back(c, FallbackReason::kInfiniteMapping, s.time_ns);
+      const std::uint64_t from = f.ssn_base[side] + unwrap(m.ssn, at - f.ssn_base[side]);
+      if (!f.rx[side].fallen_back()) f.rx[side].fall_back(from, dsn);
+      return std::nullopt;
+    }
+    const std::uint32_t length = fin ? m.length - 1U : m.length;
+    if (length == 0) return std::nullopt;
+    Mapping mapping;
+    if (m.wide || !data.has_origin()) {
+      mapping.dsn = m.dsn;
+    } else {
+      mapping.dsn = extend(static_cast<std::uint32_t>(m.dsn), DataSeq{data.dsn(data.started() ? data.next() : std::max(data.top(), DataReceiver::kFirst))}).value;
+    }
+    mapping.position = f.ssn_base[side] + unwrap(m.ssn, at - f.ssn_base[side]);
+    mapping.length = length;
+    mapping.ssn = m.ssn;
+    mapping.wire_length = m.length;
+    if (c.mp->checksum) mapping.checksum = m.checksum;
+    return mapping;
+  }
+  if (options.capable && options.capable->data_level_length && *options.capable->data_level_length != 0 && c.mp->has_key[f.host(side)]) {
+    Mapping mapping;
+    mapping.dsn = data.dsn(DataReceiver::kFirst);
+    mapping.position = f.ssn_base[side] + 1;
+    mapping.length = mapping.wire_length = *options.capable->data_level_length;
+    mapping.ssn = 1;
+    if (c.mp->checksum) mapping.checksum = options.capable->checksum;
+    return mapping;
+  }
+  return std::nullopt;
+}
+
+void Engine::State::on_payload(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options, bool doubtful) {
+  Connection& c = *f.connection;
+  const wire::TcpSegment& tcp = *s.tcp;
+  // A SYN takes a sequence number of its own: its data begin one after it.
+  const std::uint64_t at = position(f, side, v, tcp.flags.syn() ? tcp.seq + 1 : tcp.seq);
+  if (f.phase == Phase::kFailed || f.phase == Phase::kReset) {
+    ++counters.ignored_not_joined;
+    return;
+  }
+  Arrival in;
+  in.position = at;
+  in.bytes = tcp.payload;
+  in.size = tcp.payload_bytes;
+  in.stays = s.stays;
+  in.time_ns = s.time_ns;
+  in.doubtful = doubtful || (f.join && f.phase < Phase::kEstablished && !tcp.flags.syn());
+  if (f.fin_position[side] != 0 && f.fin[side]) {
+    if (at >= f.fin_position[side]) {
+      ++counters.ignored_after_end;
+      return;
+    }
+  }
+  if (settings.several_points && in.size > in.bytes.size()) {
+    // Another point may show what the snap length cut here.
+    if (c.mptcp()) c.mp->cut_bytes[index(f.direction(side))] += in.size - in.bytes.size();
+    in.size = static_cast<std::uint32_t>(in.bytes.size());
+  }
+  if (std::cmp_greater(held_memory, limits.memory_bytes) && !in.stays && in.position > f.rx[side].next()) {
+    ++counters.dropped_memory;
+    return;
+  }
+  f.gave_data = true;
+  std::optional<Mapping> mapping;
+  if (c.mptcp() && !(c.refused)) {
+    if (!f.anchored[side] && options.dss && options.dss->mapping && options.dss->mapping->length != 0) {
+      anchor(f, side, s, at, *options.dss);
+    }
+    if (!f.anchored[side] && !c.fallen_back()) return;
+    if (f.anchored[side]) mapping = mapping_of(f, side, s, at, options);
+    if (mapping && !c.keyed && options.dss && options.dss->mapping->wide) {
+      link_by_dsn(f, side, mapping->dsn, s.time_ns);
+    }
+  }
+  subflow_output.clear();
+  if (tcp.flags.syn() && f.connection->mptcp()) {
+    // TCP Fast Open: without a mapping, just before IDSN + 1 (RFC 8684 appendix B).
+    f.rx[side].start_at(reassemble::kFirstPosition + in.size);
+    data_output.clear();
+    auto& data = f.connection->mp->data[index(f.direction(side))];
+    Arrival early = in;
+    early.position = DataReceiver::kFirst - in.size;
+    data.arrive(early, limits, data_output);
+    return;
+  }
+  f.rx[side].arrive(in, mapping ? &*mapping : nullptr, limits, subflow_output);
+  pass_on(f, side, s.time_ns, s.point);
+}
+
+/// Hands on what a subflow direction gave, and says what was found on the way.
+void Engine::State::pass_on(Subflow& f, Side side, TimeNs now, PointId point) {
+  Connection& c = *f.connection;
+  auto& out = subflow_output;
+  if (out.segment_conflict) {
+    if (c.mptcp()) {
+      raise(c, inspect::Event::segment_overlap_conflict, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"ssn", out.conflict_position - f.ssn_base[side]}});
+    } else {
+      raise_tcp(c, "stream.reassembly_overlap_different_data", now, 31);
+    }
+  }
+  if (out.mapping_conflict) {
+    raise(c, inspect::Event::mapping_conflict, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"ssn", out.conflict_position - f.ssn_base[side]}});
+  }
+  if (out.checksum_failed) raise(c, inspect::Event::dss_checksum_mismatch, now, {{"subflow", static_cast<std::uint64_t>(f.id)}});
+  counters.uncompared_bytes += out.uncompared_bytes;
+  counters.dropped_mappings += out.mappings_refused;
+  const bool over_limit = out.over_limit;
+  auto consumed = std::move(out.consumed);
+  for (Consumed& piece : consumed) {
+    if (!c.mptcp()) {
+      pass_plain(f, side, piece, now);
+      continue;
+    }
+    if (f.phase == Phase::kReset || f.phase == Phase::kFailed) break;  // ended by what came before
+    switch (piece.kind) {
+      case Consumed::Kind::kMapped: pass_mapped(f, side, piece, now); break;
+      case Consumed::Kind::kUnmapped: on_unmapped(f, side, piece, now, point); break;
+      case Consumed::Kind::kBadChecksum: on_bad_checksum(f, side, piece, now, point); break;
+    }
+  }
+  consumed.clear();
+  out.consumed = std::move(consumed);  // its memory is used again
+  if (over_limit) {
+    ++counters.dropped_reorder;
+    out.clear();
+    if (f.rx[side].skip_gap(now, 0, true, limits, out)) pass_on(f, side, now, point);
+  }
+}
+
+void Engine::State::pass_mapped(Subflow& f, Side side, Consumed& piece, TimeNs now) {
+  Connection& c = *f.connection;
+  if (c.fastclosed) {
+    ++counters.ignored_after_end;
+    return;
+  }
+  const Direction d = f.direction(side);
+  auto& data = c.mp->data[index(d)];
+  Arrival in;
+  in.position = data_position(c, d, piece.dsn);
+  in.bytes = piece.bytes;
+  in.size = piece.size;
+  in.subflow = f.id;
+  in.stays = piece.stays;
+  in.time_ns = now;
+  in.doubtful = false;
+  if (!c.held && !data.started()) start_stream(c, d, now);
+  if (data.started() && !c.fallen_back()) {
+    const std::uint64_t first = DataReceiver::kFirst - c.mp->syn_data[index(d)];
+    const bool before_first = !c.midstream && static_cast<std::int64_t>(in.position - first) < 0;
+    // Linux drops what lies ahead and ends beyond the window it has told of (mptcp_data_queue_ofo); what is next in order it takes.
+    const bool beyond = data.has_edge() && in.position > data.next() && in.position + in.size > data.edge();
+    if (before_first) {
+      raise(c, inspect::Event::dsn_out_of_window, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"before_first_bytes", first - in.position}});
+    }
+    in.doubtful = beyond;
+  }
+  data_output.clear();
+  data.arrive(in, limits, data_output);
+  const bool over_limit = data_output.over_limit;
+  give(c, d, now);
+  if (over_limit) {
+    ++counters.dropped_reorder;
+    if (c.held) {
+      release_hold(c, now);
+    } else {
+      data_output.clear();
+      if (data.skip_gap(now, 0, true, limits, data_output)) give(c, d, now);
+    }
+  }
+}
+
+/// Plain TCP: what is in order on the one subflow is the stream.
+void Engine::State::pass_plain(Subflow& f, Side side, const Consumed& piece, TimeNs now) {
+  Connection& c = *f.connection;
+  const Direction d = f.direction(side);
+  PlainStream& stream = c.plain[index(d)];
+  if (!stream.started) {
+    stream.started = true;
+    // Positions begin at 1 after a SYN; seen from the middle, the first byte in order is the first.
+    stream.start = f.has_isn[side] ? reassemble::kFirstPosition : piece.position;
+    stream.next = stream.start;
+    if (c.midstream) tell_handshake(c, Handshake::kMidstream, now);
+  }
+  const std::uint64_t missing = piece.position - stream.next + (piece.cut ? piece.size : 0);
+  if (missing != 0) {
+    if (stream.first_gap == ~0ULL) stream.first_gap = stream.next;
+    stream.gap_bytes += missing;
+    counters.gap_bytes += missing;
+    tell_gap(c, d, stream.next - stream.start, missing, now);
+  }
+  if (!piece.cut) tell_data(c, d, piece.position - stream.start, piece.bytes, f.id, now);
+  stream.next = piece.position + piece.size;
+}
+
+/// Begins to deliver a direction of an MPTCP connection.
+void Engine::State::start_stream(Connection& c, Direction d, TimeNs now) {
+  auto& data = c.mp->data[index(d)];
+  if (data.started()) return;
+  if (c.midstream || c.mp->orphan || !c.mp->has_key[index(d)]) {
+    if (!c.told_established) tell_handshake(c, c.midstream || c.mp->orphan ? Handshake::kMidstream : Handshake::kEstablished, now);
+  }
+  data_output.clear();
+  const bool beginning_known = !c.midstream && (c.mp->has_key[index(d)] || c.fallen_back());
+  const std::uint64_t first = beginning_known ? DataReceiver::kFirst - c.mp->syn_data[index(d)] : data.midstream_start();
+  data.start(first, limits, data_output);
+  if (!data_output.delivered.empty()) give(c, d, now);
+}
+
+/// Tells what a direction of the connection gave.
+void Engine::State::give(Connection& c, Direction d, TimeNs now) {
+  auto& data = c.mp->data[index(d)];
+  auto& out = data_output;
+  if (out.conflict) raise(c, inspect::Event::dsn_overlap_conflict, now, {{"offset", out.conflict_offset}});
+  if (out.out_of_window) raise(c, inspect::Event::dsn_out_of_window, now, {{"window_end_offset", data.offset_of(data.edge())}});
+  counters.uncompared_bytes += out.uncompared_bytes;
+  for (const auto& piece : out.delivered) {
+    if (piece.gap) {
+      counters.gap_bytes += piece.size;
+      tell_gap(c, d, piece.offset, piece.size, now);
+      continue;
+    }
+    if (c.subflows.size() > 1) {
+      auto& watch = c.mp->fragmentation[index(d)];
+      if (!watch) watch = std::make_unique<inspect::FragmentationWatch>();
+      if (watch->add(piece.subflow, piece.size, static_cast<std::size_t>(limits.fragmentation_pieces), static_cast<std::uint64_t>(limits.fragmentation_octets))) {
+        raise(c, inspect::Event::fragmented_across_subflows, now, {{"pieces", limits.fragmentation_pieces}, {"offset", piece.offset}});
+      }
+    }
+    tell_data(c, d, piece.offset, piece.bytes, piece.subflow, now);
+  }
+  out.clear();
+  if (data.fin_reached() && !c.fallen_back()) {
+    tell_fin(c, d, now);
+    touch(c, now);
+  }
+}
+
+void Engine::State::skip_gaps(Subflow& f, TimeNs now) {
+  Connection& c = *f.connection;
+  const TimeNs wait = (settings.several_points ? limits.gap_seconds : limits.gap_seconds_single) * kSecondNs;
+  for (const Side side : {kOpener, kAnswerer}) {
+    if (!f.rx[side].waiting()) continue;
+    subflow_output.clear();
+    if (f.rx[side].skip_gap(now, wait, false, limits, subflow_output)) pass_on(f, side, now, f.home.point);
+  }
+  if (!c.mptcp() || c.held) return;
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    auto& data = c.mp->data[index(d)];
+    if (!data.waiting()) continue;
+    data_output.clear();
+    if (data.skip_gap(now, wait, false, limits, data_output)) give(c, d, now);
+  }
+}
+
+void Engine::State::tell_handshake(Connection& c, Handshake step, TimeNs now) {
+  if (c.quiet) return;
+  const bool told = step == Handshake::kSyn ? c.told_syn : step == Handshake::kSynAck ? c.told_syn_ack : c.told_established;
+  if (told || (step != Handshake::kEstablished && c.told_established)) return;
+  if (step == Handshake::kSyn) c.told_syn = true;
+  if (step == Handshake::kSynAck) c.told_syn_ack = true;
+  if (step >= Handshake::kEstablished) c.told_established = true;
+  if (settings.stream_events) observer.on_handshake(info(c), step, now);
+}
+
+void Engine::State::tell_data(Connection& c, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now) {
+  if (!settings.stream_events || bytes.empty()) return;
+  if (!c.told_established) tell_handshake(c, Handshake::kEstablished, now);
+  observer.on_data(info(c), {.direction = d, .offset = offset, .bytes = bytes, .subflow = subflow, .time_ns = now});
+}
+
+void Engine::State::tell_gap(Connection& c, Direction d, std::uint64_t offset, std::uint64_t size, TimeNs now) {
+  if (settings.stream_events && size != 0) observer.on_gap(info(c), d, offset, size, now);
+}
+
+void Engine::State::tell_ack(Connection& c, Direction d, TimeNs now) {
+  if (c.quiet) return;
+  std::uint64_t offset = 0;
+  if (c.mptcp() && !c.fallen_back()) {
+    const auto& data = c.mp->data[index(d)];
+    if (!data.started() || !data.has_ack()) return;
+    const std::uint64_t acked = std::min(data.acked(), data.next());
+    if (acked <= data.first()) return;
+    offset = data.offset_of(acked);
+  } else if (c.mptcp()) {
+    // Fallen back: what the one subflow acknowledges, as far as it was handed on.
+    const auto& data = c.mp->data[index(d)];
+    if (!data.started() || c.subflows.empty()) return;
+    const Subflow& f = *c.subflows.front();
+    const Side side = f.direction(kOpener) == d ? kOpener : kAnswerer;
+    if (f.rx[side].acked() < f.rx[side].next()) return;
+    offset = data.offset_of(data.next());
+  } else {
+    const PlainStream& stream = c.plain[index(d)];
+    if (!stream.started || c.subflows.empty()) return;
+    const Subflow& f = *c.subflows.front();
+    const Side side = f.direction(kOpener) == d ? kOpener : kAnswerer;
+    const std::uint64_t acked = std::min(f.rx[side].acked(), stream.next);
+    if (acked <= stream.start) return;
+    offset = acked - stream.start;
+  }
+  if (offset <= c.told_ack[index(d)]) return;
+  c.told_ack[index(d)] = offset;
+  observer.on_ack(info(c), d, offset, now);
+}
+
+void Engine::State::tell_fin(Connection& c, Direction d, TimeNs now) {
+  if (c.told_fin[index(d)] || c.quiet) return;
+  c.told_fin[index(d)] = true;
+  if (!settings.stream_events) return;
+  if (!c.told_established) tell_handshake(c, c.midstream ? Handshake::kMidstream : Handshake::kEstablished, now);
+  observer.on_fin(info(c), d, now);
+}
+
+void Engine::State::tell_reset(Connection& c, Direction d, TimeNs now) {
+  if (c.told_reset || c.quiet || (c.told_fin[0] && c.told_fin[1])) return;
+  c.told_reset = true;
+  if (settings.stream_events) observer.on_reset(info(c), d, now);
+}
+
+}  // namespace weir::engine

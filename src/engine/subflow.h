@@ -1,0 +1,129 @@
+// A subflow as the engine follows it: who, in what state, seen where, and both directions' bytes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/records.h"
+#include "reassemble/subflow_receiver.h"
+#include "track/keys.h"
+#include "track/tcp_view.h"
+#include "wire/tcp.h"
+
+namespace weir::engine {
+
+struct Connection;
+
+/// Of a subflow: side 0 opened it (sent the SYN), side 1 answered.
+using Side = std::uint8_t;
+inline constexpr Side kOpener = 0;
+inline constexpr Side kAnswerer = 1;
+constexpr Side other(Side side) { return side ^ 1U; }
+
+//   SYN             SYN/ACK             third ACK, or data acknowledged
+//    |                 |                     |
+//  kSynSent ──► kSynReceived ──────► kEstablished ──► kClosed   (FIN both ways)
+//    └──────────────┴─────────────────────┴─────────► kReset    (acceptable RST, MP_FASTCLOSE)
+//    └──────────────┴───────────────────────────────► kFailed   (HMAC wrong: not authentic)
+enum class Phase : std::uint8_t { kSynSent, kSynReceived, kEstablished, kClosed, kReset, kFailed };
+
+/// What one capture point has seen of a subflow.
+struct PointView {
+  PointId point = 0;
+  track::TcpView side[2];
+};
+
+/// The addresses of the subflow at another capture point, behind a NAT.
+struct Alias {
+  std::uint64_t hash = 0;
+  Endpoints opener_to_answerer;
+};
+
+/// The MP_JOIN handshake, kept for replays, other capture points and keys that come later.
+struct JoinState {
+  std::uint32_t token = 0;
+  bool has_token = false;
+  std::uint32_t nonce[2] = {0, 0};
+  bool has_nonce[2] = {false, false};
+  std::optional<std::uint64_t> syn_ack_hmac;
+  std::optional<track::JoinHmac> ack_hmac;
+};
+
+/// A packet that carried, or lacked, an MPTCP option: to tell whether a box between two points took it.
+struct OptionSighting {
+  PointId point = 0;
+  Side side = 0;
+  bool had_option = false;
+  std::uint8_t flags = 0;
+  std::uint32_t relative_seq = 0;
+  std::uint32_t size = 0;
+  std::uint32_t ts_value = 0;
+  std::uint32_t ip_id = 0;
+};
+
+/// A segment of a subflow seen from its middle, kept until it is known where SSNs begin.
+struct Unanchored {
+  std::uint64_t position = 0;
+  std::uint32_t size = 0;
+  reassemble::KeptBytes bytes;
+  std::uint64_t dsn = 0;
+  std::uint32_t ssn = 0;
+  std::uint16_t length = 0;
+  std::uint32_t data_length = 0;
+};
+
+/// What few subflows need.
+struct SubflowExtra {
+  std::vector<PointView> more_points;
+  std::vector<Alias> aliases;
+  std::vector<OptionSighting> sightings;
+  std::size_t next_sighting = 0;
+  std::vector<Unanchored> unanchored[2];
+  std::uint32_t last_ssn[2] = {0, 0};
+  std::uint64_t last_end[2] = {0, 0};
+};
+
+struct Subflow {
+  Connection* connection = nullptr;
+  Subflow* older = nullptr;  ///< an earlier use of the same 4-tuple, still kept
+  std::uint64_t hash = 0;
+  std::uint64_t tunnel = 0;
+  Endpoints endpoints;  ///< src opened it
+  std::uint32_t id = 0;
+  Phase phase = Phase::kSynSent;
+  Auth auth = Auth::kUnverified;
+  bool join : 1 = false;
+  bool opened_by_server : 1 = false;
+  bool backup : 1 = false;
+  bool answered_without_option : 1 = false;
+  bool midstream : 1 = false;
+  bool was_established : 1 = false;
+  bool third_ack_judged : 1 = false;
+  bool gave_data : 1 = false;
+  std::uint8_t link_tries = 0;
+  std::uint8_t address_id[2] = {0, 0};
+  bool has_isn[2] = {false, false};
+  bool fin[2] = {false, false};          ///< FIN seen where all before it is in order
+  SeqNum isn[2];                         ///< at the point of `home`; of a side seen from its middle: its first sequence number
+  std::uint64_t ssn_base[2] = {0, 0};    ///< position of SSN 0
+  bool anchored[2] = {true, true};       ///< ssn_base is known
+  std::uint64_t fin_position[2] = {0, 0};  ///< 0: none seen
+  PointView home;
+  reassemble::SubflowReceiver rx[2];  ///< by the side that sends
+  std::unique_ptr<JoinState> joining;
+  std::unique_ptr<SubflowExtra> extra;
+
+  SubflowExtra& more() {
+    if (!extra) extra = std::make_unique<SubflowExtra>();
+    return *extra;
+  }
+  bool ended() const { return phase >= Phase::kClosed; }
+  bool live() const { return phase == Phase::kEstablished; }
+  Direction direction(Side side) const { return (side == kOpener) != opened_by_server ? Direction::kToServer : Direction::kToClient; }
+  /// The host (0: client, 1: server) on that side.
+  std::size_t host(Side side) const { return direction(side) == Direction::kToServer ? 0 : 1; }
+};
+
+}  // namespace weir::engine
