@@ -88,7 +88,8 @@ std::expected<CaptureFile, Error> CaptureFile::open(const std::string& path, Poi
   constexpr std::size_t kMagic = 4;
   if (!source.window.need(kMagic)) {
     if (source.window.failure().empty() && source.window.left() == 0) return std::unexpected(Error{path, 0, "holds 0 octets", "nothing was compressed"});
-    source.stopped(kMagic);
+    source.fail(0, source.window.failure().empty() ? "is no capture, or is cut off: it has " + std::to_string(source.window.left()) + " octets"
+                                                   : source.window.failure());
     return std::unexpected(*source.error);
   }
   const std::byte* magic = source.window.at();

@@ -41,7 +41,8 @@ InterfaceClock InterfaceClock::of(std::uint8_t if_tsresol, std::int64_t if_tsoff
     clock.shift = exponent;
   } else {
     for (unsigned n = exponent; n < 9; ++n) clock.multiply *= 10;
-    for (unsigned n = 9; n < exponent && n < 28; ++n) clock.divide *= 10;  // 10^-28 s: every 64-bit count is 0 ns
+    for (unsigned n = 9; n < std::min(exponent, 28U); ++n) clock.divide *= 10;
+    if (exponent > 28) clock.multiply = 0;  // 2^64 ticks are less than a nanosecond
   }
   return clock;
 }
@@ -96,7 +97,8 @@ std::optional<Status> PcapngReader::begin_section() {
 
 void PcapngReader::declare_interface(const Block& block) {
   const std::uint32_t shown = std::min(block.length - 4, kMaxInterfaceBlock);
-  if (block.length < kInterfaceFixed + 4 || !window_.need(shown)) return source_.note(window_.offset(), "holds a corrupt interface description");
+  if (block.length < kInterfaceFixed + 4) return source_.note(window_.offset(), "holds a corrupt interface description");
+  if (!window_.need(shown)) return;  // what is due next says that the file is cut off
   if (interfaces_.size() >= kMaxInterfaces) return source_.note(window_.offset(), "declares more interfaces than Weir follows");
   Interface interface;
   interface.link_number = u16(8);
@@ -151,7 +153,8 @@ bool PcapngReader::give(Interface& interface, std::size_t data_at, std::uint32_t
 }
 
 bool PcapngReader::enhanced_packet(const Block& block, RawPacket& packet) {
-  if (block.length < kPacketFixed + 4 || !window_.need(kPacketFixed)) {
+  if (!window_.need(std::min(block.length, kPacketFixed))) return false;  // what is due next says that the file is cut off
+  if (block.length < kPacketFixed + 4) {
     source_.note(window_.offset(), "holds a corrupt packet block");
     return false;
   }
@@ -172,13 +175,14 @@ bool PcapngReader::enhanced_packet(const Block& block, RawPacket& packet) {
     source_.note(window_.offset(), "holds a packet of an impossible time");
     return false;
   }
-  if (!window_.need(kPacketFixed + captured)) return false;  // what is next due says that the file is cut off
+  if (!window_.need(kPacketFixed + captured)) return false;
   packet.time_ns = last_time_ = *time;
   return give(interface, kPacketFixed, captured, u32(24), packet);
 }
 
 bool PcapngReader::simple_packet(const Block& block, RawPacket& packet) {
-  if (block.length < kSimpleFixed + 4 || !window_.need(kSimpleFixed) || interfaces_.empty()) {
+  if (!window_.need(std::min(block.length, kSimpleFixed))) return false;
+  if (block.length < kSimpleFixed + 4 || interfaces_.empty()) {
     source_.note(window_.offset(), "holds a corrupt simple packet block");
     return false;
   }
