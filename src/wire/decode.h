@@ -8,9 +8,13 @@
 
 #include "base/ip_address.h"
 #include "base/raw_packet.h"
+#include "wire/decode_error.h"
 #include "wire/tcp.h"
 
 namespace weir::wire {
+
+/// Headers below TCP that are unwrapped at most: a network's real stack (QinQ, MPLS, PPPoE, two tunnels) has about ten.
+inline constexpr int kMaxLayers = 24;
 
 enum class ChecksumState : std::uint8_t {
   kRight,
@@ -19,24 +23,12 @@ enum class ChecksumState : std::uint8_t {
   kUnknown,  ///< cut by the snap length: cannot be told
 };
 
-/// Closed. Names for the log: decode_event_name() (Suricata's names, "decoder.ipv4.trunc_pkt" and the like).
-enum class DecodeError : std::uint8_t {
-  kNone,
-  kLinkTruncated, kLinkUnsupported, kVlanTruncated, kMplsTruncated, kPppoeTruncated, kPppTruncated, kTooManyLayers,
-  kIpv4Truncated, kIpv4HeaderTooSmall, kIpv4LengthTooSmall, kIpv4BadVersion, kIpv4BadChecksum,
-  kIpv6Truncated, kIpv6BadVersion, kIpv6ExtensionTruncated,
-  kTcpTruncated, kTcpHeaderTooSmall, kTcpInvalidOptionLength,
-  kGreTruncated, kGreBadVersion, kVxlanTruncated, kGeneveTruncated, kGtpTruncated,
-  kFragmentTooLarge, kFragmentOverlap, kFragmentTooSmall, kFragmentBadLength,
-};
-const char* decode_event_name(DecodeError error);
-
 enum class Kind : std::uint8_t {
   kTcp,       ///< `tcp` is valid
   kFragment,  ///< innermost IP packet is a fragment; `fragment` is valid
   kOtherIp,   ///< an IP packet with another transport
   kNotIp,     ///< ARP and the like
-  kBad,       ///< `error` says why
+  kBad,       ///< `error` says why; `ip_version`, unless 0, says that `src`, `dst` and `ip` are those of the last IP header accepted
 };
 
 struct FragmentInfo {
@@ -50,6 +42,7 @@ struct FragmentInfo {
   std::uint32_t next_header_offset = 0;    ///< IPv6: where in `header` the octet stands that names the fragment header
 };
 
+/// Reused from packet to packet: what `kind` does not call valid is left over from an earlier one.
 struct Decoded {
   Kind kind = Kind::kBad;
   DecodeError error = DecodeError::kNone;

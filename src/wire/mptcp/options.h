@@ -16,7 +16,16 @@ namespace weir::wire::mptcp {
 inline constexpr std::uint8_t kOptionKind = 30;
 
 enum class Subtype : std::uint8_t {
-  kMpCapable = 0, kMpJoin = 1, kDss = 2, kAddAddr = 3, kRemoveAddr = 4, kMpPrio = 5, kMpFail = 6, kMpFastclose = 7, kMpTcprst = 8, kExperimental = 15,
+  kMpCapable = 0,
+  kMpJoin = 1,
+  kDss = 2,
+  kAddAddr = 3,
+  kRemoveAddr = 4,
+  kMpPrio = 5,
+  kMpFail = 6,
+  kMpFastclose = 7,
+  kMpTcprst = 8,
+  kExperimental = 15,
 };
 
 /// RFC 8684 §3.1. Keys are secrets: never logged. Lengths: v0 12 (SYN, SYN/ACK), 20; v1 4, 12, 20, 22, 24.
@@ -26,7 +35,7 @@ struct MpCapable {
   bool extensibility = false;      ///< B: if set, the option is to be ignored
   bool no_join_here = false;       ///< C (v1): no joins to this address and port
   bool hmac_sha = true;            ///< H
-  std::uint8_t other_flags = 0;    ///< bits D..G, as they stand (mask 0x1e)
+  std::uint8_t other_flags = 0;    ///< bits D..G, as they stand (mask 0x1e); v0: C, too (0x3e)
   std::optional<std::uint64_t> sender_key;
   std::optional<std::uint64_t> receiver_key;
   std::optional<std::uint16_t> data_level_length;
@@ -129,10 +138,10 @@ using Option = std::variant<MpCapable, MpJoinSyn, MpJoinSynAck, MpJoinAck, Dss, 
 
 /// Why an option 30 is malformed. Closed.
 enum class OptionError : std::uint8_t {
-  kTruncated,        ///< the option's length runs past the option space, or is below 3
-  kBadLength,        ///< the length is none that the subtype allows
-  kBadSubtype,       ///< a subtype that the connection's version does not know (9..14; 8 in v0)
-  kBadIpVersion,     ///< v0 ADD_ADDR with an IP version other than 4 or 6, or one that its length contradicts
+  kTruncated,     ///< the option's length runs past the option space, or is below 3
+  kBadLength,     ///< the length is none that the subtype allows
+  kBadSubtype,    ///< a subtype that the connection's version does not know (9..14; 8 in v0)
+  kBadIpVersion,  ///< v0 ADD_ADDR with an IP version other than 4 or 6, or one that its length contradicts
 };
 
 /// Which TCP segment carries the option: MP_CAPABLE's and MP_JOIN's lengths depend on it.
