@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <span>
 
 namespace weir {
@@ -18,10 +17,23 @@ using Bytes = std::span<const std::byte>;
 template <std::size_t N>
 using Fixed = std::span<const std::byte, N>;
 
-/// The first N octets, or nullopt if there are fewer.
+/// N octets or none: what a check of a length gives. One pointer, where g++ 12 keeps an optional span in memory.
 template <std::size_t N>
-constexpr std::optional<Fixed<N>> fixed(Bytes bytes) {
-  if (bytes.size() < N) return std::nullopt;
+class MaybeFixed {
+ public:
+  constexpr MaybeFixed() = default;
+  constexpr explicit(false) MaybeFixed(Fixed<N> view) : begin_(view.data()) {}
+  constexpr explicit operator bool() const { return begin_ != nullptr; }
+  constexpr Fixed<N> operator*() const { return Fixed<N>(begin_, N); }
+
+ private:
+  const std::byte* begin_ = nullptr;
+};
+
+/// The first N octets, or none if there are fewer.
+template <std::size_t N>
+constexpr MaybeFixed<N> fixed(Bytes bytes) {
+  if (bytes.size() < N) return {};
   return bytes.first<N>();
 }
 
@@ -86,12 +98,12 @@ class ByteReader {
     rest_ = rest_.subspan(n);
     return taken;
   }
-  /// The next N octets as a view, or nullopt.
+  /// The next N octets as a view, or none.
   template <std::size_t N>
-  std::optional<Fixed<N>> take() {
+  MaybeFixed<N> take() {
     if (N > rest_.size()) {
       fail();
-      return std::nullopt;
+      return {};
     }
     const Fixed<N> taken = rest_.first<N>();
     rest_ = rest_.subspan(N);

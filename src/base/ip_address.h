@@ -16,15 +16,23 @@ struct IpAddress {
 
   static IpAddress v4(std::span<const std::byte, 4> in) {
     IpAddress a;
-    a.octets[10] = a.octets[11] = 0xff;
-    std::memcpy(a.octets.data() + 12, in.data(), 4);
+    a.set_v4(in);
     return a;
   }
   static IpAddress v6(std::span<const std::byte, 16> in) {
     IpAddress a;
-    std::memcpy(a.octets.data(), in.data(), 16);
+    a.set_v6(in);
     return a;
   }
+
+  /// In place: a packet's addresses are told without a copy through the stack.
+  void set_v4(std::span<const std::byte, 4> in) {
+    const std::span<std::uint8_t, 16> to(octets);
+    constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    std::memcpy(to.first<12>().data(), kMapped.data(), 12);
+    std::memcpy(to.last<4>().data(), in.data(), 4);
+  }
+  void set_v6(std::span<const std::byte, 16> in) { std::memcpy(octets.data(), in.data(), 16); }
 
   bool is_v4() const {
     static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

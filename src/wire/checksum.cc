@@ -56,7 +56,7 @@ std::uint16_t fold(std::uint64_t sum) {
   sum = (sum & 0xffffU) + (sum >> 16U & 0xffffU) + (sum >> 32U);
   sum = (sum & 0xffffU) + (sum >> 16U);
   sum = (sum & 0xffffU) + (sum >> 16U);
-  return to_big_endian(static_cast<std::uint16_t>(sum));
+  return static_cast<std::uint16_t>(sum);
 }
 
 #if defined(__x86_64__)
@@ -108,9 +108,9 @@ std::uint64_t choose_and_sum(Bytes bytes) {
 
 std::uint16_t ones_complement_sum(Bytes bytes) {
 #if defined(__x86_64__)
-  if (bytes.size() >= kVectorStep) return fold(long_sum.load(std::memory_order_relaxed)(bytes));
+  if (bytes.size() >= kVectorStep) return to_big_endian(fold(long_sum.load(std::memory_order_relaxed)(bytes)));
 #endif
-  return fold(sum_words(bytes));
+  return to_big_endian(fold(sum_words(bytes)));
 }
 
 std::uint16_t ipv4_header_checksum(Bytes header) {
@@ -123,12 +123,13 @@ std::uint16_t ipv4_header_checksum(Bytes header) {
 }
 
 std::uint16_t pseudo_header_sum(const IpAddress& src, const IpAddress& dst, std::uint8_t protocol, std::uint32_t length) {
-  ChecksumSum sum;
-  sum.add(std::as_bytes(src.wire()));
-  sum.add(std::as_bytes(dst.wire()));
-  sum.add16(protocol);
-  sum.add32(length);
-  return sum.sum();
+  // The mapped form of IPv4 adds one word of 0xffff, which is a zero in ones' complement: all 16 octets, whatever the family.
+  std::uint64_t sum = std::uint64_t{protocol} + length;
+  for (const auto* address : {&src, &dst}) {
+    const Fixed<16> octets = std::as_bytes(std::span(address->octets));
+    sum += halves(u64_at<0>(octets)) + halves(u64_at<8>(octets));
+  }
+  return fold(sum);
 }
 
 }  // namespace weir::wire

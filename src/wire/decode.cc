@@ -148,27 +148,50 @@ std::optional<Layer> by_link(LinkType link) {
   return std::nullopt;
 }
 
+constexpr std::uint32_t kEthernetHeader = 14;
+
 /// Ethernet, IPv4 without fragmentation, TCP: nearly every packet there is.
-bool is_plain(const RawPacket& packet) {
-  const auto start = packet.link == LinkType::kEthernet ? fixed<14 + kIpv4Header>(packet.bytes) : std::nullopt;
-  return start && u16_at<12>(*start) == 0x0800 && (u16_at<14 + 6>(*start) & (kIpv4MoreFragments | kIpv4FragmentOffset)) == 0 && u8_at<14 + 9>(*start) == kTcp;
+bool is_plain(LinkType link, Bytes bytes) {
+  if (link != LinkType::kEthernet) return false;
+  const auto start = fixed<kEthernetHeader + kIpv4Header>(bytes);
+  return start && u16_at<12>(*start) == 0x0800 && (u16_at<kEthernetHeader + 6>(*start) & (kIpv4MoreFragments | kIpv4FragmentOffset)) == 0 &&
+         u8_at<kEthernetHeader + 9>(*start) == kTcp;
+}
+
+/// The same as unwrap() does with such a packet, without a choice at each layer.
+void decode_plain(Bytes ip, std::uint32_t wire_bytes, Decoded& out) {
+  Ipv4Lengths lengths;
+  DecodeError error = check_ipv4(ip, wire_bytes, lengths);
+  if (error == DecodeError::kNone) [[likely]] {
+    const Bytes packet = ip.first(std::min<std::size_t>(ip.size(), lengths.total));
+    tell_ipv4(packet, lengths.total, out);
+    error = parse_tcp(packet.subspan(lengths.header), lengths.total - lengths.header, out.tcp);
+  }
+  out.error = error;
+  out.kind = error == DecodeError::kNone ? Kind::kTcp : Kind::kBad;
+}
+
+/// Kept out of decode(), whose frame stays small without it.
+[[gnu::noinline]] void decode_other(LinkType link, Bytes bytes, std::uint32_t wire_bytes, Decoded& out) {
+  Unwrap u{.out = out, .bytes = bytes, .wire_bytes = wire_bytes};
+  if (const auto layer = by_link(link)) {
+    unwrap(u, *layer);
+  } else {
+    u.fail(DecodeError::kLinkUnsupported);
+  }
 }
 
 }  // namespace
 
 void decode(const RawPacket& packet, Decoded& out) {
   reset(out);
-  Unwrap u{.out = out, .bytes = packet.bytes, .wire_bytes = std::max(packet.original_bytes, static_cast<std::uint32_t>(packet.bytes.size()))};
-  if (is_plain(packet)) [[likely]] {
-    u.skip(14);
-    if (ipv4(u) == Layer::kTransport) tcp(u);
+  const Bytes bytes = packet.bytes;
+  const std::uint32_t wire_bytes = std::max(packet.original_bytes, static_cast<std::uint32_t>(bytes.size()));
+  if (is_plain(packet.link, bytes)) [[likely]] {
+    decode_plain(bytes.subspan(kEthernetHeader), wire_bytes - kEthernetHeader, out);
     return;
   }
-  if (const auto layer = by_link(packet.link)) {
-    unwrap(u, *layer);
-  } else {
-    u.fail(DecodeError::kLinkUnsupported);
-  }
+  decode_other(packet.link, bytes, wire_bytes, out);
 }
 
 void decode_ip(std::span<const std::byte> ip, std::uint32_t wire_bytes, std::uint64_t tunnel, std::uint64_t tunnel_pair, Decoded& out) {

@@ -1,4 +1,4 @@
-// The IPv4 header (RFC 791 §3.1): inline, as every layer on the decoder's fast path is.
+// The IPv4 header (RFC 791 §3.1): inline, as all is that nearly every packet goes through.
 #pragma once
 
 #include "base/bytes.h"
@@ -26,49 +26,41 @@ inline bool ipv4_checksum_fits(Fixed<kIpv4Header> fields, Bytes header) {
   return u16_at<10>(fields) == 0;
 }
 
-inline Layer ipv4(Unwrap& u) {
-  const auto fields = fixed<kIpv4Header>(u.bytes);
-  if (!fields) return u.fail(DecodeError::kIpv4Truncated);
-  const std::uint8_t first = u8_at<0>(*fields);
-  if (first >> 4U != 4) return u.fail(DecodeError::kIpv4BadVersion);
-  const std::uint32_t header_bytes = (first & 0x0fU) * 4U;
-  if (header_bytes < kIpv4Header) return u.fail(DecodeError::kIpv4HeaderTooSmall);
-  std::uint32_t total = u16_at<2>(*fields);
-  if (total == 0 && u.wire_bytes > kLongestOrdinaryIp) total = u.wire_bytes;
-  if (total < header_bytes) return u.fail(DecodeError::kIpv4LengthTooSmall);
-  // What the snap length cut still counts in wire_bytes: this packet was too short when it was seen.
-  if (total > u.wire_bytes || header_bytes > u.bytes.size()) return u.fail(DecodeError::kIpv4Truncated);
-  // RFC 1122 §3.2.1.2: a host silently discards a datagram with a bad header checksum.
-  if (!ipv4_checksum_fits(*fields, u.bytes.first(header_bytes))) return u.fail(DecodeError::kIpv4BadChecksum);
+struct Ipv4Lengths {
+  std::uint32_t header = 0;
+  std::uint32_t total = 0;
+};
 
-  Decoded& out = u.out;
-  u.cut(total);
+/// What a receiver checks before it believes the header. `wire_bytes` is what there was on the wire from here on.
+inline DecodeError check_ipv4(Bytes bytes, std::uint32_t wire_bytes, Ipv4Lengths& lengths) {
+  const auto fields = fixed<kIpv4Header>(bytes);
+  if (!fields) return DecodeError::kIpv4Truncated;
+  const std::uint8_t first = u8_at<0>(*fields);
+  if (first >> 4U != 4) return DecodeError::kIpv4BadVersion;
+  lengths.header = (first & 0x0fU) * 4U;
+  if (lengths.header < kIpv4Header) return DecodeError::kIpv4HeaderTooSmall;
+  lengths.total = u16_at<2>(*fields);
+  if (lengths.total == 0 && wire_bytes > kLongestOrdinaryIp) lengths.total = wire_bytes;
+  if (lengths.total < lengths.header) return DecodeError::kIpv4LengthTooSmall;
+  // What the snap length cut still counts in wire_bytes: this packet was too short when it was seen.
+  if (lengths.total > wire_bytes || lengths.header > bytes.size()) return DecodeError::kIpv4Truncated;
+  // RFC 1122 §3.2.1.2: a host silently discards a datagram with a bad header checksum.
+  if (!ipv4_checksum_fits(*fields, bytes.first(lengths.header))) return DecodeError::kIpv4BadChecksum;
+  return DecodeError::kNone;
+}
+
+/// Tells a checked header. `ip` is what was captured of the packet, its link trailer cut off.
+inline void tell_ipv4(Bytes ip, std::uint32_t total, Decoded& out) {
+  const auto fields = fixed<kIpv4Header>(ip);
+  if (!fields) return;
   out.ip_version = 4;
   out.ttl = u8_at<8>(*fields);
   out.protocol = u8_at<9>(*fields);
   out.ip_id = u16_at<4>(*fields);
-  out.src = IpAddress::v4(fields->subspan<12, 4>());
-  out.dst = IpAddress::v4(fields->subspan<16, 4>());
-  out.ip = u.bytes;
+  out.src.set_v4((*fields).subspan<12, 4>());
+  out.dst.set_v4((*fields).subspan<16, 4>());
+  out.ip = ip;
   out.ip_bytes = total;
-  u.prove_tunnel();
-  u.skip(header_bytes);
-
-  const std::uint16_t fragment = u16_at<6>(*fields);
-  if (fragment & (kIpv4MoreFragments | kIpv4FragmentOffset)) [[unlikely]] {
-    out.fragment = FragmentInfo{
-        .id = out.ip_id,
-        .offset_bytes = (fragment & kIpv4FragmentOffset) * 8U,
-        .more = (fragment & kIpv4MoreFragments) != 0,
-        .protocol = out.protocol,
-        .payload = u.bytes,
-        .payload_bytes = u.wire_bytes,
-        .header = out.ip.first(header_bytes),
-        .next_header_offset = 0,
-    };
-    return u.done(Kind::kFragment);
-  }
-  return Layer::kTransport;
 }
 
 }  // namespace weir::wire

@@ -81,8 +81,8 @@ Layer ipv6(Unwrap& u) {
   out.ip_version = 6;
   out.ttl = u8_at<7>(*fields);
   out.ip_id = 0;
-  out.src = IpAddress::v6(fields->subspan<8, 16>());
-  out.dst = IpAddress::v6(fields->subspan<24, 16>());
+  out.src.set_v6((*fields).subspan<8, 16>());
+  out.dst.set_v6((*fields).subspan<24, 16>());
   out.ip = u.bytes;
   out.ip_bytes = u.wire_bytes;
   u.prove_tunnel();

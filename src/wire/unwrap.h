@@ -67,7 +67,7 @@ struct Unwrap {
 
   /// Takes a header of N octets off the front, if so many were captured.
   template <std::size_t N>
-  std::optional<Fixed<N>> take() {
+  MaybeFixed<N> take() {
     const auto header = fixed<N>(bytes);
     if (header) skip(N);
     return header;
@@ -110,6 +110,8 @@ Layer ppp(Unwrap& u);
 Layer ppp_hdlc(Unwrap& u);
 // mpls.cc
 Layer mpls(Unwrap& u);
+// ipv4.cc
+Layer ipv4(Unwrap& u);
 // ipv6.cc
 Layer ipv6(Unwrap& u);
 // gre.cc
