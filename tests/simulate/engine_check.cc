@@ -75,6 +75,18 @@ bool expected_event(const Simulated& simulated, const engine::AnomalyRecord& ano
   return anomaly.type != engine::AnomalyType::kMptcp || (anomaly.event == "opened_by_server" && simulated.truth.opened_by_server);
 }
 
+/// What the engine threw away, for whoever has to find out why something is missing.
+std::string thrown_away(const engine::Counters& counters) {
+  std::string text = "counters:";
+  for (const engine::CounterInfo& info : engine::kCounterTable) {
+    const bool tells = info.name.starts_with("ignored.") || info.name.starts_with("dropped.") || info.name.starts_with("evicted.");
+    if (tells && counters.*info.field > 0) text += fmt::format(" {} {}", info.name, counters.*info.field);
+  }
+  return text;
+}
+
+std::vector<std::string> judge(const Simulated& simulated, const Collector& seen);
+
 }  // namespace
 
 std::vector<std::string> check_engine(const Simulated& simulated) {
@@ -83,7 +95,14 @@ std::vector<std::string> check_engine(const Simulated& simulated) {
   settings.several_points = simulated.scenario.points.size() > 1;
   engine::Engine engine(settings, seen);
   feed(simulated, engine);
+  std::vector<std::string> wrong = judge(simulated, seen);
+  if (!wrong.empty()) wrong.insert(wrong.begin(), thrown_away(engine.counters()));
+  return wrong;
+}
 
+namespace {
+
+std::vector<std::string> judge(const Simulated& simulated, const Collector& seen) {
   std::vector<std::string> wrong = seen.problems;
   const Truth& truth = simulated.truth;
   for (const auto& anomaly : seen.anomalies) {
@@ -125,4 +144,5 @@ std::vector<std::string> check_engine(const Simulated& simulated) {
   return wrong;
 }
 
+}  // namespace
 }  // namespace weir::simulate

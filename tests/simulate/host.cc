@@ -434,7 +434,7 @@ void Host::consider_closing() {
 void Host::send_data_fin() {
   std::vector<Subflow*> able;
   for (const auto& subflow : subflows_) {
-    if (subflow->established()) able.push_back(subflow.get());
+    if (subflow->established() && !subflow->sender().finishing()) able.push_back(subflow.get());
   }
   if (!able.empty()) able[world_.random.below(able.size())]->send_data_fin();
   fin_timer_.set(kFinRepeat);
