@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+"""Black-box tests of the command line.   test_cli.py WEIR [TEST...]"""
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import small_capture
+
+WEIR = None
+SUBFLOW_FIELDS = ["id", "src_ip", "src_port", "dest_ip", "dest_port", "opener", "addr_id", "backup", "auth", "bytes_toserver", "bytes_toclient", "state", "capture_points"]
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.capture = self.file("small.pcap", small_capture.whole())
+
+    def file(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as out:
+            out.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def content(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def run_weir(self, *arguments, status=0, **options):
+        run = subprocess.run([WEIR, *arguments], capture_output=True, timeout=60, cwd=self.folder, **options)
+        self.assertGreaterEqual(run.returncode, 0, f"died of a signal: {arguments}")
+        out, err = run.stdout.decode(errors="replace"), run.stderr.decode(errors="replace")
+        self.assertEqual(run.returncode, status, f"{arguments}\n{out[-500:]}\n{err[-500:]}")
+        for line in err.splitlines():
+            if status != 2 or "Usage" not in err:
+                self.assertTrue(line.startswith("weir: "), line)
+        return out, err
+
+    def records(self, text):
+        return [json.loads(line) for line in text.splitlines()]
+
+
+class Usage(Cli):
+    def test_version(self):
+        self.assertRegex(self.run_weir("--version")[0], r"^weir \d+\.\d+\.\d+\n$")
+
+    def test_help_has_an_example(self):
+        for arguments in (["--help"], ["inspect", "--help"], ["config", "--help"]):
+            out, err = self.run_weir(*arguments)
+            self.assertIn("Example", out)
+            self.assertEqual(err, "")
+
+    def test_help_names_every_option_of_inspect(self):
+        out, _ = self.run_weir("inspect", "--help")
+        for option in "--rules --log --export-pcap --export-streams --export-files --report --all-tcp --checksums --quiet --config".split():
+            self.assertIn(option, out)
+
+    def test_wrong_usage_is_2(self):
+        for arguments in ([], ["fly"], ["--fly"], ["inspect"], ["inspect", "--fly", self.capture], ["inspect", "--checksums", "maybe", self.capture],
+                          ["inspect", "--log"], ["inspect", "--log", "", self.capture], ["inspect", "-", "-"], ["config"], ["config", "check"], ["config", "fly", "x"]):
+            self.run_weir(*arguments, status=2)
+
+    def test_verbs_that_are_not_there_say_so(self):
+        for verb in "sensor gateway proxy probe analyzer rules policy".split():
+            _, err = self.run_weir(verb, status=2)
+            self.assertIn("not part of this version", err)
+
+    def test_options_that_are_not_there_say_so(self):
+        rules = self.file("a.rules", "")
+        for option in (["--rules", rules], ["--export-files", "out"], ["--report", "x.html"]):
+            _, err = self.run_weir("inspect", *option, self.capture, status=2)
+            self.assertIn("not part of this version", err)
+        _, err = self.run_weir("inspect", "--rules", "missing.rules", self.capture, status=2)
+        self.assertIn("missing.rules", err)
+        self.assertIn("No such file", err)
+
+
+class Inspect(Cli):
+    def test_log(self):
+        self.assertEqual(self.run_weir("inspect", "--quiet", "--log", "eve.json", self.capture), ("", ""))
+        found = [r for r in self.records(self.content("eve.json")) if r["event_type"] == "mptcp"]
+        self.assertEqual(len(found), 1)
+        record = found[0]
+        self.assertRegex(record["timestamp"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+0000$")
+        self.assertEqual((record["src_ip"], record["src_port"], record["dest_ip"], record["dest_port"], record["proto"]), ("192.0.2.1", 40000, "198.51.100.2", 80, "TCP"))
+        self.assertTrue(record["community_id"].startswith("1:"))
+        mptcp = record["mptcp"]
+        self.assertEqual(mptcp["id"], small_capture.ID)
+        self.assertEqual((mptcp["version"], mptcp["state"], mptcp["checksum"], mptcp["visibility"]), (1, "closed", False, 1))
+        self.assertEqual((mptcp["bytes_toserver"], mptcp["bytes_toclient"]), (len(small_capture.TO_SERVER), len(small_capture.TO_CLIENT)))
+        self.assertEqual(list(mptcp["subflows"][0]), SUBFLOW_FIELDS)
+        self.assertEqual(mptcp["subflows"][0]["capture_points"], ["small"])
+
+    def test_log_to_standard_output_is_all_there_is(self):
+        out, err = self.run_weir("inspect", "--log", "-", self.capture)
+        self.assertEqual(err, "")
+        records = self.records(out)
+        self.assertEqual([r["event_type"] for r in records], ["mptcp", "stats"])
+        self.assertEqual(records[-1]["stats"]["decode"]["packets"], 14)
+        self.assertIn("unanswered", records[-1]["stats"]["mptcp"])
+        self.assertIn("bytes", records[-1]["stats"]["memory"])
+        self.assertEqual(records[-1]["stats"]["uptime"], 0)
+
+    def test_summary(self):
+        out, _ = self.run_weir("inspect", self.capture)
+        self.assertIn(small_capture.ID, out)
+        self.assertIn("closed", out)
+        self.assertNotIn("\033", out)
+        self.assertEqual(self.run_weir("inspect", "--quiet", self.capture)[0], "")
+
+    def test_streams(self):
+        self.run_weir("inspect", "--quiet", "--export-streams", "a/b", self.capture)
+        for way, content in (("toserver", small_capture.TO_SERVER), ("toclient", small_capture.TO_CLIENT)):
+            self.assertEqual(self.content(f"a/b/{small_capture.ID}.{way}"), content)
+
+    def test_several_captures_count_once(self):
+        again = self.file("again.pcap", small_capture.whole())
+        out, _ = self.run_weir("inspect", "--log", "-", self.capture, again)
+        found = [r["mptcp"] for r in self.records(out) if r["event_type"] == "mptcp"]
+        self.assertEqual(len(found), 1)
+        self.assertEqual(found[0]["bytes_toserver"], len(small_capture.TO_SERVER))
+        self.assertEqual(found[0]["duplicate_bytes"], 0)
+        self.assertEqual(found[0]["subflows"][0]["capture_points"], ["small", "again"])
+
+    def test_compressed_and_standard_input(self):
+        packed = self.file("packed.pcap.gz", gzip.compress(small_capture.whole()))
+        for arguments, options in ((["-"], {"input": small_capture.whole()}), ([packed], {})):
+            out, _ = self.run_weir("inspect", "--log", "-", *arguments, **options)
+            self.assertIn(small_capture.ID, out)
+
+    def test_plain_tcp_makes_flows_only_if_asked(self):
+        plain = small_capture.pcap([small_capture.frame(small_capture.CLIENT, small_capture.SERVER, 1, 0, small_capture.SYN),
+                                    small_capture.frame(small_capture.SERVER, small_capture.CLIENT, 9, 2, small_capture.SYN | small_capture.ACK),
+                                    small_capture.frame(small_capture.CLIENT, small_capture.SERVER, 2, 10, small_capture.ACK, payload=b"abc")])
+        path = self.file("plain.pcap", plain)
+        kinds = lambda *more: [r["event_type"] for r in self.records(self.run_weir("inspect", "--log", "-", *more, path)[0])]
+        self.assertEqual(kinds(), ["stats"])
+        self.assertEqual(kinds("--all-tcp"), ["flow", "stats"])
+
+    def test_checksums(self):
+        packets = list(small_capture.frames())
+        packets[3] = packets[3][:-1] + b"!"  # the request, changed on the way
+        path = self.file("changed.pcap", small_capture.pcap(packets))
+        count = lambda policy: next(r["mptcp"]["bytes_toserver"] for r in self.records(self.run_weir("inspect", "--checksums", policy, "--log", "-", path)[0]) if r["event_type"] == "mptcp")
+        self.assertEqual(count("verify"), 0)
+        self.assertEqual(count("auto"), 0)
+        self.assertEqual(count("ignore"), len(small_capture.TO_SERVER))
+
+    def test_normalised_capture_is_a_capture(self):
+        self.run_weir("inspect", "--quiet", "--export-pcap", "plain.pcap", self.capture)
+        written = self.content("plain.pcap")
+        self.assertEqual(written[:4].hex(), "4d3cb2a1")
+        self.assertIn(small_capture.TO_SERVER, written)
+        out, _ = self.run_weir("inspect", "--all-tcp", "--log", "-", "plain.pcap")
+        flow = next(r for r in self.records(out) if r["event_type"] == "flow")
+        self.assertEqual((flow["flow"]["bytes_toserver"], flow["flow"]["state"]), (len(small_capture.TO_SERVER), "closed"))
+        self.assertNotIn("mptcp", [r["event_type"] for r in self.records(out)])
+
+    def test_cooked_capture_stays_cooked(self):
+        cooked = [b"\0\0\0\1\0\6\2\0\0\0\0\1\0\0" + packet[12:] for packet in small_capture.frames()]
+        path = self.file("cooked.pcap", small_capture.pcap(cooked, link=113))
+        self.run_weir("inspect", "--quiet", "--export-pcap", "plain.pcap", path)
+        self.assertEqual(self.content("plain.pcap")[20], 113)
+        self.run_weir("inspect", "--quiet", "--export-pcap", "both.pcap", path, self.capture)
+        self.assertEqual(self.content("both.pcap")[20], 1)
+
+
+class BadInput(Cli):
+    def test_empty_capture_is_fine(self):
+        out, err = self.run_weir("inspect", self.file("none.pcap", small_capture.pcap([])))
+        self.assertIn("No MPTCP connection", out)
+        self.assertEqual(err, "")
+
+    def test_unreadable_captures_are_1_and_others_are_reported(self):
+        bad = {"zero.pcap": b"", "text.pcap": b"this is no capture at all, is it?\n" * 20, "cut.pcap": small_capture.whole()[:-7], "cut.pcap.gz": gzip.compress(small_capture.whole())[:-30],
+               "header.pcap": small_capture.whole()[:10], "noise.pcap": bytes(range(256)) * 40}
+        for name, content in bad.items():
+            path = self.file(name, content)
+            for arguments in ([path], [path, self.capture], [self.capture, path]):
+                out, err = self.run_weir("inspect", "--log", "-", *arguments, status=1)
+                self.assertIn(name, err)
+                self.assertEqual(self.records(out)[-1]["event_type"], "stats")
+                if self.capture in arguments:
+                    self.assertIn(small_capture.ID, out)
+        for name in ("missing.pcap", "."):
+            _, err = self.run_weir("inspect", "--quiet", name, self.capture, status=1)
+            self.assertIn(name, err)
+
+    def test_what_comes_before_a_cut_is_reported(self):
+        path = self.file("cut.pcap", small_capture.whole()[:-7])
+        out, _ = self.run_weir("inspect", "--log", "-", path, status=1)
+        found = next(r["mptcp"] for r in self.records(out) if r["event_type"] == "mptcp")
+        self.assertEqual(found["bytes_toclient"], len(small_capture.TO_CLIENT))
+
+    def test_every_cut_and_every_changed_octet_is_survived(self):
+        whole = small_capture.whole()
+        for size in range(0, len(whole), 37):
+            run = subprocess.run([WEIR, "inspect", "--log", "-", "--all-tcp", "-"], input=whole[:size], capture_output=True, timeout=60)
+            self.assertIn(run.returncode, (0, 1), size)
+        for at in range(0, len(whole), 23):
+            changed = whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1:]
+            run = subprocess.run([WEIR, "inspect", "--log", "-", "--all-tcp", "--export-pcap", self.path("out.pcap"), "-"], input=changed, capture_output=True, timeout=60)
+            self.assertIn(run.returncode, (0, 1), at)
+            self.records(run.stdout.decode())
+
+
+class BadOutput(Cli):
+    def test_places_that_cannot_be_written(self):
+        self.file("file", "x")
+        for option in (["--log", "missing/eve.json"], ["--log", "."], ["--export-pcap", "missing/x.pcap"], ["--export-streams", "file/below"], ["--export-streams", "file"], ["--log", "unix:nobody"]):
+            _, err = self.run_weir("inspect", *option, self.capture, status=1)
+            self.assertEqual(len(err.splitlines()), 1, err)
+            self.assertIn(option[1], err)
+
+    def test_a_full_disk_is_said_once(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full here")
+        for option in ("--log", "--export-pcap"):
+            _, err = self.run_weir("inspect", "--quiet", option, "/dev/full", self.capture, status=1)
+            self.assertEqual(len(err.splitlines()), 1, err)
+            self.assertIn("No space left", err)
+
+    def test_inputs_are_not_written_over(self):
+        for option in ("--log", "--export-pcap"):
+            self.run_weir("inspect", option, self.capture, self.capture, status=2)
+            os.link(self.capture, self.path("same.pcap")) if not os.path.exists(self.path("same.pcap")) else None
+            self.run_weir("inspect", option, "same.pcap", self.capture, status=2)
+        self.assertEqual(self.content("small.pcap"), small_capture.whole())
+
+    def test_a_reader_that_goes_away(self):
+        many = self.file("many.pcap", small_capture.pcap([small_capture.frame(("192.0.2.1", port), small_capture.SERVER, 1, 0, small_capture.SYN) for port in range(1, 30000)]
+                                                         + [small_capture.frame(("192.0.2.1", port), small_capture.SERVER, 2, 1, small_capture.ACK, payload=b"x") for port in range(1, 30000)]))
+        run = subprocess.Popen([WEIR, "inspect", "--all-tcp", "--log", "-", many], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        run.stdout.close()
+        err = run.stderr.read()
+        run.stderr.close()
+        self.assertEqual((run.wait(60), err), (1, b""))
+
+    def test_closed_standard_output(self):
+        self.run_weir("inspect", "--quiet", "--log", "eve.json", self.capture, preexec_fn=lambda: os.close(1))
+        self.assertEqual(self.records(self.content("eve.json"))[-1]["event_type"], "stats")
+
+
+class Interrupted(Cli):
+    def test_what_was_read_is_reported(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            run = subprocess.Popen([WEIR, "inspect", "--log", self.path("eve.json"), "--quiet", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+            run.stdin.write(small_capture.whole())
+            run.stdin.flush()
+            time.sleep(0.5)
+            run.send_signal(number)
+            err = run.stderr.read().decode()
+            run.stdin.close()
+            run.stderr.close()
+            self.assertEqual(run.wait(20), 1)
+            self.assertIn("interrupted", err)
+            self.assertEqual(self.records(self.content("eve.json"))[-1]["event_type"], "stats")
+
+
+class Config(Cli):
+    GOOD = """
+log: {eve: eve.json}
+vars: {HOME_NET: [10.0.0.0/8], HTTP_PORTS: [80, 8080]}
+sensor: {interfaces: [eth0, eth1]}
+gateway:
+  interfaces: [lan0, wan1, wan2]
+  inside: [10.0.0.0/8, "fd00::/8"]
+  fail: open
+policy:
+  default: {action: inspect}
+  rules:
+    - name: one-path-for-finance
+      match: {server: [198.51.100.0/24], category: [finance], direction: outbound}
+      action: strip
+    - name: two-paths-for-cdn
+      match: {name: ["*.cdn.example"], version: 1}
+      action: inspect
+      limits: {subflows: 2, paths: [wan1, wan2], opened_by: client, joins_per_second: 10, add_addr: translate}
+categories: {finance: /etc/weir/categories/finance}
+feeds: {mptcp: /var/lib/weir/probe.feed}
+nat:
+  - {inside: 10.0.5.2, outside: 203.0.113.9}
+  - pool: {outside: [203.0.113.10], ports: 20000-29999}
+limits: {max_connections: 1000}
+"""
+
+    def check(self, text, status=2):
+        return self.run_weir("config", "check", self.file("weir.yaml", text), status=status)
+
+    def test_good_ones(self):
+        for text in (self.GOOD, "", "limits: {}\n", "# nothing\n"):
+            self.check(text, status=0)
+
+    def test_every_error_with_its_line(self):
+        _, err = self.check("log:\n  evee: x\nlimts: {}\nlimits:\n  max_connections: many\n  idle_seconds: -1\nlog: {}\n")
+        for line, text in ((2, "did you mean 'eve'"), (3, "did you mean 'limits'"), (5, "max_connections"), (6, "idle_seconds"), (7, "twice")):
+            self.assertRegex(err, rf"weir\.yaml:{line}: [^\n]*{text}")
+
+    def test_wrong_files(self):
+        for text in ("a: [", "- 1\n- 2\n", "a: b: c\n", "just text\n", "log: {eve: [1]}\n", "x: &x [*x]\n", "{" * 10000, "[" * 100000, "log: {}\n---\nlog: {}\n", "\0\1\2", "? [a]\n: b\n",
+                     "gateway: {fly: 1}\n", "policy: {rules: {name: x, fly: 2}}\n", "nat: [{insid: 1}]\n", "log: {eve: ''}\n"):
+            self.check(text)
+        self.run_weir("config", "check", "missing.yaml", status=2)
+        self.run_weir("config", "check", ".", status=2)
+
+    def test_inspect_uses_it_and_options_win(self):
+        config = self.file("weir.yaml", self.GOOD)
+        self.file("eve.json", '{"before": true}\n')
+        self.run_weir("inspect", "--quiet", "--config", config, self.capture)
+        lines = self.records(self.content("eve.json"))
+        self.assertEqual(lines[0], {"before": True}, "a standing log is added to")
+        self.assertEqual(lines[-1]["event_type"], "stats")
+        self.run_weir("inspect", "--quiet", "--config", config, "--log", "other.json", self.capture)
+        self.assertEqual(len(self.records(self.content("eve.json"))), len(lines))
+        self.assertTrue(os.path.exists(self.path("other.json")))
+
+    def test_errors_stop_inspect(self):
+        _, err = self.run_weir("inspect", "--config", self.file("weir.yaml", "a: 1\n"), self.capture, status=2)
+        self.assertIn("weir.yaml:1: ", err)
+        self.run_weir("inspect", "--config", "missing.yaml", self.capture, status=2)
+
+
+if __name__ == "__main__":
+    WEIR = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
