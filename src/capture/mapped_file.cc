@@ -31,8 +31,8 @@ void on_bus_error(int signal, siginfo_t* info, void* context) {
   for (Guard& guard : guards) {
     const std::uintptr_t end = guard.end.load(std::memory_order_acquire);
     if (at < guard.begin.load(std::memory_order_acquire) || at >= end) continue;
-    const std::uintptr_t page = at & ~(page_size.load(std::memory_order_relaxed) - 1);
-    void* zeros = ::mmap(reinterpret_cast<void*>(page), end - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    const std::uintptr_t in_page = at & (page_size.load(std::memory_order_relaxed) - 1);
+    void* zeros = ::mmap(static_cast<std::byte*>(info->si_addr) - in_page, end - at + in_page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (zeros == MAP_FAILED) break;
     guard.shortened.store(true, std::memory_order_release);
     return;
@@ -75,7 +75,7 @@ std::optional<MappedFile> MappedFile::map(int fd, std::size_t size) {
   g.shortened = false;
   g.begin = reinterpret_cast<std::uintptr_t>(at);
   g.end = reinterpret_cast<std::uintptr_t>(at) + size;
-  return MappedFile(static_cast<const std::byte*>(at), size, *guard);
+  return MappedFile(static_cast<std::byte*>(at), size, *guard);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -86,7 +86,7 @@ MappedFile::~MappedFile() {
   Guard& g = guards[guard_];
   g.end = 0;
   g.begin = 0;
-  ::munmap(const_cast<std::byte*>(begin_), size_);
+  ::munmap(begin_, size_);
   g.taken = false;
 }
 
@@ -94,7 +94,7 @@ const std::atomic<bool>& MappedFile::shortened() const { return guards[guard_].s
 
 void MappedFile::let_go(std::size_t from, std::size_t size) const {
   // After a shortening the rest is anonymous memory of zeros; letting that go changes nothing either.
-  ::madvise(const_cast<std::byte*>(begin_) + from, size, MADV_DONTNEED);
+  ::madvise(begin_ + from, size, MADV_DONTNEED);
 }
 
 }  // namespace weir::capture

@@ -27,9 +27,9 @@ class MappedFile {
   void let_go(std::size_t from, std::size_t size) const;
 
  private:
-  MappedFile(const std::byte* begin, std::size_t size, std::size_t guard) : begin_(begin), size_(size), guard_(guard) {}
+  MappedFile(std::byte* begin, std::size_t size, std::size_t guard) : begin_(begin), size_(size), guard_(guard) {}
 
-  const std::byte* begin_;
+  std::byte* begin_;  ///< mapped read-only
   std::size_t size_;
   std::size_t guard_;  ///< which entry of the fault handler's list is ours
 };

@@ -43,7 +43,7 @@ PcapWriter::PcapWriter(PcapWriter&& other) noexcept
       written_(other.written_),
       error_(std::move(other.error_)) {}
 
-PcapWriter::~PcapWriter() { (void)close(); }
+PcapWriter::~PcapWriter() { finish(); }
 
 void PcapWriter::append(const void* from, std::size_t size) {
   const auto* octets = static_cast<const std::byte*>(from);
@@ -76,13 +76,18 @@ void PcapWriter::write(TimeNs time, std::span<const std::byte> bytes, std::uint3
   append(bytes.data(), bytes.size());
 }
 
-std::expected<void, Error> PcapWriter::close() {
-  if (fd_ < 0) return {};
+void PcapWriter::finish() {
+  if (fd_ < 0) return;
   flush();
   const int failed = ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno;
   // A network file system may tell only now that the disk is full.
   if (failed != 0 && failed != EINTR && !error_) error_ = system_error_of(path_, written_, "cannot be written", failed);
-  if (error_) return std::unexpected(*error_);
+}
+
+std::expected<void, Error> PcapWriter::close() {
+  const bool was_open = fd_ >= 0;
+  finish();
+  if (was_open && error_) return std::unexpected(*error_);
   return {};
 }
 

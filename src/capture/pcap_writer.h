@@ -41,6 +41,7 @@ class PcapWriter {
   PcapWriter(std::string path, int fd, Precision precision) : path_(std::move(path)), fd_(fd), precision_(precision) { buffer_.reserve(kBuffer); }
   void append(const void* from, std::size_t size);
   void flush();
+  void finish();
 
   static constexpr std::size_t kBuffer = 256 << 10;
 

@@ -11,6 +11,9 @@ namespace {
 /// Packets decoded and looked up ahead of being followed: enough to hide a cache miss, few enough to stay in the first-level cache.
 constexpr std::size_t kBatch = 16;
 
+/// Taken where no SYN was seen: 1,500 octets less the headers.
+constexpr std::uint32_t kEthernetMss = 1'460;
+
 /// A source at a capture point, as a hash.
 std::uint64_t source_hash(const IpAddress& source, std::uint64_t point) {
   return track::hash_flow_key({.low = source, .high = {}, .low_port = 0, .high_port = 0, .tunnel = point}, 0);
@@ -135,8 +138,17 @@ Fate Engine::State::take_fragment(const RawPacket& raw, const wire::Decoded& dec
   return take(raw, whole, track::hash_flow_key(key, settings.hash_seed), from_low, false);
 }
 
-// CONTRACT.md, `--checksums`. The views are null for packets of no known subflow.
-bool Engine::State::checksum_allows(const Segment& s, track::TcpView* sender, const track::TcpView* receiver) {
+/// The MSS that a side announced, at whichever point its SYN was seen.
+std::uint32_t Engine::State::announced_mss(const Subflow& f, Side side) {
+  std::uint32_t mss = f.home.side[side].mss;
+  if (f.extra) {
+    for (const PointView& v : f.extra->more_points) mss = std::max<std::uint32_t>(mss, v.side[side].mss);
+  }
+  return mss != 0 ? mss : kEthernetMss;
+}
+
+// CONTRACT.md, `--checksums`. `sender` and `f` are null for packets of no known subflow.
+bool Engine::State::checksum_allows(const Segment& s, track::TcpView* sender, const Subflow* f, Side side) {
   if (settings.checksums == ChecksumPolicy::kIgnore) return true;
   switch (wire::check_tcp_checksum(*s.decoded)) {
     case wire::ChecksumState::kUnknown: return true;
@@ -155,7 +167,7 @@ bool Engine::State::checksum_allows(const Segment& s, track::TcpView* sender, co
       break;
     case wire::ChecksumState::kWrong:
       if (settings.checksums == ChecksumPolicy::kVerify) break;
-      if (receiver != nullptr && receiver->mss != 0 && s.tcp->payload_bytes > receiver->mss) return true;  // merged before capture
+      if (f != nullptr && s.tcp->payload_bytes > announced_mss(*f, other(side))) return true;              // merged before capture
       if (!right_sources.contains(source_hash(s.decoded->src, s.point))) return true;                      // captured before offload
       break;
   }

@@ -9,36 +9,31 @@ namespace {
 
 using wire::mptcp::MpCapable;
 
+/// In place of a version: the client's SYN, sent again, offers MPTCP no more.
+constexpr std::uint8_t kOfferWithdrawn = 0xff;
+
 }  // namespace
 
 Fate Engine::State::on_syn(const Segment& s) {
   Side side = kOpener;
   Subflow* f = find(s, side);
   if (f == nullptr && !s.tcp->has_mptcp && !settings.all_tcp && !settings.several_points) return Fate::kOther;
-  if (!checksum_allows(s, nullptr, nullptr)) return f != nullptr && f->connection->mptcp() ? Fate::kMptcp : Fate::kOther;
+  if (!checksum_allows(s, nullptr, nullptr, kOpener)) return f != nullptr && f->connection->mptcp() ? Fate::kMptcp : Fate::kOther;
 
-  // The same SYN again: a retransmission, or another capture point.
-  for (Subflow* g = f; g != nullptr; g = g->older) {
+  // The same SYN again: a retransmission, or another capture point, or its SYN/ACK was seen before it.
+  for (Subflow* g = f; g != nullptr && side == kOpener; g = g->older) {
     const PointView* known = known_view(*g, s.point);
-    const bool same_isn = side == kOpener && ((known != nullptr && known->side[kOpener].has_isn && known->side[kOpener].isn == s.tcp->seq) || (g->has_isn[kOpener] && g->isn[kOpener] == s.tcp->seq));
-    if (!same_isn) continue;
-    if (g->connection->quiet) return Fate::kOther;
-    PointView& v = view(*g, s);
-    SegmentOptions options;
-    if (s.tcp->has_mptcp) options = read_options(g->connection, s);
-    if (settings.several_points && g->connection->mptcp()) sight(*g, side, s, v, options.any);
-    if (g->connection->mptcp() && !g->join && !options.any && known != nullptr && g->phase == Phase::kSynSent) {
-      // The client gave MPTCP up for this connection: its own SYN no longer offers it.
-      g->connection->mp->offered_version = 0xff;
-    }
-    note(v.side[kOpener], v.side[kAnswerer], *s.tcp, true);
-    touch(*g->connection, s.time_ns);
-    return g->connection->mptcp() ? Fate::kMptcp : Fate::kOther;
+    const bool same_here = known != nullptr && known->side[kOpener].has_isn && known->side[kOpener].isn == s.tcp->seq;
+    if (same_here || (g->has_isn[kOpener] && g->isn[kOpener] == s.tcp->seq)) return on_syn_again(*g, s);
+  }
+  if (Subflow* answered = half_seen_as(s, false); answered != nullptr && f == nullptr) {
+    add_alias(*answered, s, true);
+    return on_syn_again(*answered, s);
   }
 
   SegmentOptions options;
   if (s.tcp->has_mptcp) options = read_options(nullptr, s);
-  if (options.join_syn) return on_join_syn(s, *options.join_syn, options.capable ? &*options.capable : nullptr);
+  if (options.join_syn) return on_join_syn(s, *options.join_syn);
   const bool offers = options.capable.has_value();
   if (!offers && settings.several_points) {
     // Seen from its middle before, at a point whose clock runs ahead? Then this SYN is its beginning.
@@ -75,6 +70,7 @@ Fate Engine::State::on_syn(const Segment& s) {
   if (settings.several_points) {
     sight(added, kOpener, s, added.home, true);
     compare_with_plain_syn(added, s);
+    note_half_seen(added);
   }
   tell_handshake(c, Handshake::kSyn, s.time_ns);
   if (options.capable->sender_key) {  // v0
@@ -96,6 +92,34 @@ Fate Engine::State::on_syn(const Segment& s) {
   return Fate::kMptcp;
 }
 
+Fate Engine::State::on_syn_again(Subflow& f, const Segment& s) {
+  if (f.connection->quiet) return Fate::kOther;
+  const bool known_here = known_view(f, s.point) != nullptr;
+  const bool first_seen = !f.home.side[kOpener].has_isn && std::ranges::none_of(f.extra ? std::span<const PointView>(f.extra->more_points) : std::span<const PointView>{}, [](const PointView& v) { return v.side[kOpener].has_isn; });
+  PointView& v = view(f, s);
+  SegmentOptions options;
+  if (s.tcp->has_mptcp) options = read_options(f.connection, s);
+  const bool mptcp = f.connection->mptcp();
+  if (settings.several_points && mptcp) sight(f, kOpener, s, v, options.any);
+  note(v.side[kOpener], v.side[kAnswerer], *s.tcp, true);
+  touch(*f.connection, s.time_ns);
+  if (!mptcp) return Fate::kOther;
+  Mptcp& mp = *f.connection->mp;
+  if (first_seen) {
+    // The SYN/ACK came first, at a point of its own: what the SYN says is still to be taken.
+    if (options.capable) {
+      mp.offered_version = options.capable->version;
+      mp.checksum = mp.checksum || options.capable->checksum_required;
+      if (options.capable->sender_key) set_key(*f.connection, 0, *options.capable->sender_key);
+      become_keyed(*f.connection);
+    }
+    if (options.join_syn) on_join_syn_late(f, *options.join_syn);
+  } else if (!f.join && !options.any && known_here && f.phase == Phase::kSynSent) {
+    mp.offered_version = kOfferWithdrawn;
+  }
+  return Fate::kMptcp;
+}
+
 Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   const bool option_seen = s.tcp->has_mptcp;
   if (f == nullptr || side == kOpener) {
@@ -105,7 +129,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   Connection& c = *f->connection;
   const Fate fate = c.mptcp() ? Fate::kMptcp : Fate::kOther;
   PointView& v = view(*f, s);
-  if (!checksum_allows(s, &v.side[kAnswerer], &v.side[kOpener])) return fate;
+  if (!checksum_allows(s, &v.side[kAnswerer], f, kAnswerer)) return fate;
   SegmentOptions options;
   if (option_seen) options = read_options(&c, s);
   // It answers this SYN (RFC 9293 §3.10.7.3): acknowledges it, or the data in it too.
@@ -146,9 +170,9 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   if (!first && !options.capable) return fate;
   Mptcp& mp = *c.mp;
   tell_handshake(c, Handshake::kSynAck, s.time_ns);
-  if (!options.capable || mp.offered_version == 0xff) {
+  if (!options.capable || mp.offered_version == kOfferWithdrawn) {
     if (first) {
-      if (mp.offered_version == 0xff) mp.version.reset();
+      if (mp.offered_version == kOfferWithdrawn) mp.version.reset();
       c.refused = true;
       follow_plainly(*f, kOpener, reassemble::kFirstPosition + f->ssn_base[kOpener]);
       follow_plainly(*f, kAnswerer, reassemble::kFirstPosition);

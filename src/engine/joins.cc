@@ -46,7 +46,37 @@ Connection& Engine::State::orphan_of(std::uint32_t token, const Segment& s) {
   return c;
 }
 
-Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& join, const wire::mptcp::MpCapable* /*capable*/) {
+/// Takes what a JOIN's SYN says of its subflow.
+void Engine::State::note_join_syn(Subflow& f, const wire::mptcp::MpJoinSyn& join) {
+  f.join = true;
+  f.backup = f.backup || join.backup;
+  f.address_id[kOpener] = join.address_id;
+  if (!f.joining) f.joining = std::make_unique<JoinState>();
+  f.joining->token = join.token;
+  f.joining->has_token = true;
+  f.joining->nonce[kOpener] = join.nonce;
+  f.joining->has_nonce[kOpener] = true;
+}
+
+/// The SYN of a JOIN whose SYN/ACK was seen first: now it is known whose token it names.
+void Engine::State::on_join_syn_late(Subflow& f, const wire::mptcp::MpJoinSyn& join) {
+  note_join_syn(f, join);
+  Connection& c = *f.connection;
+  if (c.keyed || c.mp->orphan) return;
+  if (Connection* known = by_token(join.token, join.nonce, 0); known != nullptr && known != &c) {
+    if (c.held) absorb(*known, c, known->mp->has_token[0] && known->mp->token[0] == join.token, now_ns);
+    return;
+  }
+  if (const auto waiting = orphans.find(join.token); waiting != orphans.end()) {
+    if (c.held) absorb(*waiting->second, c, false, now_ns);
+    return;
+  }
+  c.mp->orphan = true;
+  c.mp->orphan_token = join.token;
+  orphans[join.token] = &c;
+}
+
+Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& join) {
   Connection* c = by_token(join.token, join.nonce, s.point);
   const bool known = c != nullptr;
   if (!known) c = &orphan_of(join.token, s);
@@ -57,8 +87,7 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
     if (!has_nonce(*f, join.token, join.nonce)) continue;
     if (known_view(*f, s.point) == nullptr) {
       if (flows.find(s.hash) == nullptr) {
-        flows.at(s.hash) = {f, s.from_low};
-        f->more().aliases.push_back({s.hash, endpoints_of(s, true)});
+        add_alias(*f, s, true);
         PointView& v = view(*f, s);
         note(v.side[kOpener], v.side[kAnswerer], *s.tcp, true);
         touch(*c, s.time_ns);
@@ -78,16 +107,10 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
 
   Subflow& f = add_subflow(*c, s, true);
   ++counters.subflows;
-  f.join = true;
-  f.backup = join.backup;
-  f.address_id[kOpener] = join.address_id;
+  note_join_syn(f, join);
   f.has_isn[kOpener] = true;
   f.isn[kOpener] = s.tcp->seq;
-  f.joining = std::make_unique<JoinState>();
-  f.joining->token = join.token;
-  f.joining->has_token = true;
-  f.joining->nonce[kOpener] = join.nonce;
-  f.joining->has_nonce[kOpener] = true;
+  note_half_seen(f);
   // The token names the receiver of the SYN: a client's token means that the server opens.
   const Mptcp& mp = *c->mp;
   f.opened_by_server = known && mp.has_token[0] && mp.token[0] == join.token && !(mp.has_token[1] && mp.token[1] == join.token);

@@ -308,6 +308,7 @@ void Engine::State::end(Connection& c) {
 
 void Engine::State::remove_subflow(Subflow* f) {
   unindex_flow(*f, f->hash);
+  forget_half_seen(*f);
   if (f->extra) {
     for (const Alias& a : f->extra->aliases) {
       FlowRef* ref = flows.find(a.hash);

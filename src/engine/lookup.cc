@@ -76,6 +76,52 @@ PointView& Engine::State::view(Subflow& f, const Segment& s) {
   return added;
 }
 
+std::uint64_t Engine::State::handshake_hash(const IpAddress& address, std::uint16_t port, Side side, SeqNum opener_isn) const {
+  return track::hash_flow_key({.low = address, .high = {}, .low_port = port, .high_port = side, .tunnel = opener_isn.value}, settings.hash_seed);
+}
+
+// With a capture point for each direction and a NAT between them, the two halves of a handshake differ in one address: what they share
+// is the other side's, and the opener's ISN that the SYN/ACK acknowledges.
+void Engine::State::note_half_seen(Subflow& f) {
+  if (!settings.several_points) return;
+  if (half_seen.size() >= static_cast<std::size_t>(limits.watch_entries)) {
+    for (auto& [hash, subflow] : half_seen) subflow->handshake[kOpener] = subflow->handshake[kAnswerer] = 0;
+    half_seen.clear();
+    ++counters.evicted_watch;
+  }
+  const std::uint64_t hashes_of[2] = {handshake_hash(f.endpoints.src, f.endpoints.src_port, kOpener, f.isn[kOpener]), handshake_hash(f.endpoints.dst, f.endpoints.dst_port, kAnswerer, f.isn[kOpener])};
+  for (const Side side : {kOpener, kAnswerer}) {
+    if (f.handshake[side] == 0 && half_seen.try_emplace(hashes_of[side], &f).second) f.handshake[side] = hashes_of[side];
+  }
+}
+
+void Engine::State::forget_half_seen(Subflow& f) {
+  for (std::uint64_t& hash : f.handshake) {
+    if (hash != 0) half_seen.erase(hash);
+    hash = 0;
+  }
+}
+
+/// The subflow whose other half of the handshake this is; `syn_wanted`: `s` is a SYN/ACK.
+Subflow* Engine::State::half_seen_as(const Segment& s, bool syn_wanted) {
+  if (!settings.several_points) return nullptr;
+  const Endpoints e = endpoints_of(s, !syn_wanted);
+  const SeqNum isn = syn_wanted ? s.tcp->ack - 1 : s.tcp->seq;
+  const Side missing = syn_wanted ? kAnswerer : kOpener;
+  for (const std::uint64_t hash : {handshake_hash(e.src, e.src_port, kOpener, isn), handshake_hash(e.dst, e.dst_port, kAnswerer, isn)}) {
+    const auto found = half_seen.find(hash);
+    if (found == half_seen.end()) continue;
+    Subflow& f = *found->second;
+    if (!f.home.side[missing].seen && known_view(f, s.point) == nullptr) return &f;
+  }
+  return nullptr;
+}
+
+void Engine::State::add_alias(Subflow& f, const Segment& s, bool sender_opens) {
+  flows.at(s.hash) = {&f, s.from_low == sender_opens};
+  f.more().aliases.push_back({s.hash, endpoints_of(s, sender_opens)});
+}
+
 Subflow& Engine::State::add_subflow(Connection& c, const Segment& s, bool sender_opens) {
   auto* f = new Subflow;
   f->connection = &c;
@@ -135,6 +181,7 @@ void Engine::State::alias(Subflow& keep, Subflow& same, PointId point) {
   };
   merge(same.home);
   if (same.extra) std::ranges::for_each(same.extra->more_points, merge);
+  forget_half_seen(same);
   Connection& c = *same.connection;
   c.subflows.erase(std::ranges::find(c.subflows, &same));
   delete &same;

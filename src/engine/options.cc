@@ -109,6 +109,8 @@ void Engine::State::on_options(Subflow& f, Side side, const Segment& s, SegmentO
         // One that stands before what was delivered, or beyond any window, is none.
         if (at >= data.next() || !data.started()) {
           data.fin(at);
+          if (!c.held && !data.started()) start_stream(c, d, s.time_ns);
+          data_output.clear();
           give(c, d, s.time_ns);
         }
       }

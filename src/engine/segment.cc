@@ -37,7 +37,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   PointView& v = view(f, s);
   track::TcpView& sender = v.side[side];
   track::TcpView& receiver = v.side[other(side)];
-  if (!checksum_allows(s, &sender, &receiver)) return fate;
+  if (!checksum_allows(s, &sender, &f, side)) return fate;
   const wire::TcpSegment& tcp = *s.tcp;
   ++c.packets[index(f.direction(side))];
   touch(c, s.time_ns);

@@ -70,7 +70,8 @@ struct Engine::State {
   void step(std::span<const RawPacket> packets, std::span<Fate> fates);
   Fate take(const RawPacket& raw, const wire::Decoded& decoded, std::uint64_t hash, bool from_low, bool stays);
   Fate take_fragment(const RawPacket& raw, const wire::Decoded& decoded);
-  bool checksum_allows(const Segment& s, track::TcpView* sender, const track::TcpView* receiver);
+  bool checksum_allows(const Segment& s, track::TcpView* sender, const Subflow* f, Side side);
+  static std::uint32_t announced_mss(const Subflow& f, Side side);
   void report_decode_error(const RawPacket& raw, const wire::Decoded& decoded);
 
   // lookup.cc
@@ -83,6 +84,11 @@ struct Engine::State {
   void index_flow(Subflow& f, std::uint64_t hash, bool low_is_opener);
   void unindex_flow(Subflow& f, std::uint64_t hash);
   void alias(Subflow& keep, Subflow& same, PointId point);
+  std::uint64_t handshake_hash(const IpAddress& address, std::uint16_t port, Side side, SeqNum opener_isn) const;
+  void note_half_seen(Subflow& f);
+  void forget_half_seen(Subflow& f);
+  Subflow* half_seen_as(const Segment& s, bool syn_wanted);
+  void add_alias(Subflow& f, const Segment& s, bool sender_opens);
   static Endpoints endpoints_of(const Segment& s, bool sender_opens);
 
   // segment.cc
@@ -97,6 +103,7 @@ struct Engine::State {
 
   // handshake.cc
   Fate on_syn(const Segment& s);
+  Fate on_syn_again(Subflow& f, const Segment& s);
   Fate on_syn_ack(Subflow* f, Side side, const Segment& s);
   void on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options);
   void take_keys(Connection& c, const wire::mptcp::MpCapable& option, std::size_t sender_host);
@@ -108,7 +115,9 @@ struct Engine::State {
   void note_syn_window(Subflow& f, Side side, const wire::TcpSegment& tcp, const PointView& v);
 
   // joins.cc
-  Fate on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& join, const wire::mptcp::MpCapable* capable);
+  Fate on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& join);
+  void on_join_syn_late(Subflow& f, const wire::mptcp::MpJoinSyn& join);
+  void note_join_syn(Subflow& f, const wire::mptcp::MpJoinSyn& join);
   void on_join_syn_ack(Subflow& f, const Segment& s, const wire::mptcp::MpJoinSynAck& join);
   void on_join_ack(Subflow& f, const wire::mptcp::MpJoinAck& join, const Segment& s);
   Connection* by_token(std::uint32_t token, std::uint32_t nonce, PointId point);
@@ -216,6 +225,7 @@ struct Engine::State {
   boost::unordered_flat_map<std::uint32_t, Connection*> tokens;   ///< chained by next_same_token
   boost::unordered_flat_map<std::uint32_t, Connection*> orphans;  ///< by the token their JOINs name
   boost::unordered_flat_map<std::uint64_t, std::vector<Connection*>> dsn_index;
+  boost::unordered_flat_map<std::uint64_t, Subflow*> half_seen;  ///< SYNs without a SYN/ACK, and the reverse, by one side's address and the opener's ISN
   boost::intrusive::list<Connection> lists[kLists];
   std::vector<std::unique_ptr<Connection>> removed;  ///< deleted once the step is over: it may still be looked at
   std::uint64_t next_number = 0;

@@ -89,6 +89,7 @@ struct Subflow {
   Connection* connection = nullptr;
   Subflow* older = nullptr;  ///< an earlier use of the same 4-tuple, still kept
   std::uint64_t hash = 0;
+  std::uint64_t handshake[2] = {0, 0};  ///< where `half_seen` has it, by each side's address; 0: nowhere
   std::uint64_t tunnel = 0;
   Endpoints endpoints;  ///< src opened it
   std::uint32_t id = 0;

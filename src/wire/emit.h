@@ -13,14 +13,14 @@
 namespace weir::wire {
 
 struct EmitTcp {
-  IpAddress src, dst;
+  IpAddress src{}, dst{};
   std::uint16_t src_port = 0, dst_port = 0;
-  SeqNum seq, ack;
-  TcpFlags flags;
+  SeqNum seq{}, ack{};
+  TcpFlags flags{};
   std::uint16_t window = 0;
   std::uint8_t ttl = 64;
   std::uint16_t ip_id = 0;
-  std::span<const std::byte> options;  ///< already padded to 4 octets, at most 40
+  std::span<const std::byte> options{};  ///< already padded to 4 octets, at most 40
 };
 
 /// Writes an IPv4 or IPv6 packet (by the addresses' family) with right checksums into `out` (cleared first). The payload is
