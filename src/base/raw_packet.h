@@ -14,7 +14,20 @@ using TimeNs = std::int64_t;
 using PointId = std::uint16_t;
 
 /// Link types that Weir reads (values are LINKTYPE_* of pcap-linktype(7); several map to one).
-enum class LinkType : std::uint16_t { kNull = 0, kEthernet = 1, kPpp = 9, kRaw = 101, kLoop = 108, kLinuxSll = 113, kPppHdlc = 50, kPppEther = 51, kIpv4 = 228, kIpv6 = 229, kLinuxSll2 = 276, kUnsupported = 0xffff };
+enum class LinkType : std::uint16_t {
+  kNull = 0,
+  kEthernet = 1,
+  kPpp = 9,
+  kRaw = 101,
+  kLoop = 108,
+  kLinuxSll = 113,
+  kPppHdlc = 50,
+  kPppEther = 51,
+  kIpv4 = 228,
+  kIpv6 = 229,
+  kLinuxSll2 = 276,
+  kUnsupported = 0xffff
+};
 
 struct RawPacket {
   std::span<const std::byte> bytes;  ///< captured octets, link header first

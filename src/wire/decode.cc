@@ -1,8 +1,8 @@
 #include "wire/decode.h"
 
 #include "wire/checksum.h"
+#include "wire/ip_protocol.h"
 #include "wire/ipv4.h"
-#include "wire/ipv6_extensions.h"
 #include "wire/tcp_parse.h"
 #include "wire/unwrap.h"
 

@@ -35,11 +35,11 @@ struct FragmentInfo {
   std::uint32_t id = 0;
   std::uint32_t offset_bytes = 0;
   bool more = false;
-  std::uint8_t protocol = 0;               ///< IPv4: protocol; IPv6: next header of the fragment header
-  std::span<const std::byte> payload;      ///< this fragment's octets as captured
-  std::uint32_t payload_bytes = 0;         ///< length on the wire
-  std::span<const std::byte> header;       ///< IPv4 header; IPv6: header with the extension headers before the fragment header
-  std::uint32_t next_header_offset = 0;    ///< IPv6: where in `header` the octet stands that names the fragment header
+  std::uint8_t protocol = 0;             ///< IPv4: protocol; IPv6: next header of the fragment header
+  std::span<const std::byte> payload;    ///< this fragment's octets as captured
+  std::uint32_t payload_bytes = 0;       ///< length on the wire
+  std::span<const std::byte> header;     ///< IPv4 header; IPv6: header with the extension headers before the fragment header
+  std::uint32_t next_header_offset = 0;  ///< IPv6: where in `header` the octet stands that names the fragment header
 };
 
 /// Reused from packet to packet: what `kind` does not call valid is left over from an earlier one.

@@ -13,9 +13,9 @@
 namespace weir::wire {
 
 struct DefragmentLimits {
-  std::uint32_t max_datagrams = 4096;             ///< incomplete datagrams at once; at the limit the oldest is dropped
-  std::uint32_t max_bytes = 16U << 20U;           ///< octets held at once; at the limit the oldest is dropped
-  TimeNs timeout_ns = 30'000'000'000;             ///< Linux: net.ipv4.ipfrag_time
+  std::uint32_t max_datagrams = 4096;    ///< incomplete datagrams at once; at the limit the oldest is dropped
+  std::uint32_t max_bytes = 16U << 20U;  ///< octets held at once; at the limit the oldest is dropped
+  TimeNs timeout_ns = 30'000'000'000;    ///< Linux: net.ipv4.ipfrag_time
 };
 
 struct DefragmentCounters {

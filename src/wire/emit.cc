@@ -2,16 +2,16 @@
 
 #include "base/bytes.h"
 #include "wire/checksum.h"
+#include "wire/ip_protocol.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6_extensions.h"
+#include "wire/tcp_parse.h"
 
 namespace weir::wire {
 namespace {
 
-constexpr std::size_t kIpv4Header = 20;
-constexpr std::size_t kIpv6Header = 40;
-constexpr std::size_t kTcpHeader = 20;
 constexpr std::size_t kOptionSpace = 40;
 constexpr std::size_t kLongestPacket = 65535;
-constexpr std::uint8_t kTcp = 6;
 constexpr std::uint16_t kDontFragment = 0x4000;
 
 void write_ipv4(const EmitTcp& header, std::span<std::byte> packet) {

@@ -4,28 +4,12 @@
 #include <cstdint>
 
 #include "base/bytes.h"
+#include "wire/ip_protocol.h"
 
 namespace weir::wire {
 
 inline constexpr std::size_t kIpv6Header = 40;
 inline constexpr std::size_t kIpv6FragmentHeader = 8;
-
-enum NextHeader : std::uint8_t {
-  kHopByHop = 0,
-  kIpv4InIp = 4,
-  kTcp = 6,
-  kUdp = 17,
-  kIpv6InIp = 41,
-  kRouting = 43,
-  kFragmentHeader = 44,
-  kGre = 47,
-  kAuthentication = 51,
-  kIcmpv6 = 58,
-  kDestinationOptions = 60,
-  kEtherIp = 97,
-  kMobility = 135,
-  kMplsInIp = 137,
-};
 
 /// Takes an extension header with a length field off `in`, and gives it; `next` becomes what it names. The fragment header
 /// is none of these. Empty and !in.ok() if it is longer than what there is.

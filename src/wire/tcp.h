@@ -35,8 +35,8 @@ struct TcpSegment {
 
   // Found in the one walk over the options:
   bool has_timestamp = false;
-  bool has_mptcp = false;      ///< at least one kind 30, well formed or not
-  bool options_broken = false; ///< an option's length runs past the option space or is below 2: the walk ended there
+  bool has_mptcp = false;       ///< at least one kind 30, well formed or not
+  bool options_broken = false;  ///< an option's length runs past the option space or is below 2: the walk ended there
   std::uint32_t ts_value = 0;
   std::uint32_t ts_echo = 0;
   std::optional<std::uint16_t> mss;
