@@ -300,6 +300,7 @@ void Engine::State::set_key(Connection& c, std::size_t host, std::uint64_t key) 
   index_token(c, host);
   auto& data = mp.data[host];  // the client's key numbers what the client sends
   if (!data.has_origin()) data.set_origin(digest.idsn + 1);
+  data.rebase(digest.idsn + 1);
 }
 
 /// Takes both keys of a third ACK or first data (`sender_host` sent it).

@@ -22,8 +22,8 @@ using reassemble::DataReceiver;
 using reassemble::Mapping;
 
 bool is_near(const DataReceiver& data, std::uint64_t dsn) {
-  if (!data.has_origin()) return false;
-  const std::uint64_t here = data.dsn(data.started() ? data.next() : std::max(data.top(), DataReceiver::kFirst));
+  if (!data.has_origin() || data.narrow()) return false;
+  const std::uint64_t here = data.dsn(data.here());
   const auto distance = static_cast<std::int64_t>(dsn - here);
   return distance > -kNearOctets && distance < kNearOctets;
 }
@@ -133,6 +133,7 @@ Fate Engine::State::on_unknown(const Segment& s) {
 void Engine::State::anchor(Subflow& f, Side side, const Segment& s, std::uint64_t at, const wire::mptcp::Dss& dss) {
   const auto& m = *dss.mapping;
   const std::uint32_t data_length = m.length - (dss.data_fin ? 1U : 0U);
+  auto& c_data = f.connection->mp->data[index(f.direction(side))];
   SubflowExtra& extra = f.more();
   auto& waiting = extra.unanchored[side];
   const bool whole = data_length == s.tcp->payload_bytes;
@@ -147,7 +148,7 @@ void Engine::State::anchor(Subflow& f, Side side, const Segment& s, std::uint64_
   piece.position = at;
   piece.size = s.tcp->payload_bytes;
   piece.bytes = reassemble::KeptBytes(s.tcp->payload, s.stays);
-  piece.dsn = m.dsn;
+  piece.dsn = c_data.full(m.dsn, m.wide);
   piece.ssn = m.ssn;
   piece.length = m.length;
   piece.data_length = data_length;
@@ -171,7 +172,6 @@ void Engine::State::set_anchor(Subflow& f, Side side, std::uint64_t ssn_base, Ti
   if (!f.extra) return;
   auto waiting = std::move(f.extra->unanchored[side]);
   f.extra->unanchored[side].clear();
-  Connection& c = *f.connection;
   for (const Unanchored& piece : waiting) {
     Mapping mapping;
     mapping.dsn = piece.dsn;
@@ -179,8 +179,6 @@ void Engine::State::set_anchor(Subflow& f, Side side, std::uint64_t ssn_base, Ti
     mapping.length = piece.data_length;
     mapping.ssn = piece.ssn;
     mapping.wire_length = piece.length;
-    auto& data = c.mp->data[index(f.direction(side))];
-    if (piece.dsn <= 0xffffffffU && data.has_origin()) mapping.dsn = extend(static_cast<std::uint32_t>(piece.dsn), DataSeq{data.dsn(std::max(data.top(), DataReceiver::kFirst))}).value;
     Arrival in;
     in.position = piece.position;
     in.bytes = piece.bytes.bytes();
@@ -194,6 +192,7 @@ void Engine::State::set_anchor(Subflow& f, Side side, std::uint64_t ssn_base, Ti
 }
 
 void Engine::State::index_dsn(Connection& c, Direction d, std::uint64_t dsn) {
+  if (c.mp->data[index(d)].narrow()) return;
   auto& buckets = c.mp->link_buckets[index(d)];
   const std::uint64_t bucket = dsn >> kBucketShift;
   if (!buckets.empty() && buckets.back() == bucket) return;
@@ -302,15 +301,17 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
     std::ranges::move(*from.pending, std::back_inserter(*into.pending));
   }
   into.raised |= from.raised;
+  const bool authentic = std::ranges::any_of(moved, [](const Subflow* f) { return f->phase != Phase::kFailed; });
   for (std::size_t i = 0; i < 2; ++i) {
     const std::size_t source = flipped ? 1 - i : i;
     into.packets[i] += from.packets[source];
     into.mp->cut_bytes[i] += from.mp->cut_bytes[source];
     auto& old = from.mp->data[source];
-    if (!old.has_origin()) continue;
+    if (!old.has_origin() || !authentic) continue;
     const auto d = static_cast<Direction>(i);
     auto& data = into.mp->data[i];
-    if (!data.has_origin()) data.set_origin(old.dsn(DataReceiver::kFirst));
+    if (!data.has_origin()) data.set_origin(old.dsn(DataReceiver::kFirst), old.narrow());
+    if (old.narrow()) old.widen(data.dsn(data.here()));
     const auto translate = [&](std::uint64_t at) { return data.position(old.dsn(at)); };
     if (old.has_edge()) data.window(translate(old.edge()));
     reassemble::OverlapQueue queue = old.take_queue();
@@ -332,7 +333,10 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
       data.arrive(in, limits, data_output);
       give(into, d, now);
     }
-    if (old.has_fin()) data.fin(translate(old.fin_position()));
+    if (old.has_fin()) {
+      data.fin(translate(old.fin_position()));
+      if (!into.held && !data.started()) start_stream(into, d, now);
+    }
     if (old.has_ack()) {
       data_output.clear();
       data.acknowledged(translate(old.acked()), now, limits, data_output);

@@ -85,8 +85,11 @@ SegmentOptions Engine::State::read_options(Connection* c, const Segment& s) {
   return read;
 }
 
-void Engine::State::on_options(Subflow& f, Side side, const Segment& s, SegmentOptions& options, bool old) {
+/// `old`: all of the segment was acknowledged before; `good`: the receiver does not throw it away.
+void Engine::State::on_options(Subflow& f, Side side, const Segment& s, SegmentOptions& options, bool old, bool good) {
   Connection& c = *f.connection;
+  if (options.dss && options.dss->data_fin) on_data_fin(f, side, s, *options.dss, good);
+  if (!good) return;
   PointView& v = view(f, s);
   if (options.capable && side == kOpener && !f.join && options.capable->sender_key && !c.fallen_back()) {
     take_keys(c, *options.capable, f.host(side));
@@ -98,24 +101,6 @@ void Engine::State::on_options(Subflow& f, Side side, const Segment& s, SegmentO
     note_syn_window(f, side, *s.tcp, v);
   }
   if (old && s.tcp->payload_bytes == 0 && !s.tcp->flags.fin()) return;  // Linux answers an old segment and looks no further
-  if (options.dss && options.dss->data_fin && f.phase == Phase::kEstablished && !c.fallen_back()) {
-    const Dss& dss = *options.dss;
-    if (dss.mapping && dss.mapping->length != 0) {
-      const Direction d = f.direction(side);
-      auto& data = c.mp->data[index(d)];
-      if (data.has_origin() || f.midstream || c.mp->orphan) {
-        const std::uint64_t dsn = dss.mapping->wide ? dss.mapping->dsn : data.has_origin() ? extend(static_cast<std::uint32_t>(dss.mapping->dsn), DataSeq{data.dsn(data.started() ? data.next() : data.top())}).value : dss.mapping->dsn;
-        const std::uint64_t at = data_position(c, d, dsn + dss.mapping->length - 1);  // RFC 8684 §3.3.3: its last octet
-        // One that stands before what was delivered, or beyond any window, is none.
-        if (at >= data.next() || !data.started()) {
-          data.fin(at);
-          if (!c.held && !data.started()) start_stream(c, d, s.time_ns);
-          data_output.clear();
-          give(c, d, s.time_ns);
-        }
-      }
-    }
-  }
   for (const Option& option : options.others) {
     if (const auto* add = std::get_if<AddAddr>(&option)) on_add_addr(f, side, s, *add);
     if (const auto* remove = std::get_if<RemoveAddr>(&option)) on_remove_addr(f, side, s, *remove);
@@ -123,6 +108,28 @@ void Engine::State::on_options(Subflow& f, Side side, const Segment& s, SegmentO
     if (const auto* fail = std::get_if<MpFail>(&option)) on_mp_fail(f, side, s, *fail);
   }
   if (options.fastclose) on_fastclose(f, side, s, *options.fastclose);
+}
+
+/// DATA_FIN (RFC 8684 §3.3.3): the last octet of its mapping's length.
+void Engine::State::on_data_fin(Subflow& f, Side side, const Segment& s, const Dss& dss, bool good) {
+  Connection& c = *f.connection;
+  if (f.ended() || c.fallen_back()) return;
+  if (f.join && f.phase != Phase::kEstablished && !c.held) good = false;
+  if (!dss.mapping || dss.mapping->length == 0) return;
+  const Direction d = f.direction(side);
+  auto& data = c.mp->data[index(d)];
+  if (!data.has_origin() && !f.midstream && !c.mp->orphan) return;
+  const std::uint64_t dsn = data.full(dss.mapping->dsn, dss.mapping->wide);
+  const std::uint64_t at = data_position(c, d, dsn + dss.mapping->length - 1);
+  if (data.started() && at < data.next()) return;  // before what was delivered: none
+  if (!good) {
+    data.doubtful_fin(at);
+    return;
+  }
+  data.fin(at);
+  if (!c.held && !data.started()) start_stream(c, d, s.time_ns);
+  data_output.clear();
+  give(c, d, s.time_ns);
 }
 
 /// DATA_ACK of the direction towards the sender of this segment, and the window that counts from it (RFC 8684 §3.3.5).
@@ -137,6 +144,7 @@ void Engine::State::on_data_ack(Subflow& f, Side side, const Segment& s, const D
     if (f.connection != &c) return on_data_ack(f, side, s, ack, v);
     if (!data.has_origin()) data.set_origin(ack.value);
   }
+  if (ack.wide) data.widen(ack.value);
   const std::uint64_t near = data.has_ack() ? data.acked() : data.started() ? data.next() : reassemble::DataReceiver::kFirst;
   const std::uint64_t value = ack.wide ? ack.value : extend(static_cast<std::uint32_t>(ack.value), DataSeq{data.dsn(near)}).value;
   const std::uint64_t at = data.position(value);

@@ -63,9 +63,10 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   }
   const track::Acceptance acceptance = judge(sender, receiver, tcp);
   switch (acceptance) {
-    case track::Acceptance::kPaws: ++counters.ignored_paws; return fate;
     case track::Acceptance::kNoAck: ++counters.ignored_no_ack; return fate;
     case track::Acceptance::kBadAck: ++counters.ignored_bad_ack; return fate;
+    // These may still be good: between here and the receiver packets change order, and the capture may have missed some.
+    case track::Acceptance::kPaws: ++counters.ignored_paws; break;
     case track::Acceptance::kDoubtfulAck: ++counters.ignored_bad_ack; break;
     case track::Acceptance::kDoubtfulWindow: ++counters.ignored_window; break;
     case track::Acceptance::kGood: break;
@@ -93,7 +94,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     f.rx[other(side)].acknowledged(acked_bytes, s.time_ns, subflow_output, limits);
     if (!subflow_output.consumed.empty()) pass_on(f, other(side), s.time_ns, s.point);
   }
-  if (good && c.mptcp() && options.any) on_options(f, side, s, options, old);
+  if (c.mptcp() && options.any) on_options(f, side, s, options, old, good);
   if (c.mptcp() && good && !options.any) note_syn_window(f, side, tcp, v);
   if (f.phase == Phase::kReset) return fate;  // an option ended it
   if (tcp.payload_bytes != 0) on_payload(f, side, s, v, options, !good);

@@ -130,7 +130,8 @@ struct Engine::State {
 
   // options.cc
   SegmentOptions read_options(Connection* c, const Segment& s);
-  void on_options(Subflow& f, Side side, const Segment& s, SegmentOptions& options, bool old);
+  void on_options(Subflow& f, Side side, const Segment& s, SegmentOptions& options, bool old, bool good);
+  void on_data_fin(Subflow& f, Side side, const Segment& s, const wire::mptcp::Dss& dss, bool good);
   void on_data_ack(Subflow& f, Side side, const Segment& s, const wire::mptcp::Dss::DataAck& ack, const PointView& v);
   void on_add_addr(Subflow& f, Side side, const Segment& s, const wire::mptcp::AddAddr& option);
   void on_remove_addr(Subflow& f, Side side, const Segment& s, const wire::mptcp::RemoveAddr& option);

@@ -33,7 +33,7 @@ std::optional<Mapping> Engine::State::mapping_of(Subflow& f, Side side, const Se
     if (m.length == 0) {
       // Infinite mapping: from here on no mappings (RFC 8684 §3.7). Only where there is one subflow.
       if (!only_subflow(c, f)) return std::nullopt;
-      const std::uint64_t dsn = m.wide ? m.dsn : extend(static_cast<std::uint32_t>(m.dsn), DataSeq{data.dsn(data.started() ? data.next() : DataReceiver::kFirst)}).value;
+      const std::uint64_t dsn = data.full(m.dsn, m.wide);
       if (!c.fallen_back()) fall_back(c, FallbackReason::kInfiniteMapping, s.time_ns);
       const std::uint64_t from = f.ssn_base[side] + unwrap(m.ssn, at - f.ssn_base[side]);
       if (!f.rx[side].fallen_back()) f.rx[side].fall_back(from, dsn);
@@ -42,11 +42,7 @@ std::optional<Mapping> Engine::State::mapping_of(Subflow& f, Side side, const Se
     const std::uint32_t length = fin ? m.length - 1U : m.length;
     if (length == 0) return std::nullopt;
     Mapping mapping;
-    if (m.wide || !data.has_origin()) {
-      mapping.dsn = m.dsn;
-    } else {
-      mapping.dsn = extend(static_cast<std::uint32_t>(m.dsn), DataSeq{data.dsn(data.started() ? data.next() : std::max(data.top(), DataReceiver::kFirst))}).value;
-    }
+    mapping.dsn = data.full(m.dsn, m.wide);
     mapping.position = f.ssn_base[side] + unwrap(m.ssn, at - f.ssn_base[side]);
     mapping.length = length;
     mapping.ssn = m.ssn;

@@ -23,6 +23,28 @@ void DataReceiver::give_gap(std::uint64_t to, std::uint64_t cut, DataOutput& out
   next_ = to;
 }
 
+void DataReceiver::rebase(std::uint64_t first_dsn) {
+  widen(first_dsn);
+  const std::uint64_t shift = dsn(kFirst) - first_dsn;
+  if (shift == 0 || started_) return;
+  origin_dsn_ = first_dsn - kFirst;
+  for (std::uint64_t* at : {&acked_, &top_, &edge_}) {
+    if (*at != 0) *at += shift;
+  }
+  for (std::uint64_t* at : {&first_ack_, &lowest_, &fin_, &doubtful_fin_}) {
+    if (*at != kNone) *at += shift;
+  }
+  if (!deep_) return;
+  OverlapQueue moved;
+  while (!deep_->queue.empty()) {
+    QueuedPiece piece = deep_->queue.take_front();
+    piece.begin += shift;
+    piece.end += shift;
+    moved.insert(std::move(piece));
+  }
+  deep_->queue = std::move(moved);
+}
+
 void DataReceiver::start(std::uint64_t position, const Limits& limits, DataOutput& out) {
   started_ = true;
   next_ = start_ = position;
@@ -100,7 +122,7 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
         out.conflict = true;
         out.conflict_offset = where - start_;
       }
-      out.out_of_window |= std::ranges::any_of(deep_->queue.all(), [&](const auto& entry) { return entry.second.doubtful && entry.second.begin < seen_end; });
+      out.out_of_window |= deep_->queue.doubtful_differs(from, fresh);
     }
     deliver(fresh, {}, in.stays, in.subflow, limits, out);
     from = seen_end;
@@ -119,7 +141,7 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
       out.conflict = true;
       out.conflict_offset = result.conflict_position - start_;
     }
-    out.out_of_window |= result.replaced_doubtful;
+    out.out_of_window |= result.contradicts_doubtful;
   }
   if (end > seen_end && end > next_) {
     d.queue.insert({.begin = std::max(from, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping_index = 0, .cut = true, .doubtful = in.doubtful});
@@ -163,6 +185,7 @@ void DataReceiver::acknowledged(std::uint64_t position, TimeNs now_ns, const Lim
   if (has_ack_ && position <= acked_) return;
   has_ack_ = true;
   acked_ = position;
+  if (fin_ == kNone && doubtful_fin_ != kNone && position > doubtful_fin_) fin_ = doubtful_fin_;
   if (!started_) {
     if (first_ack_ == kNone && lowest_ != kNone && position > lowest_) first_ack_ = position;
     return;
@@ -180,7 +203,6 @@ bool DataReceiver::skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Lim
   const QueuedPiece& front = deep_->queue.front();
   if (front.begin <= next_) {
     if (!force) return false;
-    out.out_of_window |= front.doubtful;
     deep_->queue.take_front();
   } else {
     give_gap(front.begin, 0, out);

