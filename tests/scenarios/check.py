@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Runs `weir inspect` on every scenario below the given folders and compares with expected.json.
 
-    check.py --weir build/weir [--only TEXT] [--jobs N] [--verbose] [FOLDER...]
+    check.py --weir build/weir [--only TEXT] [--jobs N] [--no-rules] [--verbose] [FOLDER...]
 
 Beyond the plain keys (captures, args, exit, connections, anomalies, may_anomalies, not_anomalies) an expected.json may hold:
   connections[]: any value may be a list of allowed ones; `sha256` too; subflow_list: fields of single subflows; seen_as: addresses that the
                  record must name as other views; midstream; absent: keys that must not be there
   anomaly_details: {event: {key: value}}   anomaly_on: {event: connection id}   anomaly_counts: {event: how many records}
   stats: {counter: value}   stderr: "some" (not empty) | "empty"   stdin: file   secrets: hex strings that must not be in the log
-  files_absent / outputs: see `check_files`
+  alerts: [sid | {sid, split, subflows}]   not_alerts: [sid]   alert_counts: {sid: how many}
 One line per failing scenario, then `N passed, N failed`; exit status 1 if any failed."""
 import argparse
 import concurrent.futures
@@ -41,9 +41,11 @@ def stream(folder, ident, way):
         return f.read()
 
 
-def run_one(weir, folder, timeout):
+def run_one(weir, folder, timeout, rules):
     with open(os.path.join(folder, "expected.json")) as f:
         exp = json.load(f)
+    if not rules:
+        exp.update(rules=None, alerts=[], not_alerts=[], alert_counts={})
     bad = []
     with tempfile.TemporaryDirectory() as tmp:
         eve, streams = os.path.join(tmp, "eve.json"), os.path.join(tmp, "streams")
@@ -218,13 +220,23 @@ def check_anomalies(exp, records, names, bad):
 
 
 def check_alerts(exp, records, bad):
-    fired = {r["alert"].get("signature_id") for r in records}
-    for sid in exp.get("alerts", []):
-        if sid not in fired:
-            bad.append(f"alert {sid} missed")
+    fired = {}
+    for r in records:
+        fired.setdefault(r["alert"].get("signature_id"), []).append(r)
+    for want in exp.get("alerts", []):
+        want = want if isinstance(want, dict) else {"sid": want}
+        hits = fired.get(want["sid"], [])
+        if not hits:
+            bad.append(f"alert {want['sid']} missed")
+        for key in ("split", "subflows"):
+            if hits and key in want and not any(h.get("mptcp", {}).get(key) == want[key] for h in hits):
+                bad.append(f"alert {want['sid']}: {key} is {[h.get('mptcp', {}).get(key) for h in hits]}, not {want[key]}")
     for sid in exp.get("not_alerts", []):
         if sid in fired:
             bad.append(f"alert {sid} must not fire")
+    for sid, count in exp.get("alert_counts", {}).items():
+        if len(fired.get(int(sid), [])) != count:
+            bad.append(f"alert {sid} fired {len(fired.get(int(sid), []))} times, not {count}")
 
 
 def counter(stats, name):
@@ -256,6 +268,7 @@ def main():
     ap.add_argument("--timeout", type=float, default=60)
     ap.add_argument("--only", default="")
     ap.add_argument("--jobs", type=int, default=1)
+    ap.add_argument("--no-rules", dest="rules", action="store_false", help="without signatures: alerts are not asked for")
     ap.add_argument("--verbose", action="store_true", help="everything that is wrong, not the first four")
     ap.add_argument("dirs", nargs="*", default=[os.path.join(os.path.dirname(os.path.abspath(__file__)), "out")])
     args = ap.parse_args()
@@ -271,7 +284,7 @@ def main():
                 folders.append(folder)
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for folder, bad in zip(folders, pool.map(lambda f: run_one(weir, f, args.timeout), folders)):
+        for folder, bad in zip(folders, pool.map(lambda f: run_one(weir, f, args.timeout, args.rules), folders)):
             if bad:
                 failed += 1
                 shown = bad if args.verbose else bad[:4]

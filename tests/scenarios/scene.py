@@ -95,7 +95,7 @@ class Scene:
         self.exp.setdefault("stats", {}).update({k.replace("__", "."): v for k, v in counters.items()})
 
     def finish(self, root):
-        if not self.out:
+        if not self.exp["captures"]:
             self.write()
         folder = os.path.join(root, self.name)
         os.makedirs(folder, exist_ok=True)
