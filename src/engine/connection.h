@@ -26,7 +26,7 @@ struct Mptcp {
   std::uint64_t key[2] = {0, 0};
   std::uint32_t token[2] = {0, 0};
   Connection* next_same_token[2] = {nullptr, nullptr};
-  std::uint32_t orphan_token = 0;  ///< of JOINs whose connection is not known: the token they name
+  std::vector<std::uint32_t> orphan_tokens;  ///< of JOINs whose connection is not known: the tokens they name
   bool orphan = false;
   bool token_confirmed = false;  ///< a SYN/ACK answered such a JOIN
   reassemble::DataReceiver data[2];  ///< by Direction

@@ -68,7 +68,7 @@ Fate Engine::State::on_syn(const Segment& s) {
   mp.version = options.capable->version;
   mp.checksum = options.capable->checksum_required;
   if (settings.several_points) {
-    sight(added, kOpener, s, added.home, true);
+    sight(added, kOpener, s, added.home, options.subtypes);
     compare_with_plain_syn(added, s);
     note_half_seen(added);
   }
@@ -76,19 +76,11 @@ Fate Engine::State::on_syn(const Segment& s) {
   if (options.capable->sender_key) {  // v0
     set_key(c, 0, *options.capable->sender_key);
     if (Subflow* same = same_first_subflow(added, s, 0)) {
-      Connection& gone = c;
-      alias(*same, added, s.point);
-      end(gone);
-      touch(*same->connection, s.time_ns);
+      merge(*same, added);
       return Fate::kMptcp;
     }
   }
-  if (s.tcp->payload_bytes != 0) {
-    // TCP Fast Open: the octets in the SYN come before IDSN + 1 and have no SSN (RFC 8684 appendix B).
-    mp.syn_data[0] = s.tcp->payload_bytes;
-    added.ssn_base[kOpener] = s.tcp->payload_bytes;
-    on_payload(added, kOpener, s, added.home, options, false);
-  }
+  if (s.tcp->payload_bytes != 0) added.more().syn_data = reassemble::KeptBytes(s.tcp->payload, s.stays);
   return Fate::kMptcp;
 }
 
@@ -100,7 +92,7 @@ Fate Engine::State::on_syn_again(Subflow& f, const Segment& s) {
   SegmentOptions options;
   if (s.tcp->has_mptcp) options = read_options(f.connection, s);
   const bool mptcp = f.connection->mptcp();
-  if (settings.several_points && mptcp) sight(f, kOpener, s, v, options.any);
+  if (settings.several_points && mptcp) sight(f, kOpener, s, v, options.subtypes);
   note(v.side[kOpener], v.side[kAnswerer], *s.tcp, true);
   touch(*f.connection, s.time_ns);
   if (!mptcp) return Fate::kOther;
@@ -150,7 +142,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   }
   const bool first_here = !v.side[kAnswerer].has_isn;
   const bool first = !c.answered;
-  if (settings.several_points && c.mptcp()) sight(*f, kAnswerer, s, v, options.any);
+  if (settings.several_points && c.mptcp()) sight(*f, kAnswerer, s, v, options.subtypes);
   ++c.packets[index(f->direction(kAnswerer))];
   note(v.side[kAnswerer], v.side[kOpener], *s.tcp, true);
   note_syn_window(*f, kAnswerer, *s.tcp, v);
@@ -169,6 +161,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   }
   if (!first && !options.capable) return fate;
   Mptcp& mp = *c.mp;
+  take_syn_data(*f, s, v);
   tell_handshake(c, Handshake::kSynAck, s.time_ns);
   if (!options.capable || mp.offered_version == kOfferWithdrawn) {
     if (first) {
@@ -204,17 +197,11 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
     return fate;
   }
   if (answer.version != mp.offered_version) return fate;
-  set_version(c, answer.version);
+  mp.version = answer.version;
   mp.checksum = mp.checksum || answer.checksum_required;
   if (answer.sender_key && !mp.has_key[1]) {
     set_key(c, 1, *answer.sender_key);
-    if (Subflow* same = same_first_subflow(*f, s, 1)) {
-      Connection& gone = c;
-      alias(*same, *f, s.point);
-      end(gone);
-      touch(*same->connection, s.time_ns);
-      return fate;
-    }
+    if (Subflow* same = same_first_subflow(*f, s, 1); same != nullptr && &merge(*same, *f) == same) return fate;
   }
   if (mp.has_key[0] && mp.has_key[1]) become_keyed(c);
   return fate;
@@ -245,15 +232,16 @@ Subflow* Engine::State::same_first_subflow(Subflow& f, const Segment& s, std::si
   return nullptr;
 }
 
+/// true: the subflow turned out to be one that is known already, and is gone.
 // RFC 8684 §3.1: the third ACK carries both keys; if it, or the first data, carries nothing of MPTCP, the server falls back.
-void Engine::State::on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options) {
+bool Engine::State::on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options) {
   Connection& c = *f.connection;
   if (!c.mptcp() || c.fallen_back()) {
     if (f.phase == Phase::kSynReceived || f.has_isn[kAnswerer]) {
       f.third_ack_judged = true;
       establish(f, s.time_ns);
     }
-    return;
+    return false;
   }
   if (f.join) {
     if (options.join_ack) {
@@ -261,33 +249,33 @@ void Engine::State::on_third_ack(Subflow& f, const Segment& s, const SegmentOpti
     } else if (f.phase == Phase::kSynReceived && options.dss) {
       // The third ACK was not seen; whether the JOIN completed is told by what the other side acknowledges.
     }
-    return;
+    return false;
   }
   const bool answered = f.phase == Phase::kSynReceived;
-  if (!answered && !options.any) return;
+  if (!answered && !options.any) return false;
   f.third_ack_judged = true;
   if (options.capable && options.capable->sender_key) {
     take_keys(c, *options.capable, 0);
-    if (Subflow* same = same_first_subflow(f, s, 0); same != nullptr && same->connection != &c && !c.subflows.front()->gave_data) {
-      // Told only by both keys: a box rewrote sequence numbers as well.
-      return;
+    // Told only by both keys: a box rewrote sequence numbers as well.
+    if (Subflow* same = same_first_subflow(f, s, 0); same != nullptr && !f.gave_data && c.subflows.size() == 1 && same->connection->number < c.number) {
+      merge(*same, f);
+      return true;
     }
     become_keyed(c);
     establish(f, s.time_ns);
-    return;
+    return false;
   }
   if (options.dss || options.any) {
     establish(f, s.time_ns);
     if (c.mp->has_key[0] && c.mp->has_key[1]) become_keyed(c);
-    return;
+    return false;
   }
   fall_back(c, FallbackReason::kNoOptionInAck, s.time_ns);
   follow_plainly(f, kOpener, reassemble::kFirstPosition + f.ssn_base[kOpener]);
   follow_plainly(f, kAnswerer, reassemble::kFirstPosition);
   establish(f, s.time_ns);
+  return false;
 }
-
-void Engine::State::set_version(Connection& c, std::uint8_t version) { c.mp->version = version; }
 
 void Engine::State::set_key(Connection& c, std::size_t host, std::uint64_t key) {
   Mptcp& mp = *c.mp;
@@ -330,6 +318,7 @@ void Engine::State::establish(Subflow& f, TimeNs now) {
   f.was_established = true;
   half_open_done(f);
   Connection& c = *f.connection;
+  c.answered = true;  // the SYN/ACK may have been missed
   if (!c.mptcp()) return;
   for (auto& rx : f.rx) rx.use_checksums(c.mp->checksum);
   if (!f.join) {
@@ -343,6 +332,32 @@ void Engine::State::establish(Subflow& f, TimeNs now) {
   if (live > limits.subflow_excess) {
     raise(c, inspect::Event::subflow_excess, now, {{"subflows", static_cast<std::int64_t>(live)}, {"limit", limits.subflow_excess}});
   }
+}
+
+/// TCP Fast Open: what the SYN/ACK acknowledges of the octets in the SYN comes before IDSN + 1 and has no SSN (RFC 8684 appendix B).
+void Engine::State::take_syn_data(Subflow& f, const Segment& s, const PointView& v) {
+  if (!f.extra || f.extra->syn_data.bytes().empty()) return;
+  const reassemble::KeptBytes data = std::move(f.extra->syn_data);
+  const SeqNum isn = v.side[kOpener].has_isn ? v.side[kOpener].isn : f.isn[kOpener];
+  const std::int32_t acked = s.tcp->ack - (isn + 1);
+  if (acked <= 0 || f.rx[kOpener].started()) return;
+  const std::size_t size = std::min(data.bytes().size(), static_cast<std::size_t>(acked));
+  Mptcp& mp = *f.connection->mp;
+  const std::size_t way = index(f.direction(kOpener));
+  mp.syn_data[way] = size;
+  f.ssn_base[kOpener] = size;
+  f.rx[kOpener].start_at(reassemble::kFirstPosition + size);
+  f.gave_data = true;
+  auto& stream = mp.data[way];
+  reassemble::Arrival early;  // the key that gives kFirst its DSN may still come
+
+  early.position = reassemble::DataReceiver::kFirst - size;
+  early.bytes = data.bytes().first(size);
+  early.size = static_cast<std::uint32_t>(size);
+  early.stays = data.stays();
+  early.time_ns = s.time_ns;
+  data_output.clear();
+  stream.arrive(early, limits, data_output);
 }
 
 /// Before any DATA_ACK the window counts from what the other side has acknowledged so far: the first byte, at the beginning.

@@ -38,7 +38,7 @@ Connection& Engine::State::orphan_of(std::uint32_t token, const Segment& s) {
   if (const auto found = orphans.find(token); found != orphans.end()) return *found->second;
   Connection& c = add_connection(s.time_ns, true);
   c.mp->orphan = true;
-  c.mp->orphan_token = token;
+  c.mp->orphan_tokens.push_back(token);
   c.mp->version.reset();
   c.held = true;
   c.hold_until_ns = now_ns + limits.unknown_join_seconds * kSecondNs;
@@ -72,7 +72,7 @@ void Engine::State::on_join_syn_late(Subflow& f, const wire::mptcp::MpJoinSyn& j
     return;
   }
   c.mp->orphan = true;
-  c.mp->orphan_token = join.token;
+  c.mp->orphan_tokens.push_back(join.token);
   orphans[join.token] = &c;
 }
 
@@ -117,7 +117,7 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
   note(f.home.side[kOpener], f.home.side[kAnswerer], *s.tcp, true);
   f.home.side[kOpener].right_checksum = false;
   if (settings.several_points) {
-    sight(f, kOpener, s, f.home, true);
+    sight(f, kOpener, s, f.home, 1U << static_cast<unsigned>(wire::mptcp::Subtype::kMpJoin));
     compare_with_plain_syn(f, s);
   }
   if (c->mp->addresses == nullptr) c->mp->addresses = std::make_unique<track::AddressBook>();
@@ -198,8 +198,7 @@ void Engine::State::adopt_orphans(Connection& c) {
     const auto found = orphans.find(c.mp->token[host]);
     if (found == orphans.end()) continue;
     Connection& orphan = *found->second;
-    if (!orphan.held) continue;  // it was too late: it has its own record
-    orphans.erase(found);
+    if (&orphan == &c || !orphan.held) continue;  // it was too late: it has its own record
     orphan.mp->orphan = false;
     absorb(c, orphan, host == 0, now_ns);
   }
@@ -233,7 +232,6 @@ void Engine::State::half_open_done(Subflow& f) {
 /// The wait for the keys is over, or the input is: what is left are JOINs of a connection that was never seen.
 void Engine::State::orphan_expired(Connection& c) {
   if (!c.mp || !c.mp->orphan) return;
-  if (const auto found = orphans.find(c.mp->orphan_token); found != orphans.end() && found->second == &c) orphans.erase(found);
   if (c.linked_by_dsn) return;  // the token belongs to a connection that was seen after all
   const bool confirmed = std::ranges::any_of(c.subflows, [](const Subflow* f) { return f->joining && f->joining->has_nonce[kAnswerer]; });
   bool tried = false;

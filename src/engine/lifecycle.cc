@@ -152,6 +152,7 @@ void Engine::State::finish_streams(Connection& c) {
   if (c.mptcp() && c.held) release_hold(c, now);
   for (std::size_t i = 0; i < c.subflows.size(); ++i) {
     Subflow& f = *c.subflows[i];
+    if (c.mptcp()) judge_suspects(f, now);
     for (const Side side : {kOpener, kAnswerer}) {
       if (f.phase != Phase::kFailed) guess_anchor(f, side, now, f.home.point);
       auto& rx = f.rx[side];
@@ -232,7 +233,9 @@ SubflowRecord Engine::State::record_of(const Connection&, const Subflow& f) cons
   for (const Side side : {kOpener, kAnswerer}) r.bytes[index(f.direction(side))] = f.rx[side].payload_bytes();
   r.points.push_back(f.home.point);
   if (f.extra) {
-    for (const Alias& a : f.extra->aliases) r.seen_as.push_back(client_first(a.opener_to_answerer));
+    for (const Alias& a : f.extra->aliases) {
+      if (!a.tunnel_only) r.seen_as.push_back(client_first(a.opener_to_answerer));
+    }
     for (const PointView& v : f.extra->more_points) r.points.push_back(v.point);
   }
   std::ranges::sort(r.points);
@@ -309,6 +312,10 @@ void Engine::State::end(Connection& c) {
 void Engine::State::remove_subflow(Subflow* f) {
   unindex_flow(*f, f->hash);
   forget_half_seen(*f);
+  if (f->tunnel_pair != 0) {
+    const auto found = tunnel_pairs.find(f->tunnel_pair);
+    if (found != tunnel_pairs.end() && std::erase(found->second, f) > 0 && found->second.empty()) tunnel_pairs.erase(found);
+  }
   if (f->extra) {
     for (const Alias& a : f->extra->aliases) {
       FlowRef* ref = flows.find(a.hash);
@@ -337,7 +344,9 @@ void Engine::State::remove(Connection& c) {
     unindex_token(c, 0);
     unindex_token(c, 1);
     unindex_dsn(c);
-    if (const auto found = orphans.find(c.mp->orphan_token); found != orphans.end() && found->second == &c) orphans.erase(found);
+    for (const std::uint32_t token : c.mp->orphan_tokens) {
+      if (const auto found = orphans.find(token); found != orphans.end() && found->second == &c) orphans.erase(found);
+    }
   }
   lists[c.list].erase(lists[c.list].iterator_to(c));
   --connections;

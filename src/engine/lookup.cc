@@ -15,6 +15,8 @@ bool near(SeqNum a, SeqNum b) {
   return distance > -kNearBytes && distance < kNearBytes;
 }
 
+bool tuple_matches_from(const Endpoints& e, const wire::Decoded& d) { return e.src == d.src && e.dst == d.dst && e.src_port == d.tcp.src_port && e.dst_port == d.tcp.dst_port; }
+
 bool tuple_matches(const Endpoints& e, const wire::Decoded& d) {
   const auto& t = d.tcp;
   return (e.src == d.src && e.dst == d.dst && e.src_port == t.src_port && e.dst_port == t.dst_port) ||
@@ -119,7 +121,7 @@ Subflow* Engine::State::half_seen_as(const Segment& s, bool syn_wanted) {
 
 void Engine::State::add_alias(Subflow& f, const Segment& s, bool sender_opens) {
   flows.at(s.hash) = {&f, s.from_low == sender_opens};
-  f.more().aliases.push_back({s.hash, endpoints_of(s, sender_opens)});
+  f.more().aliases.push_back({.hash = s.hash, .tunnel_only = false, .opener_to_answerer = endpoints_of(s, sender_opens)});
 }
 
 Subflow& Engine::State::add_subflow(Connection& c, const Segment& s, bool sender_opens) {
@@ -132,6 +134,7 @@ Subflow& Engine::State::add_subflow(Connection& c, const Segment& s, bool sender
   c.subflows.push_back(f);
   f->hash = s.hash;
   index_flow(*f, s.hash, s.from_low == sender_opens);
+  note_tunnel(*f, s);
   return *f;
 }
 
@@ -164,7 +167,7 @@ void Engine::State::unindex_flow(Subflow& f, std::uint64_t hash) {
 }
 
 /// `same` turned out to be `keep` seen at another point behind a NAT: its tuple leads to `keep` from now on, and `same` goes.
-void Engine::State::alias(Subflow& keep, Subflow& same, PointId point) {
+void Engine::State::alias(Subflow& keep, Subflow& same) {
   FlowRef* ref = flows.find(same.hash);
   if (ref != nullptr && ref->newest == &same) {
     if (same.hash == keep.hash) {
@@ -172,19 +175,66 @@ void Engine::State::alias(Subflow& keep, Subflow& same, PointId point) {
     } else {
       // An alias has no room for an older use of its tuple: what is still kept of that is found no more.
       ref->newest = &keep;
-      keep.more().aliases.push_back({same.hash, same.endpoints});
+      keep.more().aliases.push_back({.hash = same.hash, .tunnel_only = false, .opener_to_answerer = same.endpoints});
     }
   }
-  (void)point;
   auto merge = [&](const PointView& v) {
     if (known_view(keep, v.point) == nullptr) keep.more().more_points.push_back(v);
   };
   merge(same.home);
   if (same.extra) std::ranges::for_each(same.extra->more_points, merge);
   forget_half_seen(same);
+  if (same.tunnel_pair != 0) std::erase(tunnel_pairs[same.tunnel_pair], &same);
   Connection& c = *same.connection;
   c.subflows.erase(std::ranges::find(c.subflows, &same));
   delete &same;
+}
+
+/// Two subflows turned out to be one, seen at two points: the one whose SYN came first stays, and is given back.
+Subflow& Engine::State::merge(Subflow& a, Subflow& b) {
+  Subflow& keep = a.connection->number < b.connection->number ? a : b;
+  Subflow& same = &keep == &a ? b : a;
+  Connection& gone = *same.connection;
+  if (gone.mp->checksum) keep.connection->mp->checksum = true;
+  for (const Side side : {kOpener, kAnswerer}) {
+    if (!keep.has_isn[side] && same.has_isn[side] && !keep.rx[side].started()) {
+      keep.has_isn[side] = true;
+      keep.isn[side] = same.isn[side];
+    }
+  }
+  alias(keep, same);
+  end(gone);
+  touch(*keep.connection, now_ns);
+  return keep;
+}
+
+std::uint64_t Engine::State::tunnel_pair_hash(const Segment& s) const {
+  bool from_low = false;
+  return track::hash_flow_key(track::make_flow_key(s.decoded->src, s.tcp->src_port, s.decoded->dst, s.tcp->dst_port, s.decoded->tunnel_pair, from_low), settings.hash_seed);
+}
+
+/// Some tunnels have an identity a direction (GTP-U: the TEID): a subflow in one is found by what both directions share.
+void Engine::State::note_tunnel(Subflow& f, const Segment& s) {
+  if (s.decoded->tunnel == s.decoded->tunnel_pair) return;
+  f.tunnel_pair = tunnel_pair_hash(s);
+  tunnel_pairs[f.tunnel_pair].push_back(&f);
+}
+
+/// The first packet of the answering direction in such a tunnel: it acknowledges what one of the subflows there has sent.
+Subflow* Engine::State::other_direction_of_tunnel(const Segment& s, Side& side) {
+  if (s.decoded->tunnel == s.decoded->tunnel_pair || !s.tcp->flags.ack()) return nullptr;
+  const auto found = tunnel_pairs.find(tunnel_pair_hash(s));
+  if (found == tunnel_pairs.end()) return nullptr;
+  for (Subflow* f : found->second) {
+    const Side sender = tuple_matches_from(f->endpoints, *s.decoded) ? kOpener : kAnswerer;
+    const track::TcpView& heard = f->home.side[other(sender)];
+    if (f->home.side[sender].seen || !heard.seen || s.tcp->ack - heard.sent_end > 0 || !near(s.tcp->ack, heard.sent_end)) continue;
+    flows.at(s.hash) = {f, s.from_low == (sender == kOpener)};
+    f->more().aliases.push_back({.hash = s.hash, .tunnel_only = true, .opener_to_answerer = f->endpoints});
+    side = sender;
+    return f;
+  }
+  return nullptr;
 }
 
 }  // namespace weir::engine

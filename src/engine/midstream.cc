@@ -286,14 +286,14 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
   into.first_ns = std::min(into.first_ns, from.first_ns);
   into.last_ns = std::max(into.last_ns, from.last_ns);
   if (into.held && from.held) into.hold_until_ns = std::min(into.hold_until_ns, from.hold_until_ns);
-  if (from.mp->orphan || from.mp->orphan_token != 0) {
-    if (const auto found = orphans.find(from.mp->orphan_token); found != orphans.end() && found->second == &from) {
-      if (into.keyed) {
-        orphans.erase(found);
-      } else {
-        found->second = &into;
-        if (!into.mp->orphan) into.mp->orphan_token = from.mp->orphan_token;
-      }
+  for (const std::uint32_t token : from.mp->orphan_tokens) {
+    const auto found = orphans.find(token);
+    if (found == orphans.end() || found->second != &from) continue;
+    if (into.keyed) {
+      orphans.erase(found);  // the token is one of its own
+    } else {
+      found->second = &into;
+      into.mp->orphan_tokens.push_back(token);
     }
   }
   if (from.pending) {

@@ -60,6 +60,7 @@ SegmentOptions Engine::State::read_options(Connection* c, const Segment& s) {
       continue;
     }
     const Option& option = *parsed;
+    read.subtypes = static_cast<std::uint16_t>(read.subtypes | 1U << (std::to_integer<unsigned>((*bytes)[2]) >> 4U));
     std::visit(
         [&](const auto& value) {
           using T = std::decay_t<decltype(value)>;
@@ -232,6 +233,12 @@ void Engine::State::on_mp_fail(Subflow& f, Side, const Segment& s, const MpFail&
   Connection& c = *f.connection;
   raise(c, inspect::Event::mp_fail, s.time_ns, {{"subflow", static_cast<std::uint64_t>(f.id)}});
   if (only_subflow(c, f) && !c.fallen_back()) fall_back(c, FallbackReason::kMpFail, s.time_ns);
+}
+
+void Engine::State::on_mp_fail_only(Subflow& f, Side side, const Segment& s, const SegmentOptions& options) {
+  for (const Option& option : options.others) {
+    if (const auto* fail = std::get_if<MpFail>(&option)) on_mp_fail(f, side, s, *fail);
+  }
 }
 
 // RFC 8684 §3.5. Without the keys it cannot be told from a forgery, and is taken: the hosts that close say so by their RSTs.

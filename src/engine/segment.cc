@@ -21,9 +21,8 @@ Fate Engine::State::on_tcp(const Segment& s) {
   Side side = kOpener;
   Subflow* f = find(s, side);
   if (f == nullptr) {
-    // The other direction of a GTP-U tunnel has an identity of its own: the SYN/ACK tells that it is the same.
-    if (!flags.syn()) return on_unknown(s);
-    return on_syn_ack(nullptr, kAnswerer, s);
+    f = other_direction_of_tunnel(s, side);
+    if (f == nullptr) return on_unknown(s);
   }
   f = generation_for(f, s, side);
   if (f->connection->quiet) return Fate::kOther;
@@ -50,10 +49,11 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
 
   SegmentOptions options;
   if (tcp.has_mptcp) options = read_options(&c, s);
-  if (settings.several_points && c.mptcp()) sight(f, side, s, v, options.any);
+  if (settings.several_points && c.mptcp()) sight(f, side, s, v, options.subtypes);
   const std::uint64_t held_before = held_of(c);
 
   if (f.ended() && f.phase != Phase::kClosed) {
+    if (f.bad_checksum) on_mp_fail_only(f, side, s, options);
     ++counters.ignored_after_end;
     return fate;
   }
@@ -75,7 +75,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   const bool old = tcp.payload_bytes == 0 ? receiver.has_ack && before(tcp.seq, receiver.last_ack)
                                           : receiver.has_ack && !after(tcp.seq + tcp.payload_bytes, receiver.last_ack);
 
-  if (good && side == kOpener && f.phase <= Phase::kSynReceived && !f.third_ack_judged) on_third_ack(f, s, options);
+  if (good && side == kOpener && f.phase <= Phase::kSynReceived && !f.third_ack_judged && on_third_ack(f, s, options)) return fate;
   if (f.phase == Phase::kFailed) {
     note(sender, receiver, tcp, good);
     return fate;
@@ -124,6 +124,7 @@ bool Engine::State::on_rst(Subflow& f, Side side, const Segment& s, PointView& v
     return false;
   }
   if (options.fastclose && c.mptcp() && on_fastclose(f, side, s, *options.fastclose)) return true;
+  if (c.mptcp()) on_mp_fail_only(f, side, s, options);
   if (in_handshake && !f.join && !c.answered && side == kAnswerer) {
     end(c);  // the SYN was refused: an unanswered one, without a record
     return true;
@@ -146,7 +147,7 @@ bool Engine::State::on_rst(Subflow& f, Side side, const Segment& s, PointView& v
 void Engine::State::on_fin(Subflow& f, Side side, const Segment& s, const PointView& v) {
   const std::uint64_t at = position(f, side, v, s.tcp->seq) + s.tcp->payload_bytes;
   if (f.fin_position[side] != 0) return;
-  if (at < f.rx[side].next()) {
+  if (static_cast<std::int64_t>(at - f.rx[side].next()) < 0) {
     ++counters.ignored_fin;
     return;
   }

@@ -56,6 +56,7 @@ struct SegmentOptions {
   std::optional<wire::mptcp::MpJoinAck> join_ack;
   std::optional<wire::mptcp::Dss> dss;
   std::optional<wire::mptcp::MpFastclose> fastclose;
+  std::uint16_t subtypes = 0;  ///< by bit
   boost::container::small_vector<wire::mptcp::Option, 2> others;  ///< ADD_ADDR, REMOVE_ADDR, MP_PRIO, MP_FAIL, MP_TCPRST
   bool any = false;
 };
@@ -83,7 +84,11 @@ struct Engine::State {
   Subflow& add_subflow(Connection& c, const Segment& s, bool sender_opens);
   void index_flow(Subflow& f, std::uint64_t hash, bool low_is_opener);
   void unindex_flow(Subflow& f, std::uint64_t hash);
-  void alias(Subflow& keep, Subflow& same, PointId point);
+  void alias(Subflow& keep, Subflow& same);
+  Subflow& merge(Subflow& a, Subflow& b);
+  Subflow* other_direction_of_tunnel(const Segment& s, Side& side);
+  void note_tunnel(Subflow& f, const Segment& s);
+  std::uint64_t tunnel_pair_hash(const Segment& s) const;
   std::uint64_t handshake_hash(const IpAddress& address, std::uint16_t port, Side side, SeqNum opener_isn) const;
   void note_half_seen(Subflow& f);
   void forget_half_seen(Subflow& f);
@@ -105,13 +110,13 @@ struct Engine::State {
   Fate on_syn(const Segment& s);
   Fate on_syn_again(Subflow& f, const Segment& s);
   Fate on_syn_ack(Subflow* f, Side side, const Segment& s);
-  void on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options);
+  bool on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options);
   void take_keys(Connection& c, const wire::mptcp::MpCapable& option, std::size_t sender_host);
   void set_key(Connection& c, std::size_t host, std::uint64_t key);
   void become_keyed(Connection& c);
-  void set_version(Connection& c, std::uint8_t version);
   Subflow* same_first_subflow(Subflow& f, const Segment& s, std::size_t host);
   void establish(Subflow& f, TimeNs now);
+  void take_syn_data(Subflow& f, const Segment& s, const PointView& v);
   void note_syn_window(Subflow& f, Side side, const wire::TcpSegment& tcp, const PointView& v);
 
   // joins.cc
@@ -137,6 +142,7 @@ struct Engine::State {
   void on_remove_addr(Subflow& f, Side side, const Segment& s, const wire::mptcp::RemoveAddr& option);
   void on_mp_prio(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpPrio& option);
   void on_mp_fail(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpFail& option);
+  void on_mp_fail_only(Subflow& f, Side side, const Segment& s, const SegmentOptions& options);
   bool on_fastclose(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpFastclose& option);
   bool is_address_of(const Connection& c, std::size_t host, const IpAddress& address) const;
 
@@ -146,6 +152,7 @@ struct Engine::State {
   void pass_mapped(Subflow& f, Side side, reassemble::Consumed& piece, TimeNs now);
   void pass_plain(Subflow& f, Side side, const reassemble::Consumed& piece, TimeNs now);
   void give(Connection& c, Direction d, TimeNs now);
+  bool larger_fits(const Connection& c, Direction d) const;
   void tell_data(Connection& c, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now);
   void tell_gap(Connection& c, Direction d, std::uint64_t offset, std::uint64_t size, TimeNs now);
   void tell_ack(Connection& c, Direction d, TimeNs now);
@@ -202,7 +209,8 @@ struct Engine::State {
   std::uint64_t memory() const;
 
   // stripped.cc
-  void sight(Subflow& f, Side side, const Segment& s, const PointView& v, bool had_option);
+  void sight(Subflow& f, Side side, const Segment& s, const PointView& v, std::uint16_t subtypes);
+  void judge_suspects(Subflow& f, TimeNs now);
   void remember_plain_syn(const Segment& s);
   void compare_with_plain_syn(Subflow& f, const Segment& s);
 
@@ -227,6 +235,7 @@ struct Engine::State {
   boost::unordered_flat_map<std::uint32_t, Connection*> orphans;  ///< by the token their JOINs name
   boost::unordered_flat_map<std::uint64_t, std::vector<Connection*>> dsn_index;
   boost::unordered_flat_map<std::uint64_t, Subflow*> half_seen;  ///< SYNs without a SYN/ACK, and the reverse, by one side's address and the opener's ISN
+  boost::unordered_flat_map<std::uint64_t, std::vector<Subflow*>> tunnel_pairs;  ///< by tuple and tunnel without its TEID
   boost::intrusive::list<Connection> lists[kLists];
   std::vector<std::unique_ptr<Connection>> removed;  ///< deleted once the step is over: it may still be looked at
   std::uint64_t next_number = 0;

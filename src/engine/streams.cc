@@ -67,6 +67,7 @@ void Engine::State::on_payload(Subflow& f, Side side, const Segment& s, const Po
   const wire::TcpSegment& tcp = *s.tcp;
   // A SYN takes a sequence number of its own: its data begin one after it.
   const std::uint64_t at = position(f, side, v, tcp.flags.syn() ? tcp.seq + 1 : tcp.seq);
+  if (static_cast<std::int64_t>(at) < 0) return;  // before the connection began
   if (f.phase == Phase::kFailed || f.phase == Phase::kReset) {
     ++counters.ignored_not_joined;
     return;
@@ -106,16 +107,6 @@ void Engine::State::on_payload(Subflow& f, Side side, const Segment& s, const Po
     }
   }
   subflow_output.clear();
-  if (tcp.flags.syn() && f.connection->mptcp()) {
-    // TCP Fast Open: without a mapping, just before IDSN + 1 (RFC 8684 appendix B).
-    f.rx[side].start_at(reassemble::kFirstPosition + in.size);
-    data_output.clear();
-    auto& data = f.connection->mp->data[index(f.direction(side))];
-    Arrival early = in;
-    early.position = DataReceiver::kFirst - in.size;
-    data.arrive(early, limits, data_output);
-    return;
-  }
   f.rx[side].arrive(in, mapping ? &*mapping : nullptr, limits, subflow_output);
   pass_on(f, side, s.time_ns, s.point);
 }
@@ -239,6 +230,15 @@ void Engine::State::start_stream(Connection& c, Direction d, TimeNs now) {
   if (!data_output.delivered.empty()) give(c, d, now);
 }
 
+/// Whether the receiver's MSS lets segments be larger than those that count as small, full option space allowed for.
+bool Engine::State::larger_fits(const Connection& c, Direction d) const {
+  constexpr std::uint32_t kOptionSpace = 40;
+  return std::ranges::any_of(c.subflows, [&](const Subflow* f) {
+    const Side receiver = f->direction(kOpener) == d ? kAnswerer : kOpener;
+    return announced_mss(*f, receiver) > kOptionSpace + static_cast<std::uint32_t>(limits.fragmentation_octets);
+  });
+}
+
 /// Tells what a direction of the connection gave.
 void Engine::State::give(Connection& c, Direction d, TimeNs now) {
   auto& data = c.mp->data[index(d)];
@@ -255,7 +255,7 @@ void Engine::State::give(Connection& c, Direction d, TimeNs now) {
     if (c.subflows.size() > 1) {
       auto& watch = c.mp->fragmentation[index(d)];
       if (!watch) watch = std::make_unique<inspect::FragmentationWatch>();
-      if (watch->add(piece.subflow, piece.size, static_cast<std::size_t>(limits.fragmentation_pieces), static_cast<std::uint64_t>(limits.fragmentation_octets))) {
+      if (watch->add(piece.subflow, piece.size, static_cast<std::size_t>(limits.fragmentation_pieces), static_cast<std::uint64_t>(limits.fragmentation_octets)) && larger_fits(c, d)) {
         raise(c, inspect::Event::fragmented_across_subflows, now, {{"pieces", limits.fragmentation_pieces}, {"offset", piece.offset}});
       }
     }
@@ -287,6 +287,8 @@ void Engine::State::skip_gaps(Subflow& f, TimeNs now) {
 
 void Engine::State::tell_handshake(Connection& c, Handshake step, TimeNs now) {
   if (c.quiet) return;
+  // Until the keys are known, two capture points may show one handshake as two.
+  if (settings.several_points && step < Handshake::kEstablished) return;
   const bool told = step == Handshake::kSyn ? c.told_syn : step == Handshake::kSynAck ? c.told_syn_ack : c.told_established;
   if (told || (step != Handshake::kEstablished && c.told_established)) return;
   if (step == Handshake::kSyn) c.told_syn = true;

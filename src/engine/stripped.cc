@@ -12,19 +12,21 @@ constexpr std::size_t kHandshakeSightings = 4;
 constexpr std::size_t kMostSightings = 24;
 constexpr TimeNs kSecondNs = 1'000'000'000;
 
+constexpr std::size_t kMostSuspects = 8;
+
 bool same_packet(const OptionSighting& a, const OptionSighting& b) {
-  return a.side == b.side && a.flags == b.flags && a.relative_seq == b.relative_seq && a.size == b.size && a.ts_value == b.ts_value && a.ip_id == b.ip_id;
+  return a.side == b.side && a.flags == b.flags && a.relative_seq == b.relative_seq && a.relative_ack == b.relative_ack && a.size == b.size && a.ts_value == b.ts_value && a.ip_id == b.ip_id;
 }
 
 }  // namespace
 
-void Engine::State::sight(Subflow& f, Side side, const Segment& s, const PointView& v, bool had_option) {
+void Engine::State::sight(Subflow& f, Side side, const Segment& s, const PointView& v, std::uint16_t subtypes) {
   const wire::TcpFlags flags = s.tcp->flags;
-  if (s.tcp->payload_bytes == 0 && !flags.syn() && !had_option && (!f.extra || f.extra->more_points.empty())) return;
+  if (s.tcp->payload_bytes == 0 && !flags.syn() && subtypes == 0 && (!f.extra || f.extra->more_points.empty())) return;
   OptionSighting now;
   now.point = s.point;
   now.side = side;
-  now.had_option = had_option;
+  now.subtypes = subtypes;
   now.flags = flags.bits;
   const SeqNum isn = v.side[side].has_isn ? v.side[side].isn : f.isn[side];
   now.relative_seq = flags.syn() ? 0 : (s.tcp->seq - isn.value).value;
@@ -32,11 +34,20 @@ void Engine::State::sight(Subflow& f, Side side, const Segment& s, const PointVi
   now.ts_value = s.tcp->has_timestamp ? s.tcp->ts_value : 0;
   // Where packets have timestamps they tell a retransmission apart; else the IPv4 identification does.
   now.ip_id = s.tcp->has_timestamp ? 0 : s.decoded->ip_id;
+  if (flags.ack() && v.side[other(side)].has_isn) now.relative_ack = (s.tcp->ack - v.side[other(side)].isn.value).value;
   SubflowExtra& extra = f.more();
-  for (const OptionSighting& before : extra.sightings) {
-    if (before.point == now.point || before.had_option == now.had_option || !same_packet(before, now)) continue;
-    raise(*f.connection, inspect::Event::option_stripped, s.time_ns,
-          {{"subflow", static_cast<std::uint64_t>(f.id)}, {"seen_at_point", static_cast<std::uint64_t>(now.had_option ? now.point : before.point)}, {"gone_at_point", static_cast<std::uint64_t>(now.had_option ? before.point : now.point)}});
+  // Two packets of one sender can be alike but for their options: a difference counts only if the other point never shows the like.
+  std::erase_if(extra.suspects, [&](const Suspect& suspect) {
+    const auto explains = [&](const OptionSighting& odd, const OptionSighting& missing_at) { return now.point == missing_at.point && now.subtypes == odd.subtypes && same_packet(now, odd); };
+    return explains(suspect.with, suspect.without) || explains(suspect.without, suspect.with);
+  });
+  const auto elsewhere = [&](const OptionSighting& before) { return before.point != now.point && same_packet(before, now); };
+  const bool matched = std::ranges::any_of(extra.sightings, [&](const OptionSighting& before) { return elsewhere(before) && before.subtypes == now.subtypes; });
+  const auto odd = std::ranges::find_if(extra.sightings, [&](const OptionSighting& before) { return elsewhere(before) && before.subtypes != now.subtypes; });
+  if (!matched && odd != extra.sightings.end() && extra.suspects.size() < kMostSuspects) {
+    const bool more = (now.subtypes & ~odd->subtypes) != 0;
+    extra.suspects.push_back({.with = more ? now : *odd, .without = more ? *odd : now});
+    if (flags.syn()) judge_suspects(f, s.time_ns);
   }
   if (extra.sightings.size() < kMostSightings) {
     extra.sightings.push_back(now);
@@ -45,6 +56,15 @@ void Engine::State::sight(Subflow& f, Side side, const Segment& s, const PointVi
   extra.next_sighting = std::max(extra.next_sighting + 1, kHandshakeSightings);
   if (extra.next_sighting >= kMostSightings) extra.next_sighting = kHandshakeSightings;
   extra.sightings[extra.next_sighting] = now;
+}
+
+/// What no like packet has explained was stripped in between.
+void Engine::State::judge_suspects(Subflow& f, TimeNs now) {
+  if (!f.extra || f.extra->suspects.empty()) return;
+  const Suspect& suspect = f.extra->suspects.front();
+  raise(*f.connection, inspect::Event::option_stripped, now,
+        {{"subflow", static_cast<std::uint64_t>(f.id)}, {"seen_at_point", static_cast<std::uint64_t>(suspect.with.point)}, {"gone_at_point", static_cast<std::uint64_t>(suspect.without.point)}});
+  f.extra->suspects.clear();
 }
 
 /// A SYN without the option: if its copy at another point comes with it, it was stripped.

@@ -38,6 +38,7 @@ struct PointView {
 /// The addresses of the subflow at another capture point, behind a NAT.
 struct Alias {
   std::uint64_t hash = 0;
+  bool tunnel_only = false;  ///< the same addresses, in a tunnel whose identity differs by direction
   Endpoints opener_to_answerer;
 };
 
@@ -51,16 +52,22 @@ struct JoinState {
   std::optional<track::JoinHmac> ack_hmac;
 };
 
-/// A packet that carried, or lacked, an MPTCP option: to tell whether a box between two points took it.
+/// A packet and the MPTCP options that it carried: to tell whether a box between two points took it.
 struct OptionSighting {
   PointId point = 0;
   Side side = 0;
-  bool had_option = false;
+  std::uint16_t subtypes = 0;  ///< of its MPTCP options, by bit
   std::uint8_t flags = 0;
   std::uint32_t relative_seq = 0;
+  std::uint32_t relative_ack = 0;
   std::uint32_t size = 0;
   std::uint32_t ts_value = 0;
   std::uint32_t ip_id = 0;
+};
+
+/// A packet whose options differ between two points, unless another packet like it explains that.
+struct Suspect {
+  OptionSighting with, without;
 };
 
 /// A segment of a subflow seen from its middle, kept until it is known where SSNs begin.
@@ -80,6 +87,8 @@ struct SubflowExtra {
   std::vector<Alias> aliases;
   std::vector<OptionSighting> sightings;
   std::size_t next_sighting = 0;
+  std::vector<Suspect> suspects;
+  reassemble::KeptBytes syn_data;  ///< TCP Fast Open: until it is known whether the other side took it
   std::vector<Unanchored> unanchored[2];
   std::uint32_t last_ssn[2] = {0, 0};
   std::uint64_t last_end[2] = {0, 0};
@@ -91,6 +100,7 @@ struct Subflow {
   std::uint64_t hash = 0;
   std::uint64_t handshake[2] = {0, 0};  ///< where `half_seen` has it, by each side's address; 0: nowhere
   std::uint64_t tunnel = 0;
+  std::uint64_t tunnel_pair = 0;  ///< where `tunnel_pairs` has it; 0: nowhere
   Endpoints endpoints;  ///< src opened it
   std::uint32_t id = 0;
   Phase phase = Phase::kSynSent;
@@ -103,6 +113,7 @@ struct Subflow {
   bool was_established : 1 = false;
   bool third_ack_judged : 1 = false;
   bool gave_data : 1 = false;
+  bool bad_checksum : 1 = false;  ///< ended here for a DSS checksum: the hosts' MP_FAIL and RST are still to come
   std::uint8_t link_tries = 0;
   std::uint8_t address_id[2] = {0, 0};
   bool has_isn[2] = {false, false};
