@@ -185,6 +185,8 @@ def each_direction_at_its_own_point(s, skew):
     s.write("back.pcap", change=lambda g: g if g.src == server else None, skew=skew)
     for f in c.subs:
         f.points = ["towards", "back"]
+    if skew < 0:
+        s.ambiguity("the server's whole half comes before the SYN: within the 10 s that JOINs and keys wait, so it is read as bound to be rebuilt")
 
 
 @variants(F, toserver=True, toclient=False)

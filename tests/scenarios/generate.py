@@ -8,6 +8,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import packets  # noqa: E402
 import scene  # noqa: E402
 
 FAMILIES = sorted(f[:-3] for f in os.listdir(HERE) if f.startswith("family_") and f.endswith(".py"))
@@ -31,6 +32,7 @@ def main():
             if os.path.exists(os.path.join(args.folder, entry, "expected.json")):
                 shutil.rmtree(os.path.join(args.folder, entry))
     for name, make in chosen.items():
+        packets.restart_idents()
         s = scene.Scene(name, " ".join(make.__doc__.split()))
         make(s)
         s.finish(args.folder)

@@ -1,7 +1,7 @@
 """What may stand around an IP packet: link layers, tags and tunnels. Every function takes and gives octets."""
 import struct
 
-from packets import ip_packet
+from packets import inet_checksum, ip_packet, raw_ip
 
 A, B = bytes.fromhex("020000000a01"), bytes.fromhex("020000000b02")
 
@@ -55,7 +55,17 @@ def sll2(packet, interface=1):
 
 
 def udp(body, sport, dport):
+    """Without a checksum, as tunnels over IPv4 mostly are."""
     return struct.pack(">HHHH", sport, dport, 8 + len(body), 0) + body
+
+
+def udp_packet(src, dst, body, sport, dport):
+    """UDP in IP; over IPv6 with its checksum."""
+    made = udp(body, sport, dport)
+    if ":" in src:
+        pseudo = raw_ip(src) + raw_ip(dst) + struct.pack(">II", len(made), 17)
+        made = made[:6] + struct.pack(">H", inet_checksum(pseudo + made) or 0xFFFF) + made[8:]
+    return ip_packet(src, dst, 17, made)
 
 
 def gre(packet, src, dst, key=None, seq=None):
@@ -76,12 +86,12 @@ def ipip(packet, src, dst):
 
 
 def vxlan(packet, src, dst, vni, sport=50000):
-    return ip_packet(src, dst, 17, udp(struct.pack(">II", 0x08000000, vni << 8) + ether(packet), sport, 4789))
+    return udp_packet(src, dst, struct.pack(">II", 0x08000000, vni << 8) + ether(packet), sport, 4789)
 
 
 def geneve(packet, src, dst, vni, options=b""):
     head = struct.pack(">BBHI", len(options) // 4, 0, 0x6558, vni << 8) + options
-    return ip_packet(src, dst, 17, udp(head + ether(packet), 50001, 6081))
+    return udp_packet(src, dst, head + ether(packet), 50001, 6081)
 
 
 def gtpu(packet, src, dst, teid, sequence=None, session_container=False):
@@ -93,4 +103,4 @@ def gtpu(packet, src, dst, teid, sequence=None, session_container=False):
         if session_container:
             optional += bytes([1, 0x10, 9, 0])
     body = optional + packet
-    return ip_packet(src, dst, 17, udp(struct.pack(">BBHI", flags, 0xFF, len(body), teid) + body, 2152, 2152))
+    return udp_packet(src, dst, struct.pack(">BBHI", flags, 0xFF, len(body), teid) + body, 2152, 2152)

@@ -9,6 +9,12 @@ FLAG = {"F": FIN, "S": SYN, "R": RST, "P": PSH, "A": ACK, "U": URG}
 _ident = itertools.count(1)
 
 
+def restart_idents():
+    """IP identifications from 1 again, so that a scenario's octets do not depend on those written before it."""
+    global _ident
+    _ident = itertools.count(1)
+
+
 def sum16(data):
     """Ones' complement sum of 16-bit words, folded."""
     if len(data) % 2:
