@@ -113,6 +113,7 @@ Status PcapReader::next(RawPacket& packet) {
   packet.stays = window_.stays();
   if (link_ == LinkType::kLinuxSll2) packet.point = cooked_.of(packet.bytes, source_, {});
   if (link_ == LinkType::kUnsupported) ++source_.unsupported_packets;
+  window_.fetch_ahead(record_header_ + captured);
   window_.skip(record_header_ + captured);
   return Status::kPacket;
 }

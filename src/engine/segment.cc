@@ -50,7 +50,9 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   SegmentOptions options;
   if (tcp.has_mptcp) options = read_options(&c, s);
   if (settings.several_points && c.mptcp()) sight(f, side, s, v, options.subtypes);
-  const std::uint64_t held_before = held_of(c);
+  // Copies are held only of packets that do not stay, and let go of by any.
+  const bool holds = held_memory != 0 || !s.stays;
+  const std::uint64_t held_before = holds ? held_of(c) : 0;
 
   if (f.ended() && f.phase != Phase::kClosed) {
     if (f.bad_checksum) on_mp_fail_only(f, side, s, options);
@@ -108,7 +110,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     tell_ack(now_of, Direction::kToServer, s.time_ns);
     tell_ack(now_of, Direction::kToClient, s.time_ns);
   }
-  held_memory += held_of(now_of) - held_before;
+  if (holds) held_memory += held_of(now_of) - held_before;
   return fate;
 }
 

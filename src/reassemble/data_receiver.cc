@@ -81,7 +81,7 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
   }
 
   if (!started_) {
-    auto result = deep().queue.insert({.begin = in.position, .end = seen_end, .bytes = KeptBytes(bytes, in.stays), .subflow = in.subflow, .mapping_index = 0, .cut = false, .doubtful = in.doubtful});
+    auto result = deep().queue.insert({.begin = in.position, .end = seen_end, .bytes = KeptBytes(bytes, in.stays), .subflow = in.subflow, .mapping = {}, .cut = false, .doubtful = in.doubtful});
     duplicate_bytes_ += in.doubtful ? 0 : bytes.size() - result.new_bytes;
     if (result.conflict) {
       out.conflict = true;
@@ -133,7 +133,7 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
                                   .end = seen_end,
                                   .bytes = KeptBytes(bytes.subspan(from - in.position), in.stays),
                                   .subflow = in.subflow,
-                                  .mapping_index = 0,
+                                  .mapping = {},
                                   .cut = false,
                                   .doubtful = in.doubtful});
     if (!in.doubtful) duplicate_bytes_ += (seen_end - from) - result.new_bytes;
@@ -144,7 +144,7 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
     out.out_of_window |= result.contradicts_doubtful;
   }
   if (end > seen_end && end > next_) {
-    d.queue.insert({.begin = std::max(from, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping_index = 0, .cut = true, .doubtful = in.doubtful});
+    d.queue.insert({.begin = std::max(from, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping = {}, .cut = true, .doubtful = in.doubtful});
   }
   drain(limits, out);
   note_hole(in.time_ns);

@@ -24,17 +24,18 @@ bool is_weak(const QueuedPiece& piece) { return piece.doubtful || piece.cut; }
 
 /// The part [begin, end) of a piece, with bytes of its own if the piece has.
 QueuedPiece part_of(const QueuedPiece& piece, std::uint64_t begin, std::uint64_t end) {
-  QueuedPiece part{.begin = begin, .end = end, .bytes = {}, .subflow = piece.subflow, .mapping_index = piece.mapping_index, .cut = piece.cut, .doubtful = piece.doubtful};
+  QueuedPiece part{.begin = begin, .end = end, .bytes = {}, .subflow = piece.subflow, .mapping = piece.mapping, .cut = piece.cut, .doubtful = piece.doubtful};
   if (!piece.cut) part.bytes = KeptBytes(piece.bytes.bytes().subspan(begin - piece.begin, end - begin), piece.bytes.stays());
   return part;
 }
 
 }  // namespace
 
-void OverlapQueue::put(QueuedPiece piece) {
+void OverlapQueue::put(QueuedPiece piece, Pieces::const_iterator hint) {
   held_bytes_ += piece.bytes.held_bytes();
   queued_bytes_ += piece.end - piece.begin;
-  pieces_.emplace_hint(pieces_.end(), piece.begin, std::move(piece));
+  const std::uint64_t begin = piece.begin;
+  pieces_.emplace_hint(hint, begin, std::move(piece));
 }
 
 OverlapQueue::Pieces::iterator OverlapQueue::remove(Pieces::iterator at, QueuedPiece& out) {
@@ -55,16 +56,20 @@ OverlapQueue::Pieces::const_iterator OverlapQueue::first_reaching(std::uint64_t 
 void OverlapQueue::yield_to(Pieces::iterator weak, std::uint64_t begin, std::uint64_t end) {
   QueuedPiece old;
   remove(weak, old);
-  if (old.begin < begin) put(part_of(old, old.begin, begin));
-  if (old.end > end) put(part_of(old, end, old.end));
+  if (old.begin < begin) put(part_of(old, old.begin, begin), pieces_.end());
+  if (old.end > end) put(part_of(old, end, old.end), pieces_.end());
 }
 
 OverlapQueue::Inserted OverlapQueue::insert(QueuedPiece piece) {
   Inserted result;
-  if (pieces_.empty() || piece.begin >= pieces_.rbegin()->second.end) {
+  // Most pieces touch no other: one search tells, and where they belong.
+  const auto right = pieces_.empty() || piece.begin >= pieces_.rbegin()->second.begin ? pieces_.end() : pieces_.lower_bound(piece.begin);
+  const bool clear_left = right == pieces_.begin() || std::prev(right)->second.end <= piece.begin;
+  const bool clear_right = right == pieces_.end() || right->second.begin >= piece.end;
+  if (clear_left && clear_right) {
     result.kept = true;
     result.new_bytes = piece.end - piece.begin;
-    put(std::move(piece));
+    put(std::move(piece), right);
     return result;
   }
   result.new_bytes = (piece.end - piece.begin) - covered(piece.begin, piece.end);
@@ -72,8 +77,8 @@ OverlapQueue::Inserted OverlapQueue::insert(QueuedPiece piece) {
 
   for (;;) {
     // The pieces that still stand in the way, looked at from the left; each turn removes, skips or shortens.
-    auto it = pieces_.begin();
-    it = pieces_.erase(first_reaching(piece.begin), first_reaching(piece.begin));  // an iterator from a const one
+    const auto reaching = first_reaching(piece.begin);
+    auto it = pieces_.erase(reaching, reaching);  // an iterator from a const one
     bool again = false;
     for (; it != pieces_.end() && it->second.begin < piece.end; ++it) {
       const QueuedPiece& other = it->second;
@@ -87,7 +92,7 @@ OverlapQueue::Inserted OverlapQueue::insert(QueuedPiece piece) {
       if (!is_weak(other) && is_weak(piece)) {
         // A weak copy never covers a plain one: what lies left of it is kept, what lies right of it is looked at anew.
         if (piece.begin < other.begin) {
-          put(part_of(piece, piece.begin, other.begin));
+          put(part_of(piece, piece.begin, other.begin), pieces_.end());
           result.kept = true;
         }
         if (other.end >= piece.end) return result;
@@ -106,7 +111,7 @@ OverlapQueue::Inserted OverlapQueue::insert(QueuedPiece piece) {
     }
     if (!again) break;
   }
-  put(std::move(piece));
+  put(std::move(piece), pieces_.end());
   result.kept = true;
   return result;
 }
@@ -119,6 +124,7 @@ QueuedPiece OverlapQueue::take_front() {
 
 bool OverlapQueue::differs(std::uint64_t position, std::span<const std::byte> bytes, std::uint64_t& where) const {
   const std::uint64_t end = position + bytes.size();
+  if (beyond(end)) return false;
   for (auto it = first_reaching(position); it != pieces_.end() && it->second.begin < end; ++it) {
     const QueuedPiece& piece = it->second;
     if (!is_weak(piece) && bytes_differ(piece.begin, piece.bytes.bytes(), position, bytes, where)) return true;
@@ -128,6 +134,7 @@ bool OverlapQueue::differs(std::uint64_t position, std::span<const std::byte> by
 
 bool OverlapQueue::doubtful_differs(std::uint64_t position, std::span<const std::byte> bytes) const {
   const std::uint64_t end = position + bytes.size();
+  if (beyond(end)) return false;
   std::uint64_t where = 0;
   for (auto it = first_reaching(position); it != pieces_.end() && it->second.begin < end; ++it) {
     if (it->second.doubtful && bytes_differ(it->second.begin, it->second.bytes.bytes(), position, bytes, where)) return true;
@@ -135,7 +142,17 @@ bool OverlapQueue::doubtful_differs(std::uint64_t position, std::span<const std:
   return false;
 }
 
+bool OverlapQueue::mapped_otherwise(std::uint64_t begin, std::uint64_t end, const Mapping& mapping) const {
+  if (beyond(end)) return false;
+  for (auto it = first_reaching(begin); it != pieces_.end() && it->second.begin < end; ++it) {
+    const auto& other = it->second.mapping;
+    if (!it->second.doubtful && other && other->position < mapping.end() && mapping.position < other->end() && other->delta() != mapping.delta()) return true;
+  }
+  return false;
+}
+
 std::uint64_t OverlapQueue::covered(std::uint64_t begin, std::uint64_t end) const {
+  if (beyond(end)) return 0;
   std::uint64_t sum = 0;
   std::uint64_t reached = begin;
   for (auto it = first_reaching(begin); it != pieces_.end() && it->second.begin < end; ++it) {

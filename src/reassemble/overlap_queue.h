@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 
 #include "reassemble/piece.h"
 
@@ -14,7 +15,7 @@ struct QueuedPiece {
   std::uint64_t end = 0;  ///< bytes.size() may be less than end - begin only for a cut piece, which has no bytes at all
   KeptBytes bytes;
   std::uint32_t subflow = 0;
-  std::uint32_t mapping_index = 0;  ///< subflow level: 1 + index of the mapping it carries, 0: none
+  std::optional<Mapping> mapping;   ///< subflow level: the one that its segment carries
   bool cut = false;                 ///< the snap length took these bytes
   bool doubtful = false;
 };
@@ -50,12 +51,16 @@ class OverlapQueue {
   bool differs(std::uint64_t position, std::span<const std::byte> bytes, std::uint64_t& where) const;
   /// Whether a doubtful piece holds other bytes there.
   bool doubtful_differs(std::uint64_t position, std::span<const std::byte> bytes) const;
+  /// Whether a plain piece in [begin, end) carries a mapping that overlaps `mapping` and says otherwise.
+  bool mapped_otherwise(std::uint64_t begin, std::uint64_t end, const Mapping& mapping) const;
   /// Positions in [begin, end) that some piece with bytes covers (doubtful ones do not count).
   std::uint64_t covered(std::uint64_t begin, std::uint64_t end) const;
 
  private:
   Pieces::const_iterator first_reaching(std::uint64_t position) const;
-  void put(QueuedPiece piece);
+  void put(QueuedPiece piece, Pieces::const_iterator hint);
+  /// Whether every piece begins at `end` or later.
+  bool beyond(std::uint64_t end) const { return pieces_.empty() || pieces_.begin()->first >= end; }
   Pieces::iterator remove(Pieces::iterator at, QueuedPiece& out);
   void yield_to(Pieces::iterator weak, std::uint64_t begin, std::uint64_t end);
 

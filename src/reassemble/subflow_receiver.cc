@@ -244,31 +244,27 @@ void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Li
       consume(from, std::move(piece), limits, out);
     }
     if (end > seen_end && next_ < end) {
-      deep().queue.insert({.begin = std::max(next_, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping_index = 0, .cut = true, .doubtful = false});
+      deep().queue.insert({.begin = std::max(next_, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping = {}, .cut = true, .doubtful = false});
     }
     drain(limits, out);
     return;
   }
 
   Deep& d = deep();
-  std::uint32_t mapping_index = 0;
+  std::optional<Mapping> carried;  // counts once the piece is consumed
   if (mapping != nullptr) {
-    const bool clash = std::ranges::any_of(d.carried, [&](const Mapping& other) { return overlap(other, *mapping) && other.delta() != mapping->delta(); });
-    if (!in.doubtful && (clash || contradicts(*mapping))) {
+    carried = *mapping;
+    if (!in.doubtful && (d.queue.mapped_otherwise(from, end, *mapping) || contradicts(*mapping))) {
       out.mapping_conflict = true;
       out.conflict_position = mapping->position;
     }
-    if (d.carried.empty() || d.carried.back().position != mapping->position || d.carried.back().dsn != mapping->dsn || d.carried.back().length != mapping->length) {
-      d.carried.push_back(*mapping);
-    }
-    mapping_index = static_cast<std::uint32_t>(d.carried.size());
   }
   if (seen_end > from) {
     const auto result = d.queue.insert({.begin = from,
                                         .end = seen_end,
                                         .bytes = KeptBytes(in.bytes.subspan(from - in.position), in.stays),
                                         .subflow = in.subflow,
-                                        .mapping_index = mapping_index,
+                                        .mapping = carried,
                                         .cut = false,
                                         .doubtful = in.doubtful});
     if (result.conflict) {
@@ -277,7 +273,7 @@ void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Li
     }
   }
   if (end > seen_end) {
-    d.queue.insert({.begin = std::max(from, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping_index = mapping_index, .cut = true, .doubtful = in.doubtful});
+    d.queue.insert({.begin = std::max(from, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping = carried, .cut = true, .doubtful = in.doubtful});
   }
   note_hole(in.time_ns);
   out.over_limit = std::cmp_greater(d.queue.pieces(), limits.reorder_pieces) || std::cmp_greater(d.queue.queued_bytes(), limits.reorder_bytes);
@@ -290,10 +286,7 @@ void SubflowReceiver::drain(const Limits& limits, SubflowOutput& out) {
     if (d.queue.front().doubtful && d.queue.front().end > next_ && d.queue.front().end > acked_) break;
     QueuedPiece piece = d.queue.take_front();
     if (piece.end <= next_) continue;
-    if (piece.mapping_index != 0) {
-      const Mapping carried = d.carried[piece.mapping_index - 1];
-      add_mapping(carried, limits, out);
-    }
+    if (piece.mapping) add_mapping(*piece.mapping, limits, out);
     Consumed consumed;
     consumed.cut = piece.cut;
     consumed.stays = piece.cut || piece.bytes.stays();
@@ -305,10 +298,7 @@ void SubflowReceiver::drain(const Limits& limits, SubflowOutput& out) {
     consumed.size = static_cast<std::uint32_t>(piece.end - next_);
     consume(next_, std::move(consumed), limits, out);
   }
-  if (d.queue.empty()) {
-    d.carried.clear();
-    d.hole_acked = false;
-  }
+  if (d.queue.empty()) d.hole_acked = false;
 }
 
 /// Starts the wait for a hole once the receiver has acknowledged past it.

@@ -86,7 +86,6 @@ class SubflowReceiver {
   std::uint64_t held_bytes() const { return deep_ ? deep_->queue.held_bytes() + deep_->copies.held_bytes() + deep_->held_checksum_bytes : 0; }
   bool waiting() const { return deep_ && !deep_->queue.empty(); }
   const OverlapQueue* queue() const { return deep_ ? &deep_->queue : nullptr; }
-  const std::vector<Mapping>* carried() const { return deep_ ? &deep_->carried : nullptr; }
   bool mapped_once() const { return mapped_once_; }
   /// Frees what an idle direction does not need.
   void trim();
@@ -96,7 +95,6 @@ class SubflowReceiver {
     OverlapQueue queue;
     CopyRing copies;
     std::vector<Mapping> ahead;    ///< registered, beyond the current one, by position
-    std::vector<Mapping> carried;  ///< of queued pieces: counts once the piece is consumed
     std::vector<Consumed> held;    ///< of the current mapping, until its checksum is verified
     std::uint64_t held_checksum_bytes = 0;
     TimeNs hole_acked_ns = 0;
