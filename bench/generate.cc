@@ -26,6 +26,7 @@ constexpr std::string_view kUsage =
     "  reorder DEPTH BYTES            over 2 subflows, segments in random order within blocks of DEPTH\n"
     "  plain BYTES [FLOWS]            plain TCP downloads, FLOWS at once (100)\n"
     "  connections N [PACKETS]        N small MPTCP connections at once, at least PACKETS packets\n"
+    "  idle N                         N small MPTCP connections, one after the other, that stay open\n"
     "  mixed PACKETS CONNECTIONS      short and long MPTCP connections that come and go\n"
     "example: weir_bench_generate /tmp/big.pcap mptcp4 1000000000\n";
 
@@ -41,6 +42,7 @@ const std::map<std::string_view, Workload>& workloads() {
       {"reorder", {2, 2, [](TcpWriter& out, const Numbers& n) { weir::bench::reordered_mptcp(out, n[1], n[0]); }}},
       {"plain", {1, 2, [](TcpWriter& out, const Numbers& n) { weir::bench::bulk_plain(out, n[0], n.size() > 1 ? n[1] : 100); }}},
       {"connections", {1, 2, [](TcpWriter& out, const Numbers& n) { weir::bench::concurrent_mptcp(out, n[0], n.size() > 1 ? n[1] : 0); }}},
+      {"idle", {1, 1, [](TcpWriter& out, const Numbers& n) { weir::bench::idle_mptcp(out, n[0]); }}},
       {"mixed", {2, 2, [](TcpWriter& out, const Numbers& n) { weir::bench::mixed_mptcp(out, n[0], n[1]); }}},
   };
   return all;

@@ -145,6 +145,18 @@ void concurrent_mptcp(TcpWriter& out, std::uint64_t connections, std::uint64_t p
   } while (out.stream().packets() < packets);
 }
 
+void idle_mptcp(TcpWriter& out, std::uint64_t connections) {
+  const PayloadPool requests(100), answers(200);
+  out.stream().set_pace(2);
+  for (std::uint64_t i = 0; i < connections; ++i) {
+    MptcpConnection connection(i, 1);
+    for (unsigned step = 0; step < MptcpConnection::handshake_steps(0); ++step) connection.handshake(out, 0, step);
+    connection.send(out, 0, kClient, connection.map(0, kClient, requests.size()), 0, requests.piece(i));
+    connection.send(out, 0, kServer, connection.map(0, kServer, answers.size()), 0, answers.piece(i));
+    connection.acknowledge(out, 0, kClient);
+  }
+}
+
 void mixed_mptcp(TcpWriter& out, std::uint64_t packets, std::uint64_t connections) {
   constexpr std::size_t kAtOnce = 5'000;
   constexpr std::array<std::size_t, 4> kSizes{80, 200, 400, 1'200};

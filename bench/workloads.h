@@ -21,6 +21,9 @@ void bulk_plain(TcpWriter& out, std::uint64_t bytes, std::uint64_t flows);
 /// meet. None is closed. At least `packets` packets.
 void concurrent_mptcp(TcpWriter& out, std::uint64_t connections, std::uint64_t packets);
 
+/// `connections` MPTCP connections of one subflow that exchange a request and an answer one after the other, and then stay open, idle.
+void idle_mptcp(TcpWriter& out, std::uint64_t connections);
+
 /// About `packets` packets of `connections` MPTCP connections of 1 to 4 subflows, some thousands at once, short and long ones;
 /// one of eight is never closed.
 void mixed_mptcp(TcpWriter& out, std::uint64_t packets, std::uint64_t connections);

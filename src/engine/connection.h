@@ -16,6 +16,20 @@
 
 namespace weir::engine {
 
+/// What a connection of one subflow has no use for.
+struct MptcpExtra {
+  track::AddressBook addresses;
+  inspect::FragmentationWatch fragmentation[2];
+  std::unique_ptr<inspect::RecentTimes> half_open;
+  std::uint64_t cut_bytes[2] = {0, 0};  ///< several capture points: payload cut by snap lengths
+};
+
+/// What only a connection without keys needs.
+struct Unkeyed {
+  std::vector<std::uint32_t> orphan_tokens;    ///< of JOINs whose connection is not known: the tokens they name
+  std::vector<std::uint64_t> link_buckets[2];  ///< where the index of DSNs knows it
+};
+
 /// What only an MPTCP connection has. Hosts: 0 client, 1 server.
 struct Mptcp {
   std::optional<std::uint8_t> version;  ///< agreed; of a refused one the offered
@@ -26,16 +40,20 @@ struct Mptcp {
   std::uint64_t key[2] = {0, 0};
   std::uint32_t token[2] = {0, 0};
   Connection* next_same_token[2] = {nullptr, nullptr};
-  std::vector<std::uint32_t> orphan_tokens;  ///< of JOINs whose connection is not known: the tokens they name
   bool orphan = false;
   bool token_confirmed = false;  ///< a SYN/ACK answered such a JOIN
   reassemble::DataReceiver data[2];  ///< by Direction
-  std::uint64_t cut_bytes[2] = {0, 0};  ///< several capture points: payload cut by snap lengths
-  std::uint64_t syn_data[2] = {0, 0};   ///< TCP Fast Open: octets before IDSN + 1
-  std::unique_ptr<track::AddressBook> addresses;
-  std::unique_ptr<inspect::FragmentationWatch> fragmentation[2];
-  std::unique_ptr<inspect::RecentTimes> half_open;
-  std::vector<std::uint64_t> link_buckets[2];  ///< where the index of DSNs knows it
+  std::uint32_t syn_data[2] = {0, 0};  ///< TCP Fast Open: octets before IDSN + 1
+  std::unique_ptr<MptcpExtra> extra;
+  MptcpExtra& more() {
+    if (!extra) extra = std::make_unique<MptcpExtra>();
+    return *extra;
+  }
+  std::unique_ptr<Unkeyed> unkeyed_state;
+  Unkeyed& unkeyed() {
+    if (!unkeyed_state) unkeyed_state = std::make_unique<Unkeyed>();
+    return *unkeyed_state;
+  }
 };
 
 /// The stream of a plain TCP connection: in order on its one subflow is in order.
@@ -44,7 +62,14 @@ struct PlainStream {
   std::uint64_t start = 0;
   std::uint64_t first_gap = ~0ULL;
   std::uint64_t gap_bytes = 0;
+  std::uint64_t packets = 0;
   bool started = false;
+};
+
+/// What is kept of a connection that is told of as it goes.
+struct Telling {
+  ConnectionInfo info;
+  std::uint64_t acked[2] = {0, 0};  ///< offsets last told
 };
 
 struct Connection : boost::intrusive::list_base_hook<> {
@@ -54,7 +79,7 @@ struct Connection : boost::intrusive::list_base_hook<> {
   TimeNs hold_until_ns = 0;  ///< while held: no later than this
   boost::container::small_vector<Subflow*, 2> subflows;
   std::unique_ptr<Mptcp> mp;  ///< empty: plain TCP
-  std::unique_ptr<ConnectionInfo> info;
+  std::unique_ptr<Telling> telling;
   std::unique_ptr<std::vector<AnomalyRecord>> pending;  ///< events told once the id is final
   std::uint32_t raised = 0;  ///< events, by bit
   FallbackReason fallback = FallbackReason::kNone;
@@ -73,9 +98,11 @@ struct Connection : boost::intrusive::list_base_hook<> {
   bool told_fin[2] = {false, false};
   bool quiet = false;            ///< a plain connection that nobody asked for: only keeps a reused 4-tuple apart
   bool linked_by_dsn = false;
-  std::uint64_t packets[2] = {0, 0};
-  std::uint64_t told_ack[2] = {0, 0};
-  PlainStream plain[2];
+  std::unique_ptr<PlainStream[]> plain_streams;  ///< plain TCP only
+  PlainStream& plain(Direction d) {
+    if (!plain_streams) plain_streams = std::make_unique<PlainStream[]>(2);
+    return plain_streams[index(d)];
+  }
 
   bool mptcp() const { return mp != nullptr; }
   bool fallen_back() const { return fallback != FallbackReason::kNone || refused; }

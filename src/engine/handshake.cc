@@ -57,12 +57,14 @@ Fate Engine::State::on_syn(const Segment& s) {
   if (!offers) {
     if (!c.quiet) {
       ++counters.flows;
+      ++c.plain(Direction::kToServer).packets;
       added.rx[kOpener].fall_back(reassemble::kFirstPosition, reassemble::kFirstPosition);
       added.rx[kAnswerer].fall_back(reassemble::kFirstPosition, reassemble::kFirstPosition);
       if (s.tcp->payload_bytes != 0) on_payload(added, kOpener, s, added.home, options, false);
     }
     return Fate::kOther;
   }
+  ++counters.subflows;
   Mptcp& mp = *c.mp;
   mp.offered_version = options.capable->version;
   mp.version = options.capable->version;
@@ -143,7 +145,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   const bool first_here = !v.side[kAnswerer].has_isn;
   const bool first = !c.answered;
   if (settings.several_points && c.mptcp()) sight(*f, kAnswerer, s, v, options.subtypes);
-  ++c.packets[index(f->direction(kAnswerer))];
+  if (!c.mptcp()) ++c.plain(f->direction(kAnswerer)).packets;
   note(v.side[kAnswerer], v.side[kOpener], *s.tcp, true);
   note_syn_window(*f, kAnswerer, *s.tcp, v);
   c.answered = true;
@@ -344,7 +346,7 @@ void Engine::State::take_syn_data(Subflow& f, const Segment& s, const PointView&
   const std::size_t size = std::min(data.bytes().size(), static_cast<std::size_t>(acked));
   Mptcp& mp = *f.connection->mp;
   const std::size_t way = index(f.direction(kOpener));
-  mp.syn_data[way] = size;
+  mp.syn_data[way] = static_cast<std::uint32_t>(size);
   f.ssn_base[kOpener] = size;
   f.rx[kOpener].start_at(reassemble::kFirstPosition + size);
   f.gave_data = true;

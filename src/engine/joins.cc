@@ -38,7 +38,7 @@ Connection& Engine::State::orphan_of(std::uint32_t token, const Segment& s) {
   if (const auto found = orphans.find(token); found != orphans.end()) return *found->second;
   Connection& c = add_connection(s.time_ns, true);
   c.mp->orphan = true;
-  c.mp->orphan_tokens.push_back(token);
+  c.mp->unkeyed().orphan_tokens.push_back(token);
   c.mp->version.reset();
   c.held = true;
   c.hold_until_ns = now_ns + limits.unknown_join_seconds * kSecondNs;
@@ -72,7 +72,7 @@ void Engine::State::on_join_syn_late(Subflow& f, const wire::mptcp::MpJoinSyn& j
     return;
   }
   c.mp->orphan = true;
-  c.mp->orphan_tokens.push_back(join.token);
+  c.mp->unkeyed().orphan_tokens.push_back(join.token);
   orphans[join.token] = &c;
 }
 
@@ -120,8 +120,7 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
     sight(f, kOpener, s, f.home, 1U << static_cast<unsigned>(wire::mptcp::Subtype::kMpJoin));
     compare_with_plain_syn(f, s);
   }
-  if (c->mp->addresses == nullptr) c->mp->addresses = std::make_unique<track::AddressBook>();
-  c->mp->addresses->use(f.host(kOpener), join.address_id);
+  c->mp->more().addresses.use(f.host(kOpener), join.address_id);
   count_half_open(f, s.time_ns);
   touch(*c, s.time_ns);
   return Fate::kMptcp;
@@ -135,7 +134,7 @@ void Engine::State::on_join_syn_ack(Subflow& f, const Segment& s, const wire::mp
   f.address_id[kAnswerer] = join.address_id;
   f.backup = f.backup || join.backup;
   f.connection->mp->token_confirmed = true;
-  if (f.connection->mp->addresses) f.connection->mp->addresses->use(f.host(kAnswerer), join.address_id);
+  f.connection->mp->more().addresses.use(f.host(kAnswerer), join.address_id);
   verify_join(f, &s);
 }
 
@@ -208,8 +207,9 @@ void Engine::State::count_half_open(Subflow& f, TimeNs now) {
   Connection& c = *f.connection;
   const TimeNs window = limits.join_flood_seconds * kSecondNs;
   const auto what = static_cast<std::uint64_t>(f.joining->nonce[kOpener]) << 32U | static_cast<std::uint32_t>(f.hash);
-  if (!c.mp->half_open) c.mp->half_open = std::make_unique<inspect::RecentTimes>();
-  const auto of_connection = c.mp->half_open->add(what, now, window, static_cast<std::size_t>(limits.join_flood_connection) + 1);
+  auto& half_open = c.mp->more().half_open;
+  if (!half_open) half_open = std::make_unique<inspect::RecentTimes>();
+  const auto of_connection = half_open->add(what, now, window, static_cast<std::size_t>(limits.join_flood_connection) + 1);
   bool evicted = false;
   auto& to_host = joins_to_host.at(f.endpoints.dst, static_cast<std::size_t>(limits.watch_entries), evicted);
   if (evicted) ++counters.evicted_watch;
@@ -223,9 +223,12 @@ void Engine::State::count_half_open(Subflow& f, TimeNs now) {
 }
 
 void Engine::State::half_open_done(Subflow& f) {
-  if (!f.join || !f.joining || !f.joining->has_nonce[kOpener]) return;
+  if (!f.join || !f.joining || !f.joining->has_nonce[kOpener] || !f.connection->mp) return;
   const auto what = static_cast<std::uint64_t>(f.joining->nonce[kOpener]) << 32U | static_cast<std::uint32_t>(f.hash);
-  if (f.connection->mp && f.connection->mp->half_open) f.connection->mp->half_open->remove(what);
+  if (auto& extra = f.connection->mp->extra; extra && extra->half_open) {
+    extra->half_open->remove(what);
+    if (extra->half_open->empty()) extra->half_open.reset();
+  }
   if (auto* to_host = joins_to_host.find(f.endpoints.dst)) to_host->remove(what);
 }
 

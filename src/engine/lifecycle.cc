@@ -46,18 +46,19 @@ Connection& Engine::State::add_connection(TimeNs now, bool mptcp) {
 }
 
 const ConnectionInfo& Engine::State::info(Connection& c) {
-  if (c.info && c.info->mptcp == c.mptcp() && c.told_established && !c.info->id.empty() && (c.keyed == (c.info->id[0] != 'x'))) return *c.info;
-  if (!c.info) c.info = std::make_unique<ConnectionInfo>();
-  c.info->number = c.number;
-  c.info->mptcp = c.mptcp();
-  c.info->first_ns = c.first_ns;
-  c.info->id = c.keyed ? hex(c.mp->token[0], 8) + "-" + hex(c.mp->token[1], 8) : "x-" + hex(scatter(c.number), 16);
+  if (!c.telling) c.telling = std::make_unique<Telling>();
+  ConnectionInfo& info = c.telling->info;
+  if (c.told_established && !info.id.empty() && c.keyed == (info.id[0] != 'x')) return info;
+  info.number = c.number;
+  info.mptcp = c.mptcp();
+  info.first_ns = c.first_ns;
+  info.id = c.keyed ? hex(c.mp->token[0], 8) + "-" + hex(c.mp->token[1], 8) : "x-" + hex(scatter(c.number), 16);
   if (!c.subflows.empty()) {
     const Subflow& first = *c.subflows.front();
-    c.info->endpoints = first.endpoints;
-    if (first.opened_by_server) std::swap(c.info->endpoints.src, c.info->endpoints.dst), std::swap(c.info->endpoints.src_port, c.info->endpoints.dst_port);
+    info.endpoints = first.endpoints;
+    if (first.opened_by_server) info.endpoints = {info.endpoints.dst, info.endpoints.src, info.endpoints.dst_port, info.endpoints.src_port};
   }
-  return *c.info;
+  return info;
 }
 
 ConnectionState Engine::State::state_of(const Connection& c) const {
@@ -114,14 +115,6 @@ void Engine::State::expire(TimeNs now, std::size_t most) {
     for (std::size_t i = 0; i < most && !list.empty(); ++i) {
       Connection& c = list.front();
       if (now < deadline(c)) {
-        if (now - c.last_ns > kSecondNs) {
-          for (Subflow* f : c.subflows) {
-            for (auto& rx : f->rx) rx.trim();
-          }
-          if (c.mp) {
-            for (auto& data : c.mp->data) data.trim();
-          }
-        }
         list.splice(list.end(), list, list.iterator_to(c));
         break;
       }
@@ -162,7 +155,7 @@ void Engine::State::finish_streams(Connection& c) {
         pass_on(f, side, now, f.home.point);
       }
       if (!c.mptcp() && rx.acked() > rx.next()) {
-        PlainStream& stream = c.plain[index(f.direction(side))];
+        PlainStream& stream = c.plain(f.direction(side));
         if (stream.started) {
           if (stream.first_gap == ~0ULL) stream.first_gap = stream.next;
           stream.gap_bytes += rx.acked() - rx.next();
@@ -190,7 +183,7 @@ void Engine::State::finish_streams(Connection& c) {
     acked += std::min(data->acked(), data->has_fin() ? data->fin_position() : data->acked()) - data->first();
   }
   const std::uint64_t gaps = up.gap_bytes() + down.gap_bytes();
-  const std::uint64_t cut = std::min(gaps, up.cut_bytes() + down.cut_bytes() + c.mp->cut_bytes[0] + c.mp->cut_bytes[1]);
+  const std::uint64_t cut = std::min(gaps, up.cut_bytes() + down.cut_bytes() + (c.mp->extra ? c.mp->extra->cut_bytes[0] + c.mp->extra->cut_bytes[1] : 0));
   const std::uint64_t exchanged = up.seen_bytes() + down.seen_bytes() + gaps;
   if (std::cmp_greater_equal(acked, limits.visibility_bytes) && (gaps - cut) * 100 > exchanged * static_cast<std::uint64_t>(100 - limits.visibility_percent) && !c.fallen_back()) {
     raise(c, inspect::Event::visibility_low, now, {{"unseen_bytes", gaps - cut}, {"exchanged_bytes", exchanged}});
@@ -270,10 +263,10 @@ void Engine::State::write_flow(Connection& c) {
   r.state = state_of(c);
   r.midstream = c.midstream;
   for (std::size_t i = 0; i < 2; ++i) {
-    const PlainStream& stream = c.plain[i];
+    const PlainStream& stream = c.plain(static_cast<Direction>(i));
     r.bytes[i] = stream.started ? std::min(stream.next, stream.first_gap) - stream.start : 0;
     r.gap_bytes[i] = stream.gap_bytes;
-    r.packets[i] = c.packets[i];
+    r.packets[i] = stream.packets;
   }
   observer.on_flow(r);
 }
@@ -312,10 +305,7 @@ void Engine::State::end(Connection& c) {
 void Engine::State::remove_subflow(Subflow* f) {
   unindex_flow(*f, f->hash);
   forget_half_seen(*f);
-  if (f->tunnel_pair != 0) {
-    const auto found = tunnel_pairs.find(f->tunnel_pair);
-    if (found != tunnel_pairs.end() && std::erase(found->second, f) > 0 && found->second.empty()) tunnel_pairs.erase(found);
-  }
+  forget_tunnel(*f);
   if (f->extra) {
     for (const Alias& a : f->extra->aliases) {
       FlowRef* ref = flows.find(a.hash);
@@ -344,8 +334,10 @@ void Engine::State::remove(Connection& c) {
     unindex_token(c, 0);
     unindex_token(c, 1);
     unindex_dsn(c);
-    for (const std::uint32_t token : c.mp->orphan_tokens) {
-      if (const auto found = orphans.find(token); found != orphans.end() && found->second == &c) orphans.erase(found);
+    if (c.mp->unkeyed_state) {
+      for (const std::uint32_t token : c.mp->unkeyed_state->orphan_tokens) {
+        if (const auto found = orphans.find(token); found != orphans.end() && found->second == &c) orphans.erase(found);
+      }
     }
   }
   lists[c.list].erase(lists[c.list].iterator_to(c));

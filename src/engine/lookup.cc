@@ -87,18 +87,19 @@ std::uint64_t Engine::State::handshake_hash(const IpAddress& address, std::uint1
 void Engine::State::note_half_seen(Subflow& f) {
   if (!settings.several_points) return;
   if (half_seen.size() >= static_cast<std::size_t>(limits.watch_entries)) {
-    for (auto& [hash, subflow] : half_seen) subflow->handshake[kOpener] = subflow->handshake[kAnswerer] = 0;
+    for (auto& [hash, subflow] : half_seen) subflow->extra->handshake[kOpener] = subflow->extra->handshake[kAnswerer] = 0;
     half_seen.clear();
     ++counters.evicted_watch;
   }
   const std::uint64_t hashes_of[2] = {handshake_hash(f.endpoints.src, f.endpoints.src_port, kOpener, f.isn[kOpener]), handshake_hash(f.endpoints.dst, f.endpoints.dst_port, kAnswerer, f.isn[kOpener])};
   for (const Side side : {kOpener, kAnswerer}) {
-    if (f.handshake[side] == 0 && half_seen.try_emplace(hashes_of[side], &f).second) f.handshake[side] = hashes_of[side];
+    if (f.more().handshake[side] == 0 && half_seen.try_emplace(hashes_of[side], &f).second) f.more().handshake[side] = hashes_of[side];
   }
 }
 
 void Engine::State::forget_half_seen(Subflow& f) {
-  for (std::uint64_t& hash : f.handshake) {
+  if (!f.extra) return;
+  for (std::uint64_t& hash : f.extra->handshake) {
     if (hash != 0) half_seen.erase(hash);
     hash = 0;
   }
@@ -184,7 +185,7 @@ void Engine::State::alias(Subflow& keep, Subflow& same) {
   merge(same.home);
   if (same.extra) std::ranges::for_each(same.extra->more_points, merge);
   forget_half_seen(same);
-  if (same.tunnel_pair != 0) std::erase(tunnel_pairs[same.tunnel_pair], &same);
+  forget_tunnel(same);
   Connection& c = *same.connection;
   c.subflows.erase(std::ranges::find(c.subflows, &same));
   delete &same;
@@ -216,8 +217,14 @@ std::uint64_t Engine::State::tunnel_pair_hash(const Segment& s) const {
 /// Some tunnels have an identity a direction (GTP-U: the TEID): a subflow in one is found by what both directions share.
 void Engine::State::note_tunnel(Subflow& f, const Segment& s) {
   if (s.decoded->tunnel == s.decoded->tunnel_pair) return;
-  f.tunnel_pair = tunnel_pair_hash(s);
-  tunnel_pairs[f.tunnel_pair].push_back(&f);
+  f.more().tunnel_pair = tunnel_pair_hash(s);
+  tunnel_pairs[f.extra->tunnel_pair].push_back(&f);
+}
+
+void Engine::State::forget_tunnel(Subflow& f) {
+  if (!f.extra || f.extra->tunnel_pair == 0) return;
+  const auto found = tunnel_pairs.find(f.extra->tunnel_pair);
+  if (found != tunnel_pairs.end() && std::erase(found->second, &f) > 0 && found->second.empty()) tunnel_pairs.erase(found);
 }
 
 /// The first packet of the answering direction in such a tunnel: it acknowledges what one of the subflows there has sent.

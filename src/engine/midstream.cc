@@ -139,6 +139,7 @@ void Engine::State::anchor(Subflow& f, Side side, const Segment& s, std::uint64_
   const bool whole = data_length == s.tcp->payload_bytes;
   const bool next_mapping = !waiting.empty() && extra.last_end[side] == at && extra.last_ssn[side] != m.ssn;
   if (whole || next_mapping) {
+    if (waiting.empty() && !f.rx[side].started()) f.rx[side].start_at(at);  // what came before had no mapping
     set_anchor(f, side, at - m.ssn, s.time_ns, s.point);
     return;
   }
@@ -171,6 +172,7 @@ void Engine::State::set_anchor(Subflow& f, Side side, std::uint64_t ssn_base, Ti
   f.ssn_base[side] = ssn_base;
   if (!f.extra) return;
   auto waiting = std::move(f.extra->unanchored[side]);
+  if (!waiting.empty() && !f.rx[side].started()) f.rx[side].start_at(waiting.front().position);
   f.extra->unanchored[side].clear();
   for (const Unanchored& piece : waiting) {
     Mapping mapping;
@@ -193,7 +195,7 @@ void Engine::State::set_anchor(Subflow& f, Side side, std::uint64_t ssn_base, Ti
 
 void Engine::State::index_dsn(Connection& c, Direction d, std::uint64_t dsn) {
   if (c.mp->data[index(d)].narrow()) return;
-  auto& buckets = c.mp->link_buckets[index(d)];
+  auto& buckets = c.mp->unkeyed().link_buckets[index(d)];
   const std::uint64_t bucket = dsn >> kBucketShift;
   if (!buckets.empty() && buckets.back() == bucket) return;
   if (std::ranges::find(buckets, bucket) != buckets.end()) return;
@@ -202,7 +204,8 @@ void Engine::State::index_dsn(Connection& c, Direction d, std::uint64_t dsn) {
 }
 
 void Engine::State::unindex_dsn(Connection& c) {
-  for (auto& buckets : c.mp->link_buckets) {
+  if (!c.mp->unkeyed_state) return;
+  for (auto& buckets : c.mp->unkeyed_state->link_buckets) {
     for (const std::uint64_t bucket : buckets) {
       const auto found = dsn_index.find(bucket);
       if (found == dsn_index.end()) continue;
@@ -278,22 +281,21 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
     f->opened_by_server = f->opened_by_server != flipped;
     f->id = static_cast<std::uint32_t>(into.subflows.size());
     into.subflows.push_back(f);
-    if (!into.mp->addresses) into.mp->addresses = std::make_unique<track::AddressBook>();
-    into.mp->addresses->use(f->host(kOpener), f->address_id[kOpener]);
+    into.mp->more().addresses.use(f->host(kOpener), f->address_id[kOpener]);
     for (auto& rx : f->rx) rx.use_checksums(into.mp->checksum);
     verify_join(*f, nullptr);
   }
   into.first_ns = std::min(into.first_ns, from.first_ns);
   into.last_ns = std::max(into.last_ns, from.last_ns);
   if (into.held && from.held) into.hold_until_ns = std::min(into.hold_until_ns, from.hold_until_ns);
-  for (const std::uint32_t token : from.mp->orphan_tokens) {
+  for (const std::uint32_t token : from.mp->unkeyed().orphan_tokens) {
     const auto found = orphans.find(token);
     if (found == orphans.end() || found->second != &from) continue;
     if (into.keyed) {
       orphans.erase(found);  // the token is one of its own
     } else {
       found->second = &into;
-      into.mp->orphan_tokens.push_back(token);
+      into.mp->unkeyed().orphan_tokens.push_back(token);
     }
   }
   if (from.pending) {
@@ -304,8 +306,7 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
   const bool authentic = std::ranges::any_of(moved, [](const Subflow* f) { return f->phase != Phase::kFailed; });
   for (std::size_t i = 0; i < 2; ++i) {
     const std::size_t source = flipped ? 1 - i : i;
-    into.packets[i] += from.packets[source];
-    into.mp->cut_bytes[i] += from.mp->cut_bytes[source];
+    if (from.mp->extra) into.mp->more().cut_bytes[i] += from.mp->extra->cut_bytes[source];
     auto& old = from.mp->data[source];
     if (!old.has_origin() || !authentic) continue;
     const auto d = static_cast<Direction>(i);

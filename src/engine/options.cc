@@ -124,7 +124,7 @@ void Engine::State::on_data_fin(Subflow& f, Side side, const Segment& s, const D
   const std::uint64_t at = data_position(c, d, dsn + dss.mapping->length - 1);
   if (data.started() && at < data.next()) return;  // before what was delivered: none
   if (!good) {
-    data.doubtful_fin(at);
+    data.doubtful_fin(at, data_output);
     return;
   }
   data.fin(at);
@@ -172,7 +172,7 @@ bool Engine::State::is_address_of(const Connection& c, std::size_t host, const I
 // RFC 8684 §3.4.1; RFC 6824 §3.4.1 has no HMAC.
 void Engine::State::on_add_addr(Subflow& f, Side side, const Segment& s, const AddAddr& option) {
   Connection& c = *f.connection;
-  if (!c.mp->addresses) c.mp->addresses = std::make_unique<track::AddressBook>();
+  auto& book = c.mp->more().addresses;
   if (option.echo) return;
   const std::size_t host = f.host(side);
   const inspect::Detail what{{"address_id", static_cast<std::uint64_t>(option.address_id)}, {"address", to_string(option.address)}};
@@ -187,7 +187,7 @@ void Engine::State::on_add_addr(Subflow& f, Side side, const Segment& s, const A
     raise(c, inspect::Event::add_addr_private, s.time_ns, std::move(detail));
   }
   const TimeNs window = limits.add_addr_seconds * kSecondNs;
-  const auto distinct = c.mp->addresses->offer(host, option.address_id, option.address, s.time_ns, window, static_cast<std::size_t>(limits.add_addr_connection));
+  const auto distinct = book.offer(host, option.address_id, option.address, s.time_ns, window, static_cast<std::size_t>(limits.add_addr_connection));
   bool evicted = false;
   auto& offered = offered_addresses.at(option.address, static_cast<std::size_t>(limits.watch_entries), evicted);
   if (evicted) ++counters.evicted_watch;
@@ -207,7 +207,7 @@ void Engine::State::on_remove_addr(Subflow& f, Side side, const Segment& s, cons
   const std::size_t host = f.host(side);
   for (const std::byte id : option.address_ids) {
     const auto value = std::to_integer<std::uint8_t>(id);
-    const bool used = value == 0 || (c.mp->addresses && c.mp->addresses->known(host, value));
+    const bool used = value == 0 || (c.mp->extra && c.mp->extra->addresses.known(host, value));
     if (!used) raise(c, inspect::Event::remove_addr_unknown_id, s.time_ns, {{"address_id", static_cast<std::uint64_t>(value)}});
   }
 }

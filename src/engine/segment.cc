@@ -38,7 +38,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   track::TcpView& receiver = v.side[other(side)];
   if (!checksum_allows(s, &sender, &f, side)) return fate;
   const wire::TcpSegment& tcp = *s.tcp;
-  ++c.packets[index(f.direction(side))];
+  if (!c.mptcp()) ++c.plain(f.direction(side)).packets;
   touch(c, s.time_ns);
   if (f.isn[side] == SeqNum{} && !f.has_isn[side] && !f.rx[side].started() && f.rx[side].next() == reassemble::kFirstPosition) {
     // A direction whose beginning was not seen begins here, far up, so that earlier bytes have a position too.

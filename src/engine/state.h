@@ -88,6 +88,7 @@ struct Engine::State {
   Subflow& merge(Subflow& a, Subflow& b);
   Subflow* other_direction_of_tunnel(const Segment& s, Side& side);
   void note_tunnel(Subflow& f, const Segment& s);
+  void forget_tunnel(Subflow& f);
   std::uint64_t tunnel_pair_hash(const Segment& s) const;
   std::uint64_t handshake_hash(const IpAddress& address, std::uint16_t port, Side side, SeqNum opener_isn) const;
   void note_half_seen(Subflow& f);

@@ -87,7 +87,7 @@ void Engine::State::on_payload(Subflow& f, Side side, const Segment& s, const Po
   }
   if (settings.several_points && in.size > in.bytes.size()) {
     // Another point may show what the snap length cut here.
-    if (c.mptcp()) c.mp->cut_bytes[index(f.direction(side))] += in.size - in.bytes.size();
+    if (c.mptcp()) c.mp->more().cut_bytes[index(f.direction(side))] += in.size - in.bytes.size();
     in.size = static_cast<std::uint32_t>(in.bytes.size());
   }
   if (std::cmp_greater(held_memory, limits.memory_bytes) && !in.stays && in.position > f.rx[side].next()) {
@@ -197,7 +197,7 @@ void Engine::State::pass_mapped(Subflow& f, Side side, Consumed& piece, TimeNs n
 void Engine::State::pass_plain(Subflow& f, Side side, const Consumed& piece, TimeNs now) {
   Connection& c = *f.connection;
   const Direction d = f.direction(side);
-  PlainStream& stream = c.plain[index(d)];
+  PlainStream& stream = c.plain(d);
   if (!stream.started) {
     stream.started = true;
     // Positions begin at 1 after a SYN; seen from the middle, the first byte in order is the first.
@@ -253,9 +253,7 @@ void Engine::State::give(Connection& c, Direction d, TimeNs now) {
       continue;
     }
     if (c.subflows.size() > 1) {
-      auto& watch = c.mp->fragmentation[index(d)];
-      if (!watch) watch = std::make_unique<inspect::FragmentationWatch>();
-      if (watch->add(piece.subflow, piece.size, static_cast<std::size_t>(limits.fragmentation_pieces), static_cast<std::uint64_t>(limits.fragmentation_octets)) && larger_fits(c, d)) {
+      if (c.mp->more().fragmentation[index(d)].add(piece.subflow, piece.size, static_cast<std::size_t>(limits.fragmentation_pieces), static_cast<std::uint64_t>(limits.fragmentation_octets)) && larger_fits(c, d)) {
         raise(c, inspect::Event::fragmented_across_subflows, now, {{"pieces", limits.fragmentation_pieces}, {"offset", piece.offset}});
       }
     }
@@ -325,7 +323,7 @@ void Engine::State::tell_ack(Connection& c, Direction d, TimeNs now) {
     if (f.rx[side].acked() < f.rx[side].next()) return;
     offset = data.offset_of(data.next());
   } else {
-    const PlainStream& stream = c.plain[index(d)];
+    const PlainStream& stream = c.plain(d);
     if (!stream.started || c.subflows.empty()) return;
     const Subflow& f = *c.subflows.front();
     const Side side = f.direction(kOpener) == d ? kOpener : kAnswerer;
@@ -333,9 +331,10 @@ void Engine::State::tell_ack(Connection& c, Direction d, TimeNs now) {
     if (acked <= stream.start) return;
     offset = acked - stream.start;
   }
-  if (offset <= c.told_ack[index(d)]) return;
-  c.told_ack[index(d)] = offset;
-  observer.on_ack(info(c), d, offset, now);
+  const ConnectionInfo& told = info(c);
+  if (offset <= c.telling->acked[index(d)]) return;
+  c.telling->acked[index(d)] = offset;
+  observer.on_ack(told, d, offset, now);
 }
 
 void Engine::State::tell_fin(Connection& c, Direction d, TimeNs now) {

@@ -83,6 +83,8 @@ struct Unanchored {
 
 /// What few subflows need.
 struct SubflowExtra {
+  std::uint64_t handshake[2] = {0, 0};  ///< where `half_seen` has it, by each side's address; 0: nowhere
+  std::uint64_t tunnel_pair = 0;        ///< where `tunnel_pairs` has it; 0: nowhere
   std::vector<PointView> more_points;
   std::vector<Alias> aliases;
   std::vector<OptionSighting> sightings;
@@ -98,9 +100,7 @@ struct Subflow {
   Connection* connection = nullptr;
   Subflow* older = nullptr;  ///< an earlier use of the same 4-tuple, still kept
   std::uint64_t hash = 0;
-  std::uint64_t handshake[2] = {0, 0};  ///< where `half_seen` has it, by each side's address; 0: nowhere
   std::uint64_t tunnel = 0;
-  std::uint64_t tunnel_pair = 0;  ///< where `tunnel_pairs` has it; 0: nowhere
   Endpoints endpoints;  ///< src opened it
   std::uint32_t id = 0;
   Phase phase = Phase::kSynSent;

@@ -24,6 +24,7 @@ class RecentTimes {
     times_.emplace_back(what, now_ns);
     return times_.size();
   }
+  bool empty() const { return times_.empty(); }
   void remove(std::uint64_t what) {
     std::erase_if(times_, [&](const auto& entry) { return entry.first == what; });
   }

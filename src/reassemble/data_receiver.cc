@@ -7,7 +7,7 @@ namespace weir::reassemble {
 
 void DataReceiver::deliver(std::span<const std::byte> bytes, KeptBytes kept, bool stays, std::uint32_t subflow, const Limits& limits, DataOutput& out) {
   if (limits.copies_bytes != 0 && next_ + bytes.size() > acked_) {
-    out.uncompared_bytes += deep().copies.push(next_, bytes, stays, CopyRing::kUnmapped, static_cast<std::uint64_t>(limits.copies_bytes));
+    out.uncompared_bytes += backlog(out).copies.push(next_, bytes, stays, CopyRing::kUnmapped, static_cast<std::uint64_t>(limits.copies_bytes));
   }
   out.delivered.push_back({.gap = false, .offset = next_ - start_, .size = bytes.size(), .subflow = subflow, .bytes = bytes, .kept = std::move(kept)});
   delivered_bytes_ += bytes.size();
@@ -31,18 +31,19 @@ void DataReceiver::rebase(std::uint64_t first_dsn) {
   for (std::uint64_t* at : {&acked_, &top_, &edge_}) {
     if (*at != 0) *at += shift;
   }
-  for (std::uint64_t* at : {&first_ack_, &lowest_, &fin_, &doubtful_fin_}) {
+  if (fin_ != kNone) fin_ += shift;
+  if (!backlog_) return;
+  for (std::uint64_t* at : {&backlog_->first_ack, &backlog_->doubtful_fin}) {
     if (*at != kNone) *at += shift;
   }
-  if (!deep_) return;
   OverlapQueue moved;
-  while (!deep_->queue.empty()) {
-    QueuedPiece piece = deep_->queue.take_front();
+  while (!backlog_->queue.empty()) {
+    QueuedPiece piece = backlog_->queue.take_front();
     piece.begin += shift;
     piece.end += shift;
     moved.insert(std::move(piece));
   }
-  deep_->queue = std::move(moved);
+  backlog_->queue = std::move(moved);
 }
 
 void DataReceiver::start(std::uint64_t position, const Limits& limits, DataOutput& out) {
@@ -52,15 +53,25 @@ void DataReceiver::start(std::uint64_t position, const Limits& limits, DataOutpu
   drain(limits, out);
 }
 
+/// The lowest byte held, of those that are no doubt the stream's.
+std::uint64_t DataReceiver::lowest() const {
+  if (!backlog_) return kNone;
+  for (const auto& [begin, piece] : backlog_->queue.all()) {
+    if (!piece.doubtful) return begin;
+  }
+  return kNone;
+}
+
 // What was under way when the capture began leaves holes below the first DATA_ACK that passes the bytes seen: the stream begins after
 // the last of them. Holes further up are gaps of the capture and are told as such.
 std::uint64_t DataReceiver::midstream_start() const {
-  std::uint64_t start = lowest_ == kNone ? (has_ack_ ? acked_ : kFirst) : lowest_;
-  if (!deep_ || first_ack_ == kNone) return start;
+  const std::uint64_t first_seen = lowest();
+  std::uint64_t start = first_seen == kNone ? (has_ack_ ? acked_ : kFirst) : first_seen;
+  if (!backlog_ || backlog_->first_ack == kNone) return start;
   std::uint64_t reached = start;
-  for (const auto& [begin, piece] : deep_->queue.all()) {
+  for (const auto& [begin, piece] : backlog_->queue.all()) {
     if (piece.doubtful) continue;
-    if (begin > reached && reached < first_ack_) start = begin;
+    if (begin > reached && reached < backlog_->first_ack) start = begin;
     reached = std::max(reached, piece.end);
   }
   return start;
@@ -76,18 +87,17 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
   if (end <= in.position) return;
   const auto bytes = in.bytes.first(static_cast<std::size_t>(seen_end - in.position));
   if (!in.doubtful) {
-    lowest_ = std::min(lowest_, in.position);
     top_ = std::max(top_, end);
   }
 
   if (!started_) {
-    auto result = deep().queue.insert({.begin = in.position, .end = seen_end, .bytes = KeptBytes(bytes, in.stays), .subflow = in.subflow, .mapping = {}, .cut = false, .doubtful = in.doubtful});
+    auto result = backlog(out).queue.insert({.begin = in.position, .end = seen_end, .bytes = KeptBytes(bytes, in.stays), .subflow = in.subflow, .mapping = {}, .cut = false, .doubtful = in.doubtful});
     duplicate_bytes_ += in.doubtful ? 0 : bytes.size() - result.new_bytes;
     if (result.conflict) {
       out.conflict = true;
       out.conflict_offset = 0;
     }
-    out.over_limit = std::cmp_greater(deep_->queue.pieces(), limits.reorder_pieces) || std::cmp_greater(deep_->queue.queued_bytes(), limits.reorder_bytes);
+    out.over_limit = std::cmp_greater(backlog_->queue.pieces(), limits.reorder_pieces) || std::cmp_greater(backlog_->queue.queued_bytes(), limits.reorder_bytes);
     return;
   }
 
@@ -100,7 +110,7 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
     if (!in.doubtful && old_end > in.position) {
       duplicate_bytes_ += old_end - in.position;
       std::uint64_t where = 0;
-      if (deep_ && deep_->copies.differs(in.position, bytes.first(static_cast<std::size_t>(old_end - in.position)), where)) {
+      if (backlog_ && backlog_->copies.differs(in.position, bytes.first(static_cast<std::size_t>(old_end - in.position)), where)) {
         out.conflict = true;
         out.conflict_offset = where - start_;
       }
@@ -115,19 +125,19 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
   }
   if (from == next_ && !in.doubtful && seen_end > from) {
     const auto fresh = bytes.subspan(from - in.position);
-    if (deep_) {
+    if (backlog_) {
       std::uint64_t where = 0;
-      duplicate_bytes_ += deep_->queue.covered(from, seen_end);
-      if (deep_->queue.differs(from, fresh, where)) {
+      duplicate_bytes_ += backlog_->queue.covered(from, seen_end);
+      if (backlog_->queue.differs(from, fresh, where)) {
         out.conflict = true;
         out.conflict_offset = where - start_;
       }
-      out.out_of_window |= deep_->queue.doubtful_differs(from, fresh);
+      out.out_of_window |= backlog_->queue.doubtful_differs(from, fresh);
     }
     deliver(fresh, {}, in.stays, in.subflow, limits, out);
     from = seen_end;
   }
-  Deep& d = deep();
+  DataBacklog& d = backlog(out);
   if (seen_end > from) {
     auto result = d.queue.insert({.begin = from,
                                   .end = seen_end,
@@ -152,8 +162,8 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
 }
 
 void DataReceiver::drain(const Limits& limits, DataOutput& out) {
-  if (!deep_) return;
-  Deep& d = *deep_;
+  if (!backlog_) return;
+  DataBacklog& d = *backlog_;
   while (!d.queue.empty() && d.queue.front().begin <= next_) {
     const QueuedPiece& front = d.queue.front();
     if (front.doubtful && front.end > next_ && front.end > acked_) break;
@@ -174,10 +184,10 @@ void DataReceiver::drain(const Limits& limits, DataOutput& out) {
 }
 
 void DataReceiver::note_hole(TimeNs now_ns) {
-  if (!deep_ || deep_->hole_acked || deep_->queue.empty() || !has_ack_) return;
-  if (deep_->queue.front().begin > next_ && acked_ >= deep_->queue.front().begin) {
-    deep_->hole_acked = true;
-    deep_->hole_acked_ns = now_ns;
+  if (!backlog_ || backlog_->hole_acked || backlog_->queue.empty() || !has_ack_) return;
+  if (backlog_->queue.front().begin > next_ && acked_ >= backlog_->queue.front().begin) {
+    backlog_->hole_acked = true;
+    backlog_->hole_acked_ns = now_ns;
   }
 }
 
@@ -185,29 +195,34 @@ void DataReceiver::acknowledged(std::uint64_t position, TimeNs now_ns, const Lim
   if (has_ack_ && position <= acked_) return;
   has_ack_ = true;
   acked_ = position;
-  if (fin_ == kNone && doubtful_fin_ != kNone && position > doubtful_fin_) fin_ = doubtful_fin_;
+  if (backlog_ && backlog_->doubtful_fin != kNone && position > backlog_->doubtful_fin) {
+    fin(backlog_->doubtful_fin);
+    backlog_->doubtful_fin = kNone;
+  }
   if (!started_) {
-    if (first_ack_ == kNone && lowest_ != kNone && position > lowest_) first_ack_ = position;
+    if (backlog_ && backlog_->first_ack == kNone && position > lowest()) backlog_->first_ack = position;
     return;
   }
-  if (!deep_) return;
-  deep_->copies.acknowledged(position);
-  if (deep_->queue.empty()) return;
-  drain(limits, out);
-  note_hole(now_ns);
+  if (!backlog_) return;
+  backlog_->copies.acknowledged(position);
+  if (!backlog_->queue.empty()) {
+    drain(limits, out);
+    note_hole(now_ns);
+  }
+  settle(out);
 }
 
 bool DataReceiver::skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, DataOutput& out) {
-  if (!started_ || !deep_ || deep_->queue.empty()) return false;
-  if (!force && (!deep_->hole_acked || now_ns - deep_->hole_acked_ns < wait_ns)) return false;
-  const QueuedPiece& front = deep_->queue.front();
+  if (!started_ || !backlog_ || backlog_->queue.empty()) return false;
+  if (!force && (!backlog_->hole_acked || now_ns - backlog_->hole_acked_ns < wait_ns)) return false;
+  const QueuedPiece& front = backlog_->queue.front();
   if (front.begin <= next_) {
     if (!force) return false;
-    deep_->queue.take_front();
+    backlog_->queue.take_front();
   } else {
     give_gap(front.begin, 0, out);
   }
-  deep_->hole_acked = false;
+  backlog_->hole_acked = false;
   drain(limits, out);
   note_hole(now_ns);
   return true;
@@ -215,29 +230,25 @@ bool DataReceiver::skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Lim
 
 void DataReceiver::finish(TimeNs now_ns, const Limits& limits, DataOutput& out) {
   if (!started_) return;
-  while (deep_ && !deep_->queue.empty() && deep_->queue.front().begin > next_ && has_ack_ && acked_ >= deep_->queue.front().begin) {
+  while (backlog_ && !backlog_->queue.empty() && backlog_->queue.front().begin > next_ && has_ack_ && acked_ >= backlog_->queue.front().begin) {
     skip_gap(now_ns, 0, true, limits, out);
   }
   const std::uint64_t data_acked = fin_ == kNone ? acked_ : std::min(acked_, fin_);
   if (has_ack_ && data_acked > next_) {
     if (first_gap_ == kNone) first_gap_ = next_;
-    const std::uint64_t covered = deep_ ? deep_->queue.covered(next_, data_acked) : 0;
+    const std::uint64_t covered = backlog_ ? backlog_->queue.covered(next_, data_acked) : 0;
     gap_bytes_ += data_acked - next_ - covered;
   }
-  if (deep_) {
-    out.out_of_window |= std::ranges::any_of(deep_->queue.all(), [](const auto& entry) { return entry.second.doubtful; });
+  if (backlog_) {
+    out.out_of_window |= std::ranges::any_of(backlog_->queue.all(), [](const auto& entry) { return entry.second.doubtful; });
   }
 }
 
-std::uint64_t DataReceiver::seen_bytes() const { return delivered_bytes_ + (deep_ ? deep_->queue.covered(next_, kNone) : 0); }
+std::uint64_t DataReceiver::seen_bytes() const { return delivered_bytes_ + (backlog_ ? backlog_->queue.covered(next_, kNone) : 0); }
 
 OverlapQueue DataReceiver::take_queue() {
-  if (!deep_) return {};
-  return std::exchange(deep_->queue, {});
-}
-
-void DataReceiver::trim() {
-  if (deep_ && deep_->queue.empty() && deep_->copies.empty()) deep_.reset();
+  if (!backlog_) return {};
+  return std::exchange(backlog_->queue, {});
 }
 
 }  // namespace weir::reassemble

@@ -10,6 +10,7 @@
 #include "reassemble/copy_ring.h"
 #include "reassemble/overlap_queue.h"
 #include "reassemble/piece.h"
+#include "reassemble/spare.h"
 
 namespace weir::reassemble {
 
@@ -23,7 +24,20 @@ struct Delivered {
   KeptBytes kept;
 };
 
+/// What a direction holds besides its position: bytes out of order, copies to compare with.
+struct DataBacklog {
+  OverlapQueue queue;
+  CopyRing copies;
+  TimeNs hole_acked_ns = 0;
+  bool hole_acked = false;
+  std::uint64_t first_ack = kNone;     ///< while not started: the first acknowledgement past the lowest byte seen
+  std::uint64_t doubtful_fin = kNone;  ///< told by a segment that the receiver may have thrown away
+  bool empty() const { return queue.empty() && copies.empty() && doubtful_fin == kNone; }
+  static constexpr std::uint64_t kNone = ~0ULL;
+};
+
 struct DataOutput {
+  Spare<DataBacklog> spare;
   std::vector<Delivered> delivered;
   bool conflict = false;
   std::uint64_t conflict_offset = 0;  ///< of the first byte that differs; offsets before the start of the stream come as 0
@@ -44,7 +58,7 @@ struct DataOutput {
 class DataReceiver {
  public:
   static constexpr std::uint64_t kFirst = 1ULL << 40U;  ///< earlier DSNs have positions too
-  static constexpr std::uint64_t kNone = ~0ULL;
+  static constexpr std::uint64_t kNone = DataBacklog::kNone;
 
   bool has_origin() const { return has_origin_; }
   /// `dsn` becomes kFirst. `narrow`: only its low 32 bits are known (a 4-octet DSN of a stream without keys).
@@ -93,7 +107,7 @@ class DataReceiver {
     if (fin_ == kNone) fin_ = position;
   }
   /// The same, told by a segment that the receiver may have thrown away: it counts once it is acknowledged.
-  void doubtful_fin(std::uint64_t position) { doubtful_fin_ = position; }
+  void doubtful_fin(std::uint64_t position, DataOutput& out) { backlog(out).doubtful_fin = position; }
   bool skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, DataOutput& out);
   /// Nothing more will come: gives what stands behind acknowledged gaps, and counts what was never seen.
   void finish(TimeNs now_ns, const Limits& limits, DataOutput& out);
@@ -117,23 +131,22 @@ class DataReceiver {
   /// Of gap_bytes(), those that a packet carried but the snap length cut off.
   std::uint64_t cut_bytes() const { return cut_bytes_; }
   std::uint64_t duplicate_bytes() const { return duplicate_bytes_; }
-  std::uint64_t held_bytes() const { return deep_ ? deep_->queue.held_bytes() + deep_->copies.held_bytes() : 0; }
-  const OverlapQueue* queue() const { return deep_ ? &deep_->queue : nullptr; }
-  bool waiting() const { return deep_ && !deep_->queue.empty(); }
+  std::uint64_t held_bytes() const { return backlog_ ? backlog_->queue.held_bytes() + backlog_->copies.held_bytes() : 0; }
+  const OverlapQueue* queue() const { return backlog_ ? &backlog_->queue : nullptr; }
+  bool waiting() const { return backlog_ && !backlog_->queue.empty(); }
   /// Takes the pieces out of a receiver that has not started, to give them to another.
   OverlapQueue take_queue();
-  void trim();
 
  private:
-  struct Deep {
-    OverlapQueue queue;
-    CopyRing copies;
-    TimeNs hole_acked_ns = 0;
-    bool hole_acked = false;
-  };
-  Deep& deep() {
-    if (!deep_) deep_ = std::make_unique<Deep>();
-    return *deep_;
+  DataBacklog& backlog(DataOutput& out) {
+    if (!backlog_) backlog_ = out.spare.take();
+    return *backlog_;
+  }
+  std::uint64_t lowest() const;
+  void settle(DataOutput& out) {
+    if (!backlog_ || !backlog_->empty()) return;
+    backlog_->first_ack = kNone;
+    out.spare.give(std::move(backlog_));
   }
   void deliver(std::span<const std::byte> bytes, KeptBytes kept, bool stays, std::uint32_t subflow, const Limits& limits, DataOutput& out);
   void give_gap(std::uint64_t to, std::uint64_t cut, DataOutput& out);
@@ -144,12 +157,9 @@ class DataReceiver {
   std::uint64_t next_ = 0;
   std::uint64_t start_ = 0;
   std::uint64_t acked_ = 0;
-  std::uint64_t first_ack_ = kNone;  ///< the first acknowledgement past the lowest byte seen, while not started
-  std::uint64_t lowest_ = kNone;
   std::uint64_t top_ = 0;
   std::uint64_t edge_ = 0;
   std::uint64_t fin_ = kNone;
-  std::uint64_t doubtful_fin_ = kNone;
   std::uint64_t first_gap_ = kNone;
   std::uint64_t delivered_bytes_ = 0;
   std::uint64_t gap_bytes_ = 0;
@@ -160,7 +170,7 @@ class DataReceiver {
   bool has_edge_ = false;
   bool has_ack_ = false;
   bool started_ = false;
-  std::unique_ptr<Deep> deep_;
+  std::unique_ptr<DataBacklog> backlog_;
 };
 
 }  // namespace weir::reassemble

@@ -31,9 +31,9 @@ Consumed split_front(Consumed& piece, std::uint32_t n) {
 
 bool SubflowReceiver::contradicts(const Mapping& m) const {
   if (current_.length != 0 && overlap(current_, m) && current_.delta() != m.delta()) return true;
-  if (!deep_) return false;
-  if (m.position < next_ && deep_->copies.mapped_otherwise(m.position, std::min(m.end(), next_), m.delta())) return true;
-  return std::ranges::any_of(deep_->ahead, [&](const Mapping& other) { return overlap(other, m) && other.delta() != m.delta(); });
+  if (!backlog_) return false;
+  if (m.position < next_ && backlog_->copies.mapped_otherwise(m.position, std::min(m.end(), next_), m.delta())) return true;
+  return std::ranges::any_of(backlog_->ahead, [&](const Mapping& other) { return overlap(other, m) && other.delta() != m.delta(); });
 }
 
 void SubflowReceiver::add_mapping(const Mapping& m, const Limits& limits, SubflowOutput& out) {
@@ -45,7 +45,7 @@ void SubflowReceiver::add_mapping(const Mapping& m, const Limits& limits, Subflo
   }
   if (m.end() <= next_) return;
   const bool current_done = current_.length == 0 || current_.end() <= next_;
-  if (current_done && m.position <= next_ && (!deep_ || (deep_->ahead.empty() && deep_->held.empty()))) {
+  if (current_done && m.position <= next_ && (!backlog_ || (backlog_->ahead.empty() && backlog_->held.empty()))) {
     current_ = m;
     held_broken_ = m.position < next_;
     return;
@@ -77,22 +77,22 @@ void SubflowReceiver::add_mapping(const Mapping& m, const Limits& limits, Subflo
     parts = std::move(rest);
   };
   subtract(current_);
-  for (const Mapping& known : deep().ahead) subtract(known);
+  for (const Mapping& known : backlog(out).ahead) subtract(known);
   for (const Mapping& part : parts) {
-    if (std::cmp_greater_equal(deep().ahead.size(), limits.mappings)) {
+    if (std::cmp_greater_equal(backlog(out).ahead.size(), limits.mappings)) {
       ++out.mappings_refused;
       return;
     }
-    const auto at = std::ranges::upper_bound(deep().ahead, part.position, {}, &Mapping::position);
-    deep().ahead.insert(at, part);
+    const auto at = std::ranges::upper_bound(backlog(out).ahead, part.position, {}, &Mapping::position);
+    backlog(out).ahead.insert(at, part);
   }
 }
 
 /// Makes the mapping that covers `position` the current one, if there is one.
 bool SubflowReceiver::find_mapping(std::uint64_t position) {
   if (current_.length != 0 && position >= current_.position && position < current_.end()) return true;
-  if (!deep_) return false;
-  auto& ahead = deep_->ahead;
+  if (!backlog_) return false;
+  auto& ahead = backlog_->ahead;
   while (!ahead.empty() && ahead.front().end() <= position) ahead.erase(ahead.begin());
   if (ahead.empty() || ahead.front().position > position) return false;
   current_ = ahead.front();
@@ -104,7 +104,7 @@ bool SubflowReceiver::find_mapping(std::uint64_t position) {
 std::uint64_t SubflowReceiver::next_mapping_start(std::uint64_t position) const {
   std::uint64_t start = ~0ULL;
   if (current_.length != 0 && current_.position > position) start = current_.position;
-  if (deep_ && !deep_->ahead.empty()) start = std::min(start, deep_->ahead.front().position);
+  if (backlog_ && !backlog_->ahead.empty()) start = std::min(start, backlog_->ahead.front().position);
   return start;
 }
 
@@ -114,7 +114,7 @@ void SubflowReceiver::emit(Consumed&& piece, SubflowOutput& out) {
 
 /// Keeps a piece of a mapping with a checksum until the mapping is complete (THREATS.md, rule 3; RFC 8684 §3.3).
 void SubflowReceiver::hold(Consumed&& piece, SubflowOutput& out) {
-  Deep& d = deep();
+  SubflowBacklog& d = backlog(out);
   if (piece.cut) held_broken_ = true;
   const std::uint64_t reached = piece.position + piece.size;
   const bool complete = reached >= current_.end();
@@ -183,7 +183,7 @@ void SubflowReceiver::consume(std::uint64_t position, Consumed piece, const Limi
       part.kind = Consumed::Kind::kUnmapped;
     }
     if (!part.cut && limits.copies_bytes != 0 && part.position + part.size > acked_) {
-      out.uncompared_bytes += deep().copies.push(part.position, part.bytes, part.stays, delta, static_cast<std::uint64_t>(limits.copies_bytes));
+      out.uncompared_bytes += backlog(out).copies.push(part.position, part.bytes, part.stays, delta, static_cast<std::uint64_t>(limits.copies_bytes));
     }
     if (mapped && checksums_ && current_.checksum) {
       hold(std::move(part), out);
@@ -199,10 +199,10 @@ void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Li
   if (in.size == 0) return;
 
   const std::uint64_t seen_end = in.position + in.bytes.size();
-  if (in.position < next_ && deep_ && !in.doubtful) {
+  if (in.position < next_ && backlog_ && !in.doubtful) {
     const auto old = in.bytes.first(static_cast<std::size_t>(std::min(seen_end, next_) - in.position));
     std::uint64_t where = 0;
-    if (deep_->copies.differs(in.position, old, where)) {
+    if (backlog_->copies.differs(in.position, old, where)) {
       out.segment_conflict = true;
       out.conflict_position = where;
     }
@@ -231,7 +231,7 @@ void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Li
   if (now) {
     const auto fresh = seen_end > from ? in.bytes.subspan(from - in.position) : std::span<const std::byte>{};
     std::uint64_t where = 0;
-    if (deep_ && deep_->queue.differs(from, fresh, where)) {
+    if (backlog_ && backlog_->queue.differs(from, fresh, where)) {
       out.segment_conflict = true;
       out.conflict_position = where;
     }
@@ -244,13 +244,13 @@ void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Li
       consume(from, std::move(piece), limits, out);
     }
     if (end > seen_end && next_ < end) {
-      deep().queue.insert({.begin = std::max(next_, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping = {}, .cut = true, .doubtful = false});
+      backlog(out).queue.insert({.begin = std::max(next_, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping = {}, .cut = true, .doubtful = false});
     }
     drain(limits, out);
     return;
   }
 
-  Deep& d = deep();
+  SubflowBacklog& d = backlog(out);
   std::optional<Mapping> carried;  // counts once the piece is consumed
   if (mapping != nullptr) {
     carried = *mapping;
@@ -280,8 +280,8 @@ void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Li
 }
 
 void SubflowReceiver::drain(const Limits& limits, SubflowOutput& out) {
-  if (!deep_) return;
-  Deep& d = *deep_;
+  if (!backlog_) return;
+  SubflowBacklog& d = *backlog_;
   while (!d.queue.empty() && d.queue.front().begin <= next_) {
     if (d.queue.front().doubtful && d.queue.front().end > next_ && d.queue.front().end > acked_) break;
     QueuedPiece piece = d.queue.take_front();
@@ -303,44 +303,42 @@ void SubflowReceiver::drain(const Limits& limits, SubflowOutput& out) {
 
 /// Starts the wait for a hole once the receiver has acknowledged past it.
 void SubflowReceiver::note_hole(TimeNs now_ns) {
-  if (!deep_ || deep_->hole_acked || deep_->queue.empty()) return;
-  if (deep_->queue.front().begin > next_ && acked_ >= deep_->queue.front().begin) {
-    deep_->hole_acked = true;
-    deep_->hole_acked_ns = now_ns;
+  if (!backlog_ || backlog_->hole_acked || backlog_->queue.empty()) return;
+  if (backlog_->queue.front().begin > next_ && acked_ >= backlog_->queue.front().begin) {
+    backlog_->hole_acked = true;
+    backlog_->hole_acked_ns = now_ns;
   }
 }
 
 void SubflowReceiver::acknowledged(std::uint64_t position, TimeNs now_ns, SubflowOutput& out, const Limits& limits) {
   if (position <= acked_) return;
   acked_ = position;
-  if (!deep_) return;
-  deep_->copies.acknowledged(position);
-  if (deep_->queue.empty()) return;
-  drain(limits, out);
-  note_hole(now_ns);
+  if (!backlog_) return;
+  backlog_->copies.acknowledged(position);
+  if (!backlog_->queue.empty()) {
+    drain(limits, out);
+    note_hole(now_ns);
+  }
+  settle(out);
 }
 
 bool SubflowReceiver::skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, SubflowOutput& out) {
-  if (!deep_ || deep_->queue.empty()) return false;
-  if (!force && (!deep_->hole_acked || now_ns - deep_->hole_acked_ns < wait_ns)) return false;
-  const std::uint64_t to = deep_->queue.front().begin;
+  if (!backlog_ || backlog_->queue.empty()) return false;
+  if (!force && (!backlog_->hole_acked || now_ns - backlog_->hole_acked_ns < wait_ns)) return false;
+  const std::uint64_t to = backlog_->queue.front().begin;
   if (to <= next_) {
     if (!force) return false;
     // A doubtful piece that was never acknowledged stands at the front: it goes.
-    deep_->queue.take_front();
+    backlog_->queue.take_front();
     drain(limits, out);
     return true;
   }
   if (current_.length != 0 && next_ < current_.end()) held_broken_ = true;
   next_ = to;
-  deep_->hole_acked = false;
+  backlog_->hole_acked = false;
   drain(limits, out);
   note_hole(now_ns);
   return true;
-}
-
-void SubflowReceiver::trim() {
-  if (deep_ && deep_->queue.empty() && deep_->copies.empty() && deep_->ahead.empty() && deep_->held.empty()) deep_.reset();
 }
 
 }  // namespace weir::reassemble

@@ -10,6 +10,7 @@
 #include "reassemble/copy_ring.h"
 #include "reassemble/overlap_queue.h"
 #include "reassemble/piece.h"
+#include "reassemble/spare.h"
 
 namespace weir::reassemble {
 
@@ -30,9 +31,22 @@ struct Consumed {
   KeptBytes kept;
 };
 
+/// What a subflow direction holds besides its position: bytes out of order, copies to compare with, mappings ahead of their bytes.
+struct SubflowBacklog {
+  OverlapQueue queue;
+  CopyRing copies;
+  std::vector<Mapping> ahead;  ///< registered, beyond the current one, by position
+  std::vector<Consumed> held;  ///< of the current mapping, until its checksum is verified
+  std::uint64_t held_checksum_bytes = 0;
+  TimeNs hole_acked_ns = 0;
+  bool hole_acked = false;
+  bool empty() const { return queue.empty() && copies.empty() && ahead.empty() && held.empty(); }
+};
+
 /// What a step of a SubflowReceiver gave; reused between steps (clear() keeps the memory).
 struct SubflowOutput {
   std::vector<Consumed> consumed;
+  Spare<SubflowBacklog> spare;  ///< for any receiver that this output is given to
   bool segment_conflict = false;
   bool mapping_conflict = false;
   bool over_limit = false;        ///< the out-of-order queue is full: give up its first gap
@@ -82,27 +96,21 @@ class SubflowReceiver {
   bool started() const { return started_; }
   void start_at(std::uint64_t position) { next_ = acked_ = top_ = position; }
   /// Payload octets, each counted once, whether in order or not.
-  std::uint64_t payload_bytes() const { return consumed_bytes_ + (deep_ ? deep_->queue.covered(next_, ~0ULL) : 0); }
-  std::uint64_t held_bytes() const { return deep_ ? deep_->queue.held_bytes() + deep_->copies.held_bytes() + deep_->held_checksum_bytes : 0; }
-  bool waiting() const { return deep_ && !deep_->queue.empty(); }
-  const OverlapQueue* queue() const { return deep_ ? &deep_->queue : nullptr; }
+  std::uint64_t payload_bytes() const { return consumed_bytes_ + (backlog_ ? backlog_->queue.covered(next_, ~0ULL) : 0); }
+  std::uint64_t held_bytes() const { return backlog_ ? backlog_->queue.held_bytes() + backlog_->copies.held_bytes() + backlog_->held_checksum_bytes : 0; }
+  bool waiting() const { return backlog_ && !backlog_->queue.empty(); }
+  const OverlapQueue* queue() const { return backlog_ ? &backlog_->queue : nullptr; }
   bool mapped_once() const { return mapped_once_; }
-  /// Frees what an idle direction does not need.
-  void trim();
 
  private:
-  struct Deep {
-    OverlapQueue queue;
-    CopyRing copies;
-    std::vector<Mapping> ahead;    ///< registered, beyond the current one, by position
-    std::vector<Consumed> held;    ///< of the current mapping, until its checksum is verified
-    std::uint64_t held_checksum_bytes = 0;
-    TimeNs hole_acked_ns = 0;
-    bool hole_acked = false;
-  };
-  Deep& deep() {
-    if (!deep_) deep_ = std::make_unique<Deep>();
-    return *deep_;
+  /// What waits, made when something does.
+  SubflowBacklog& backlog(SubflowOutput& out) {
+    if (!backlog_) backlog_ = out.spare.take();
+    return *backlog_;
+  }
+  /// Gives it back once nothing waits: an idle direction holds no memory.
+  void settle(SubflowOutput& out) {
+    if (backlog_ && backlog_->empty()) out.spare.give(std::move(backlog_));
   }
   void add_mapping(const Mapping& mapping, const Limits& limits, SubflowOutput& out);
   bool contradicts(const Mapping& mapping) const;
@@ -125,7 +133,7 @@ class SubflowReceiver {
   bool started_ = false;
   bool mapped_once_ = false;
   bool held_broken_ = false;  ///< part of the current mapping was never seen: its checksum cannot be verified
-  std::unique_ptr<Deep> deep_;
+  std::unique_ptr<SubflowBacklog> backlog_;
 };
 
 }  // namespace weir::reassemble
