@@ -1,6 +1,5 @@
 #include "wire/checksum.h"
 
-#include <atomic>
 #include <cstring>
 
 #if defined(__x86_64__)
@@ -92,23 +91,19 @@ __attribute__((target("avx2"))) std::uint64_t sum_words_avx2(Bytes bytes) {
 }
 
 using SumWords = std::uint64_t (*)(Bytes);
-std::uint64_t choose_and_sum(Bytes bytes);
-// Which of the two this machine runs is found at the first call; a race finds the same twice.
-constinit std::atomic<SumWords> long_sum{choose_and_sum};
-
-std::uint64_t choose_and_sum(Bytes bytes) {
+SumWords fastest_sum() {
   __builtin_cpu_init();
-  const SumWords chosen = __builtin_cpu_supports("avx2") ? sum_words_avx2 : sum_words;
-  long_sum.store(chosen, std::memory_order_relaxed);
-  return chosen(bytes);
+  return __builtin_cpu_supports("avx2") ? sum_words_avx2 : sum_words;
 }
+// Which of the two this machine runs: found once, before main().
+const SumWords long_sum = fastest_sum();
 #endif
 
 }  // namespace
 
 std::uint16_t ones_complement_sum(Bytes bytes) {
 #if defined(__x86_64__)
-  if (bytes.size() >= kVectorStep) return to_big_endian(fold(long_sum.load(std::memory_order_relaxed)(bytes)));
+  if (bytes.size() >= kVectorStep) return to_big_endian(fold(long_sum(bytes)));
 #endif
   return to_big_endian(fold(sum_words(bytes)));
 }
