@@ -323,6 +323,7 @@ void Engine::State::establish(Subflow& f, TimeNs now) {
   c.answered = true;  // the SYN/ACK may have been missed
   if (!c.mptcp()) return;
   for (auto& rx : f.rx) rx.use_checksums(c.mp->checksum);
+  c.reset = false;  // the RST of the last subflow before it was not the end
   if (!f.join) {
     if (!c.held) tell_handshake(c, Handshake::kEstablished, now);
     return;

@@ -174,6 +174,7 @@ void Engine::State::finish_streams(Connection& c) {
     data_output.clear();
     c.mp->data[index(d)].finish(now, limits, data_output);
     give(c, d, now);
+    if (c.fallen_back() && std::ranges::any_of(c.subflows, [&](const Subflow* f) { return f->fin[f->direction(kOpener) == d ? kOpener : kAnswerer]; })) tell_fin(c, d, now);
   }
   const auto& up = c.mp->data[0];
   const auto& down = c.mp->data[1];

@@ -83,7 +83,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     return fate;
   }
 
-  if (good && f.has_isn[other(side)] | f.rx[other(side)].started()) {
+  if (good && (f.has_isn[other(side)] || f.rx[other(side)].started())) {
     const std::uint64_t acked = position(f, other(side), v, tcp.ack);
     subflow_output.clear();
     // The FIN takes a sequence number, not a byte.
@@ -132,14 +132,12 @@ bool Engine::State::on_rst(Subflow& f, Side side, const Segment& s, PointView& v
     return true;
   }
   end_subflow(f, Phase::kReset);
-  // The last subflow's RST ends the connection (unless DATA_FINs did, which the state tells).
+  // The last subflow's RST ends the connection (unless DATA_FINs did, which the state tells, or a JOIN that is under way completes).
   const bool others_live = std::ranges::any_of(c.subflows, [](const Subflow* g) { return g->live(); });
-  if (!others_live && f.was_established) {
+  if (!others_live && (f.was_established || !f.join)) {
     c.reset = true;
-    tell_reset(c, f.direction(side), s.time_ns);
-  } else if (!others_live && !f.join) {
-    c.reset = true;
-    tell_reset(c, f.direction(side), s.time_ns);
+    const bool joining = std::ranges::any_of(c.subflows, [](const Subflow* g) { return g->join && g->phase < Phase::kEstablished; });
+    if (!joining) tell_reset(c, f.direction(side), s.time_ns);
   }
   touch(c, s.time_ns);
   return true;
@@ -165,7 +163,9 @@ void Engine::State::reach_fin(Subflow& f, Side side) {
   if (f.rx[side].next() < f.fin_position[side]) return;
   f.fin[side] = true;
   Connection& c = *f.connection;
-  if (!c.mptcp() || (c.fallen_back() && only_subflow(c, f))) tell_fin(c, f.direction(side), c.last_ns);
+  // Fallen back, a FIN ends the stream, but not before what is still missing in it (finish_streams() tells it then).
+  const bool ends_stream = !c.mptcp() || (c.fallen_back() && only_subflow(c, f) && !c.mp->data[index(f.direction(side))].waiting());
+  if (ends_stream) tell_fin(c, f.direction(side), c.last_ns);
   if (f.fin[other(side)]) {
     end_subflow(f, Phase::kClosed);
     touch(c, c.last_ns);
