@@ -41,8 +41,8 @@ struct Mptcp {
   std::uint32_t token[2] = {0, 0};
   Connection* next_same_token[2] = {nullptr, nullptr};
   bool orphan = false;
-  bool token_confirmed = false;  ///< a SYN/ACK answered such a JOIN
-  reassemble::DataReceiver data[2];  ///< by Direction
+  bool token_confirmed = false;        ///< a SYN/ACK answered such a JOIN
+  reassemble::DataReceiver data[2];    ///< by Direction
   std::uint32_t syn_data[2] = {0, 0};  ///< TCP Fast Open: octets before IDSN + 1
   std::unique_ptr<MptcpExtra> extra;
   MptcpExtra& more() {
@@ -81,14 +81,14 @@ struct Connection : boost::intrusive::list_base_hook<> {
   std::unique_ptr<Mptcp> mp;  ///< empty: plain TCP
   std::unique_ptr<Telling> telling;
   std::unique_ptr<std::vector<AnomalyRecord>> pending;  ///< events told once the id is final
-  std::uint32_t raised = 0;  ///< events, by bit
+  std::uint32_t raised = 0;                             ///< events, by bit
   FallbackReason fallback = FallbackReason::kNone;
   std::uint8_t list = 0;
   bool refused : 1 = false;
-  bool answered : 1 = false;     ///< a SYN/ACK, or anything that implies one
+  bool answered : 1 = false;  ///< a SYN/ACK, or anything that implies one
   bool midstream : 1 = false;
-  bool held : 1 = false;         ///< nothing is delivered yet: keys or other subflows may still come
-  bool keyed : 1 = false;        ///< both keys known: the id is the tokens
+  bool held : 1 = false;   ///< nothing is delivered yet: keys or other subflows may still come
+  bool keyed : 1 = false;  ///< both keys known: the id is the tokens
   bool fastclosed : 1 = false;
   bool reset : 1 = false;
   bool told_syn : 1 = false;
@@ -96,7 +96,7 @@ struct Connection : boost::intrusive::list_base_hook<> {
   bool told_established : 1 = false;
   bool told_reset : 1 = false;
   bool told_fin[2] = {false, false};
-  bool quiet = false;            ///< a plain connection that nobody asked for: only keeps a reused 4-tuple apart
+  bool quiet = false;  ///< a plain connection that nobody asked for: only keeps a reused 4-tuple apart
   bool linked_by_dsn = false;
   std::unique_ptr<PlainStream[]> plain_streams;  ///< plain TCP only
   PlainStream& plain(Direction d) {

@@ -81,8 +81,12 @@ void Engine::State::step(std::span<const RawPacket> packets, std::span<Fate> fat
     counters.decode_bytes += packets[i].original_bytes;
     now_ns = std::max(now_ns, packets[i].time_ns);
     switch (decoded.kind) {
-      case wire::Kind::kTcp: fates[i] = take(packets[i], decoded, hashes[i], from_lows[i] != 0, packets[i].stays); break;
-      case wire::Kind::kFragment: fates[i] = take_fragment(packets[i], decoded); break;
+      case wire::Kind::kTcp:
+        fates[i] = take(packets[i], decoded, hashes[i], from_lows[i] != 0, packets[i].stays);
+        break;
+      case wire::Kind::kFragment:
+        fates[i] = take_fragment(packets[i], decoded);
+        break;
       case wire::Kind::kOtherIp:
         ++counters.decode_other_ip;
         fates[i] = Fate::kOther;
@@ -120,7 +124,8 @@ Fate Engine::State::take_fragment(const RawPacket& raw, const wire::Decoded& dec
   ++counters.fragments;
   wire::Decoded whole;
   switch (defragmenter.push(decoded, raw.point, raw.time_ns, whole)) {
-    case wire::Defragmenter::Result::kHeld: return Fate::kFragment;
+    case wire::Defragmenter::Result::kHeld:
+      return Fate::kFragment;
     case wire::Defragmenter::Result::kDropped: {
       ++counters.fragments_dropped;
       wire::Decoded failed = decoded;
@@ -128,7 +133,8 @@ Fate Engine::State::take_fragment(const RawPacket& raw, const wire::Decoded& dec
       report_decode_error(raw, failed);
       return Fate::kFragment;
     }
-    case wire::Defragmenter::Result::kComplete: break;
+    case wire::Defragmenter::Result::kComplete:
+      break;
   }
   ++counters.fragments_reassembled;
   if (whole.kind == wire::Kind::kBad) report_decode_error(raw, whole);
@@ -151,7 +157,8 @@ std::uint32_t Engine::State::announced_mss(const Subflow& f, Side side) {
 bool Engine::State::checksum_allows(const Segment& s, track::TcpView* sender, const Subflow* f, Side side) {
   if (settings.checksums == ChecksumPolicy::kIgnore) return true;
   switch (wire::check_tcp_checksum(*s.decoded)) {
-    case wire::ChecksumState::kUnknown: return true;
+    case wire::ChecksumState::kUnknown:
+      return true;
     case wire::ChecksumState::kRight:
       if (settings.checksums == ChecksumPolicy::kAuto && (sender == nullptr || !sender->right_checksum)) {
         if (right_sources.size() >= static_cast<std::size_t>(limits.watch_entries)) {
@@ -167,8 +174,8 @@ bool Engine::State::checksum_allows(const Segment& s, track::TcpView* sender, co
       break;
     case wire::ChecksumState::kWrong:
       if (settings.checksums == ChecksumPolicy::kVerify) break;
-      if (f != nullptr && s.tcp->payload_bytes > announced_mss(*f, other(side))) return true;              // merged before capture
-      if (!right_sources.contains(source_hash(s.decoded->src, s.point))) return true;                      // captured before offload
+      if (f != nullptr && s.tcp->payload_bytes > announced_mss(*f, other(side))) return true;  // merged before capture
+      if (!right_sources.contains(source_hash(s.decoded->src, s.point))) return true;          // captured before offload
       break;
   }
   ++counters.ignored_checksum;

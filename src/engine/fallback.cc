@@ -43,7 +43,8 @@ void Engine::State::on_unmapped(Subflow& f, Side side, Consumed& piece, TimeNs n
       counters.dropped_unmapped_bytes += piece.size;
       return;
     }
-    if (!first_data) raise(c, inspect::Event::data_unmapped, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"bytes", static_cast<std::uint64_t>(piece.size)}});
+    if (!first_data)
+      raise(c, inspect::Event::data_unmapped, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"bytes", static_cast<std::uint64_t>(piece.size)}});
     fall_back(c, FallbackReason::kNoDss, now);
   }
   follow_plainly(f, side, piece.position);

@@ -89,7 +89,9 @@ Fate Engine::State::on_syn(const Segment& s) {
 Fate Engine::State::on_syn_again(Subflow& f, const Segment& s) {
   if (f.connection->quiet) return Fate::kOther;
   const bool known_here = known_view(f, s.point) != nullptr;
-  const bool first_seen = !f.home.side[kOpener].has_isn && std::ranges::none_of(f.extra ? std::span<const PointView>(f.extra->more_points) : std::span<const PointView>{}, [](const PointView& v) { return v.side[kOpener].has_isn; });
+  const bool first_seen =
+      !f.home.side[kOpener].has_isn && std::ranges::none_of(f.extra ? std::span<const PointView>(f.extra->more_points) : std::span<const PointView>{},
+                                                            [](const PointView& v) { return v.side[kOpener].has_isn; });
   PointView& v = view(f, s);
   SegmentOptions options;
   if (s.tcp->has_mptcp) options = read_options(f.connection, s);
@@ -157,7 +159,8 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
       on_join_syn_ack(*f, s, *options.join_syn_ack);
     } else if (first_here && !f->answered_without_option && f->joining && !f->joining->has_nonce[kAnswerer]) {
       f->answered_without_option = true;
-      if (!c.mp->orphan) raise(c, inspect::Event::option_stripped, s.time_ns, {{"inferred", true}, {"option", std::string("MP_JOIN")}, {"carrier", std::string("SYN/ACK")}});
+      if (!c.mp->orphan)
+        raise(c, inspect::Event::option_stripped, s.time_ns, {{"inferred", true}, {"option", std::string("MP_JOIN")}, {"carrier", std::string("SYN/ACK")}});
     }
     return fate;
   }
@@ -180,7 +183,8 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   const bool lower_than_before = answer.version < mp.offered_version && best > answer.version + 1;
   const bool lower_than_elsewhere = !first && mp.version && answer.version < *mp.version;
   if (lower_than_before || lower_than_elsewhere) {
-    raise(c, inspect::Event::version_downgrade, s.time_ns, {{"offered", static_cast<std::uint64_t>(mp.offered_version)}, {"answered", static_cast<std::uint64_t>(answer.version)}});
+    raise(c, inspect::Event::version_downgrade, s.time_ns,
+          {{"offered", static_cast<std::uint64_t>(mp.offered_version)}, {"answered", static_cast<std::uint64_t>(answer.version)}});
   }
   best = std::max<std::uint8_t>(best, static_cast<std::uint8_t>(answer.version + 1));
   if (answered_version.size() > static_cast<std::size_t>(limits.watch_entries)) {
@@ -226,7 +230,8 @@ Subflow* Engine::State::same_first_subflow(Subflow& f, const Segment& s, std::si
       // One host may use a key again: at one point that is another connection.
       const bool seen_here = known_view(*g, s.point) != nullptr;
       const bool other_key_agrees = !mp.has_key[1 - host] || !mine.mp->has_key[1 - host] || mp.key[1 - host] == mine.mp->key[1 - host];
-      const bool isn_agrees = !g->has_isn[kOpener] || g->isn[kOpener] == f.isn[kOpener] || (mp.has_key[0] && mp.has_key[1] && mine.mp->has_key[0] && mine.mp->has_key[1]);
+      const bool isn_agrees =
+          !g->has_isn[kOpener] || g->isn[kOpener] == f.isn[kOpener] || (mp.has_key[0] && mp.has_key[1] && mine.mp->has_key[0] && mine.mp->has_key[1]);
       if (!g->join && !seen_here && other_key_agrees && isn_agrees) return g;
     }
     c = which < 2 ? mp.next_same_token[which] : nullptr;

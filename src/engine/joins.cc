@@ -97,7 +97,8 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
       replayed = true;
     }
   }
-  if (replayed) raise(*c, inspect::Event::join_replay, s.time_ns, {{"src_ip", to_string(s.decoded->src)}, {"src_port", static_cast<std::uint64_t>(s.tcp->src_port)}});
+  if (replayed)
+    raise(*c, inspect::Event::join_replay, s.time_ns, {{"src_ip", to_string(s.decoded->src)}, {"src_port", static_cast<std::uint64_t>(s.tcp->src_port)}});
   if (c->subflows.size() >= static_cast<std::size_t>(limits.max_subflows)) {
     ++counters.dropped_subflows;
     bool evicted = false;
@@ -154,7 +155,8 @@ void Engine::State::verify_join(Subflow& f, const Segment* s) {
   const TimeNs now = s != nullptr ? s->time_ns : now_ns;
   const auto syn_ack_fits = [&](const Connection& c, bool by_server) {
     const std::size_t opener = by_server ? 1 : 0;
-    return track::leftmost_64(track::join_hmac(c.mp->version.value_or(1), c.mp->key[1 - opener], c.mp->key[opener], j.nonce[kAnswerer], j.nonce[kOpener])) == *j.syn_ack_hmac;
+    return track::leftmost_64(track::join_hmac(c.mp->version.value_or(1), c.mp->key[1 - opener], c.mp->key[opener], j.nonce[kAnswerer], j.nonce[kOpener])) ==
+           *j.syn_ack_hmac;
   };
   if (j.syn_ack_hmac && f.connection->keyed && !syn_ack_fits(*f.connection, f.opened_by_server)) {
     const auto found = tokens.find(j.token);
@@ -185,7 +187,8 @@ void Engine::State::verify_join(Subflow& f, const Segment* s) {
     f.auth = Auth::kFailed;
     f.phase = Phase::kFailed;
     half_open_done(f);
-    raise(c, inspect::Event::join_hmac_mismatch, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"carrier", std::string(syn_ack_wrong ? "SYN/ACK" : "ACK")}});
+    raise(c, inspect::Event::join_hmac_mismatch, now,
+          {{"subflow", static_cast<std::uint64_t>(f.id)}, {"carrier", std::string(syn_ack_wrong ? "SYN/ACK" : "ACK")}});
     return;
   }
   if (j.syn_ack_hmac && j.ack_hmac) f.auth = Auth::kVerified;
@@ -215,10 +218,14 @@ void Engine::State::count_half_open(Subflow& f, TimeNs now) {
   if (evicted) ++counters.evicted_watch;
   const auto of_host = to_host.add(what, now, window, static_cast<std::size_t>(limits.join_flood_host) + 1);
   if (std::cmp_greater(of_connection, limits.join_flood_connection)) {
-    raise(c, inspect::Event::join_flood, now, {{"half_open", static_cast<std::uint64_t>(of_connection)}, {"limit", limits.join_flood_connection}, {"of", std::string("connection")}});
+    raise(c, inspect::Event::join_flood, now,
+          {{"half_open", static_cast<std::uint64_t>(of_connection)}, {"limit", limits.join_flood_connection}, {"of", std::string("connection")}});
   } else if (std::cmp_greater(of_host, limits.join_flood_host)) {
     raise(c, inspect::Event::join_flood, now,
-          {{"half_open", static_cast<std::uint64_t>(of_host)}, {"limit", limits.join_flood_host}, {"of", std::string("host")}, {"host", to_string(f.endpoints.dst)}});
+          {{"half_open", static_cast<std::uint64_t>(of_host)},
+           {"limit", limits.join_flood_host},
+           {"of", std::string("host")},
+           {"host", to_string(f.endpoints.dst)}});
   }
 }
 
@@ -243,7 +250,8 @@ void Engine::State::orphan_expired(Connection& c) {
     bool evicted = false;
     auto& tries = unknown_joins.at(f->endpoints.src, static_cast<std::size_t>(limits.watch_entries), evicted);
     if (evicted) ++counters.evicted_watch;
-    const auto n = tries.add(f->joining->nonce[kOpener], c.first_ns, limits.unknown_token_seconds * kSecondNs, static_cast<std::size_t>(limits.unknown_token_tries) + 1);
+    const auto n =
+        tries.add(f->joining->nonce[kOpener], c.first_ns, limits.unknown_token_seconds * kSecondNs, static_cast<std::size_t>(limits.unknown_token_tries) + 1);
     tried = tried || std::cmp_greater_equal(n, limits.unknown_token_tries);
   }
   if (confirmed || tried) {

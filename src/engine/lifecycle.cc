@@ -101,9 +101,12 @@ void Engine::State::move_to(Connection& c, ListId list) {
 
 TimeNs Engine::State::deadline(const Connection& c) const {
   switch (static_cast<ListId>(c.list)) {
-    case kWaiting: return c.held ? c.hold_until_ns : c.last_ns + limits.handshake_seconds * kSecondNs;
-    case kEnding: return c.last_ns + limits.linger_seconds * kSecondNs;
-    default: return c.last_ns + limits.idle_seconds * kSecondNs;
+    case kWaiting:
+      return c.held ? c.hold_until_ns : c.last_ns + limits.handshake_seconds * kSecondNs;
+    case kEnding:
+      return c.last_ns + limits.linger_seconds * kSecondNs;
+    default:
+      return c.last_ns + limits.idle_seconds * kSecondNs;
   }
 }
 
@@ -135,7 +138,8 @@ std::uint64_t Engine::State::held_of(const Connection& c) const {
 }
 
 std::uint64_t Engine::State::memory() const {
-  return held_memory + connections * (sizeof(Connection) + sizeof(Mptcp)) + (counters.subflows + counters.flows) * sizeof(Subflow) + flows.memory_bytes() + defragmenter.counters().bytes_held;
+  return held_memory + connections * (sizeof(Connection) + sizeof(Mptcp)) + (counters.subflows + counters.flows) * sizeof(Subflow) + flows.memory_bytes() +
+         defragmenter.counters().bytes_held;
 }
 
 /// Everything that is still on its way is given, or counted as missing.
@@ -174,7 +178,8 @@ void Engine::State::finish_streams(Connection& c) {
     data_output.clear();
     c.mp->data[index(d)].finish(now, limits, data_output);
     give(c, d, now);
-    if (c.fallen_back() && std::ranges::any_of(c.subflows, [&](const Subflow* f) { return f->fin[f->direction(kOpener) == d ? kOpener : kAnswerer]; })) tell_fin(c, d, now);
+    if (c.fallen_back() && std::ranges::any_of(c.subflows, [&](const Subflow* f) { return f->fin[f->direction(kOpener) == d ? kOpener : kAnswerer]; }))
+      tell_fin(c, d, now);
   }
   const auto& up = c.mp->data[0];
   const auto& down = c.mp->data[1];
@@ -186,7 +191,8 @@ void Engine::State::finish_streams(Connection& c) {
   const std::uint64_t gaps = up.gap_bytes() + down.gap_bytes();
   const std::uint64_t cut = std::min(gaps, up.cut_bytes() + down.cut_bytes() + (c.mp->extra ? c.mp->extra->cut_bytes[0] + c.mp->extra->cut_bytes[1] : 0));
   const std::uint64_t exchanged = up.seen_bytes() + down.seen_bytes() + gaps;
-  if (std::cmp_greater_equal(acked, limits.visibility_bytes) && (gaps - cut) * 100 > exchanged * static_cast<std::uint64_t>(100 - limits.visibility_percent) && !c.fallen_back()) {
+  if (std::cmp_greater_equal(acked, limits.visibility_bytes) && (gaps - cut) * 100 > exchanged * static_cast<std::uint64_t>(100 - limits.visibility_percent) &&
+      !c.fallen_back()) {
     raise(c, inspect::Event::visibility_low, now, {{"unseen_bytes", gaps - cut}, {"exchanged_bytes", exchanged}});
   }
 }
@@ -218,11 +224,21 @@ SubflowRecord Engine::State::record_of(const Connection&, const Subflow& f) cons
   r.auth = f.auth;
   switch (f.phase) {
     case Phase::kSynSent:
-    case Phase::kSynReceived: r.state = SubflowState::kAttempted; break;
-    case Phase::kEstablished: r.state = SubflowState::kEstablished; break;
-    case Phase::kClosed: r.state = SubflowState::kClosed; break;
-    case Phase::kReset: r.state = f.was_established ? SubflowState::kReset : SubflowState::kAttempted; break;
-    case Phase::kFailed: r.state = SubflowState::kFailed; break;
+    case Phase::kSynReceived:
+      r.state = SubflowState::kAttempted;
+      break;
+    case Phase::kEstablished:
+      r.state = SubflowState::kEstablished;
+      break;
+    case Phase::kClosed:
+      r.state = SubflowState::kClosed;
+      break;
+    case Phase::kReset:
+      r.state = f.was_established ? SubflowState::kReset : SubflowState::kAttempted;
+      break;
+    case Phase::kFailed:
+      r.state = SubflowState::kFailed;
+      break;
   }
   for (const Side side : {kOpener, kAnswerer}) r.bytes[index(f.direction(side))] = f.rx[side].payload_bytes();
   r.points.push_back(f.home.point);

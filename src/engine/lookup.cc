@@ -15,7 +15,9 @@ bool near(SeqNum a, SeqNum b) {
   return distance > -kNearBytes && distance < kNearBytes;
 }
 
-bool tuple_matches_from(const Endpoints& e, const wire::Decoded& d) { return e.src == d.src && e.dst == d.dst && e.src_port == d.tcp.src_port && e.dst_port == d.tcp.dst_port; }
+bool tuple_matches_from(const Endpoints& e, const wire::Decoded& d) {
+  return e.src == d.src && e.dst == d.dst && e.src_port == d.tcp.src_port && e.dst_port == d.tcp.dst_port;
+}
 
 bool tuple_matches(const Endpoints& e, const wire::Decoded& d) {
   const auto& t = d.tcp;
@@ -49,7 +51,8 @@ Subflow* Engine::State::generation_for(Subflow* newest, const Segment& s, Side s
   Subflow* f = newest;
   while (f->older != nullptr) {
     if (f->phase == Phase::kSynSent) {
-      const bool answers = side == kAnswerer && s.tcp->flags.ack() && f->has_isn[kOpener] && s.tcp->ack - f->isn[kOpener] > 0 && near(s.tcp->ack, f->isn[kOpener]);
+      const bool answers =
+          side == kAnswerer && s.tcp->flags.ack() && f->has_isn[kOpener] && s.tcp->ack - f->isn[kOpener] > 0 && near(s.tcp->ack, f->isn[kOpener]);
       if (answers && (s.tcp->flags.syn() || s.tcp->flags.rst())) return f;
     } else {
       const PointView* here = known_view(*f, s.point);
@@ -91,7 +94,8 @@ void Engine::State::note_half_seen(Subflow& f) {
     half_seen.clear();
     ++counters.evicted_watch;
   }
-  const std::uint64_t hashes_of[2] = {handshake_hash(f.endpoints.src, f.endpoints.src_port, kOpener, f.isn[kOpener]), handshake_hash(f.endpoints.dst, f.endpoints.dst_port, kAnswerer, f.isn[kOpener])};
+  const std::uint64_t hashes_of[2] = {handshake_hash(f.endpoints.src, f.endpoints.src_port, kOpener, f.isn[kOpener]),
+                                      handshake_hash(f.endpoints.dst, f.endpoints.dst_port, kAnswerer, f.isn[kOpener])};
   for (const Side side : {kOpener, kAnswerer}) {
     if (f.more().handshake[side] == 0 && half_seen.try_emplace(hashes_of[side], &f).second) f.more().handshake[side] = hashes_of[side];
   }
@@ -211,7 +215,8 @@ Subflow& Engine::State::merge(Subflow& a, Subflow& b) {
 
 std::uint64_t Engine::State::tunnel_pair_hash(const Segment& s) const {
   bool from_low = false;
-  return track::hash_flow_key(track::make_flow_key(s.decoded->src, s.tcp->src_port, s.decoded->dst, s.tcp->dst_port, s.decoded->tunnel_pair, from_low), settings.hash_seed);
+  return track::hash_flow_key(track::make_flow_key(s.decoded->src, s.tcp->src_port, s.decoded->dst, s.tcp->dst_port, s.decoded->tunnel_pair, from_low),
+                              settings.hash_seed);
 }
 
 /// Some tunnels have an identity a direction (GTP-U: the TEID): a subflow in one is found by what both directions share.

@@ -16,10 +16,14 @@ constexpr TimeNs kSecondNs = 1'000'000'000;
 
 const char* reason_of(OptionError error) {
   switch (error) {
-    case OptionError::kTruncated: return "truncated";
-    case OptionError::kBadLength: return "length";
-    case OptionError::kBadSubtype: return "subtype";
-    case OptionError::kBadIpVersion: return "ip_version";
+    case OptionError::kTruncated:
+      return "truncated";
+    case OptionError::kBadLength:
+      return "length";
+    case OptionError::kBadSubtype:
+      return "subtype";
+    case OptionError::kBadIpVersion:
+      return "ip_version";
   }
   return "unknown";
 }
@@ -176,7 +180,8 @@ void Engine::State::on_add_addr(Subflow& f, Side side, const Segment& s, const A
   if (option.echo) return;
   const std::size_t host = f.host(side);
   const inspect::Detail what{{"address_id", static_cast<std::uint64_t>(option.address_id)}, {"address", to_string(option.address)}};
-  if (option.hmac && c.keyed && track::add_addr_hmac(c.mp->key[host], c.mp->key[1 - host], option.address_id, option.address, option.port.value_or(0)) != *option.hmac) {
+  if (option.hmac && c.keyed &&
+      track::add_addr_hmac(c.mp->key[host], c.mp->key[1 - host], option.address_id, option.address, option.port.value_or(0)) != *option.hmac) {
     raise(c, inspect::Event::add_addr_hmac_mismatch, s.time_ns, what);
     return;  // the receiver ignores it
   }
@@ -217,7 +222,9 @@ void Engine::State::on_mp_prio(Subflow& f, Side side, const Segment& s, const Mp
   Connection& c = *f.connection;
   if (option.address_id && *option.address_id != f.address_id[side]) {
     raise(c, inspect::Event::mp_prio_foreign, s.time_ns,
-          {{"address_id", static_cast<std::uint64_t>(*option.address_id)}, {"own_address_id", static_cast<std::uint64_t>(f.address_id[side])}, {"backup", option.backup}});
+          {{"address_id", static_cast<std::uint64_t>(*option.address_id)},
+           {"own_address_id", static_cast<std::uint64_t>(f.address_id[side])},
+           {"backup", option.backup}});
     for (Subflow* g : c.subflows) {
       for (const Side g_side : {kOpener, kAnswerer}) {
         if (g->host(g_side) == f.host(side) && g->address_id[g_side] == *option.address_id) g->backup = option.backup;

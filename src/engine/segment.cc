@@ -65,13 +65,24 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   }
   const track::Acceptance acceptance = judge(sender, receiver, tcp);
   switch (acceptance) {
-    case track::Acceptance::kNoAck: ++counters.ignored_no_ack; return fate;
-    case track::Acceptance::kBadAck: ++counters.ignored_bad_ack; return fate;
+    case track::Acceptance::kNoAck:
+      ++counters.ignored_no_ack;
+      return fate;
+    case track::Acceptance::kBadAck:
+      ++counters.ignored_bad_ack;
+      return fate;
     // These may still be good: between here and the receiver packets change order, and the capture may have missed some.
-    case track::Acceptance::kPaws: ++counters.ignored_paws; break;
-    case track::Acceptance::kDoubtfulAck: ++counters.ignored_bad_ack; break;
-    case track::Acceptance::kDoubtfulWindow: ++counters.ignored_window; break;
-    case track::Acceptance::kGood: break;
+    case track::Acceptance::kPaws:
+      ++counters.ignored_paws;
+      break;
+    case track::Acceptance::kDoubtfulAck:
+      ++counters.ignored_bad_ack;
+      break;
+    case track::Acceptance::kDoubtfulWindow:
+      ++counters.ignored_window;
+      break;
+    case track::Acceptance::kGood:
+      break;
   }
   const bool good = acceptance == track::Acceptance::kGood;
   const bool old = tcp.payload_bytes == 0 ? receiver.has_ack && before(tcp.seq, receiver.last_ack)

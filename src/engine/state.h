@@ -56,7 +56,7 @@ struct SegmentOptions {
   std::optional<wire::mptcp::MpJoinAck> join_ack;
   std::optional<wire::mptcp::Dss> dss;
   std::optional<wire::mptcp::MpFastclose> fastclose;
-  std::uint16_t subtypes = 0;  ///< by bit
+  std::uint16_t subtypes = 0;                                     ///< by bit
   boost::container::small_vector<wire::mptcp::Option, 2> others;  ///< ADD_ADDR, REMOVE_ADDR, MP_PRIO, MP_FAIL, MP_TCPRST
   bool any = false;
 };

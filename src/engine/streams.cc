@@ -117,7 +117,8 @@ void Engine::State::pass_on(Subflow& f, Side side, TimeNs now, PointId point) {
   auto& out = subflow_output;
   if (out.segment_conflict) {
     if (c.mptcp()) {
-      raise(c, inspect::Event::segment_overlap_conflict, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"ssn", out.conflict_position - f.ssn_base[side]}});
+      raise(c, inspect::Event::segment_overlap_conflict, now,
+            {{"subflow", static_cast<std::uint64_t>(f.id)}, {"ssn", out.conflict_position - f.ssn_base[side]}});
     } else {
       raise_tcp(c, "stream.reassembly_overlap_different_data", now, 31);
     }
@@ -137,9 +138,15 @@ void Engine::State::pass_on(Subflow& f, Side side, TimeNs now, PointId point) {
     }
     if (f.phase == Phase::kReset || f.phase == Phase::kFailed) break;  // ended by what came before
     switch (piece.kind) {
-      case Consumed::Kind::kMapped: pass_mapped(f, side, piece, now); break;
-      case Consumed::Kind::kUnmapped: on_unmapped(f, side, piece, now, point); break;
-      case Consumed::Kind::kBadChecksum: on_bad_checksum(f, side, piece, now, point); break;
+      case Consumed::Kind::kMapped:
+        pass_mapped(f, side, piece, now);
+        break;
+      case Consumed::Kind::kUnmapped:
+        on_unmapped(f, side, piece, now, point);
+        break;
+      case Consumed::Kind::kBadChecksum:
+        on_bad_checksum(f, side, piece, now, point);
+        break;
     }
   }
   consumed.clear();
@@ -253,7 +260,9 @@ void Engine::State::give(Connection& c, Direction d, TimeNs now) {
       continue;
     }
     if (c.subflows.size() > 1) {
-      if (c.mp->more().fragmentation[index(d)].add(piece.subflow, piece.size, static_cast<std::size_t>(limits.fragmentation_pieces), static_cast<std::uint64_t>(limits.fragmentation_octets)) && larger_fits(c, d)) {
+      if (c.mp->more().fragmentation[index(d)].add(piece.subflow, piece.size, static_cast<std::size_t>(limits.fragmentation_pieces),
+                                                   static_cast<std::uint64_t>(limits.fragmentation_octets)) &&
+          larger_fits(c, d)) {
         raise(c, inspect::Event::fragmented_across_subflows, now, {{"pieces", limits.fragmentation_pieces}, {"offset", piece.offset}});
       }
     }

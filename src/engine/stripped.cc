@@ -15,7 +15,8 @@ constexpr TimeNs kSecondNs = 1'000'000'000;
 constexpr std::size_t kMostSuspects = 8;
 
 bool same_packet(const OptionSighting& a, const OptionSighting& b) {
-  return a.side == b.side && a.flags == b.flags && a.relative_seq == b.relative_seq && a.relative_ack == b.relative_ack && a.size == b.size && a.ts_value == b.ts_value && a.ip_id == b.ip_id;
+  return a.side == b.side && a.flags == b.flags && a.relative_seq == b.relative_seq && a.relative_ack == b.relative_ack && a.size == b.size &&
+         a.ts_value == b.ts_value && a.ip_id == b.ip_id;
 }
 
 }  // namespace
@@ -38,7 +39,9 @@ void Engine::State::sight(Subflow& f, Side side, const Segment& s, const PointVi
   SubflowExtra& extra = f.more();
   // Two packets of one sender can be alike but for their options: a difference counts only if the other point never shows the like.
   std::erase_if(extra.suspects, [&](const Suspect& suspect) {
-    const auto explains = [&](const OptionSighting& odd, const OptionSighting& missing_at) { return now.point == missing_at.point && now.subtypes == odd.subtypes && same_packet(now, odd); };
+    const auto explains = [&](const OptionSighting& odd, const OptionSighting& missing_at) {
+      return now.point == missing_at.point && now.subtypes == odd.subtypes && same_packet(now, odd);
+    };
     return explains(suspect.with, suspect.without) || explains(suspect.without, suspect.with);
   });
   const auto elsewhere = [&](const OptionSighting& before) { return before.point != now.point && same_packet(before, now); };
@@ -63,7 +66,9 @@ void Engine::State::judge_suspects(Subflow& f, TimeNs now) {
   if (!f.extra || f.extra->suspects.empty()) return;
   const Suspect& suspect = f.extra->suspects.front();
   raise(*f.connection, inspect::Event::option_stripped, now,
-        {{"subflow", static_cast<std::uint64_t>(f.id)}, {"seen_at_point", static_cast<std::uint64_t>(suspect.with.point)}, {"gone_at_point", static_cast<std::uint64_t>(suspect.without.point)}});
+        {{"subflow", static_cast<std::uint64_t>(f.id)},
+         {"seen_at_point", static_cast<std::uint64_t>(suspect.with.point)},
+         {"gone_at_point", static_cast<std::uint64_t>(suspect.without.point)}});
   f.extra->suspects.clear();
 }
 
@@ -77,7 +82,8 @@ void Engine::State::remember_plain_syn(const Segment& s) {
       ++counters.evicted_watch;
     }
   }
-  plain_syns[s.hash] = {.isn = s.tcp->seq.value, .point = s.point, .time_ns = s.time_ns, .ts_value = s.tcp->has_timestamp ? s.tcp->ts_value : 0, .ip_id = s.decoded->ip_id};
+  plain_syns[s.hash] = {
+      .isn = s.tcp->seq.value, .point = s.point, .time_ns = s.time_ns, .ts_value = s.tcp->has_timestamp ? s.tcp->ts_value : 0, .ip_id = s.decoded->ip_id};
 }
 
 void Engine::State::compare_with_plain_syn(Subflow& f, const Segment& s) {
@@ -87,7 +93,9 @@ void Engine::State::compare_with_plain_syn(Subflow& f, const Segment& s) {
   const bool same = s.tcp->has_timestamp ? plain.ts_value == s.tcp->ts_value : plain.ip_id == s.decoded->ip_id;
   if (plain.isn != s.tcp->seq.value || plain.point == s.point || !same) return;
   raise(*f.connection, inspect::Event::option_stripped, s.time_ns,
-        {{"subflow", static_cast<std::uint64_t>(f.id)}, {"seen_at_point", static_cast<std::uint64_t>(s.point)}, {"gone_at_point", static_cast<std::uint64_t>(plain.point)}});
+        {{"subflow", static_cast<std::uint64_t>(f.id)},
+         {"seen_at_point", static_cast<std::uint64_t>(s.point)},
+         {"gone_at_point", static_cast<std::uint64_t>(plain.point)}});
   plain_syns.erase(found);
 }
 

@@ -117,10 +117,10 @@ struct Subflow {
   std::uint8_t link_tries = 0;
   std::uint8_t address_id[2] = {0, 0};
   bool has_isn[2] = {false, false};
-  bool fin[2] = {false, false};          ///< FIN seen where all before it is in order
-  SeqNum isn[2];                         ///< at the point of `home`; of a side seen from its middle: its first sequence number
-  std::uint64_t ssn_base[2] = {0, 0};    ///< position of SSN 0
-  bool anchored[2] = {true, true};       ///< ssn_base is known
+  bool fin[2] = {false, false};            ///< FIN seen where all before it is in order
+  SeqNum isn[2];                           ///< at the point of `home`; of a side seen from its middle: its first sequence number
+  std::uint64_t ssn_base[2] = {0, 0};      ///< position of SSN 0
+  bool anchored[2] = {true, true};         ///< ssn_base is known
   std::uint64_t fin_position[2] = {0, 0};  ///< 0: none seen
   PointView home;
   reassemble::SubflowReceiver rx[2];  ///< by the side that sends

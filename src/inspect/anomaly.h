@@ -43,7 +43,7 @@ enum class Event : std::uint8_t {
 #define WEIR_EVENT_ENUMERATOR(name) name,
   WEIR_EVENTS(WEIR_EVENT_ENUMERATOR)
 #undef WEIR_EVENT_ENUMERATOR
-  kCount
+      kCount
 };
 
 std::string_view event_name(Event event);

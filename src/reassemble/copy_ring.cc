@@ -39,7 +39,8 @@ void CopyRing::acknowledged(std::uint64_t position) {
 }
 
 std::size_t CopyRing::first_reaching(std::uint64_t position) const {
-  const auto it = std::partition_point(entries_.begin() + static_cast<std::ptrdiff_t>(head_), entries_.end(), [&](const Entry& e) { return e.end() <= position; });
+  const auto it =
+      std::partition_point(entries_.begin() + static_cast<std::ptrdiff_t>(head_), entries_.end(), [&](const Entry& e) { return e.end() <= position; });
   return static_cast<std::size_t>(it - entries_.begin());
 }
 

@@ -91,13 +91,20 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
   }
 
   if (!started_) {
-    auto result = backlog(out).queue.insert({.begin = in.position, .end = seen_end, .bytes = KeptBytes(bytes, in.stays), .subflow = in.subflow, .mapping = {}, .cut = false, .doubtful = in.doubtful});
+    auto result = backlog(out).queue.insert({.begin = in.position,
+                                             .end = seen_end,
+                                             .bytes = KeptBytes(bytes, in.stays),
+                                             .subflow = in.subflow,
+                                             .mapping = {},
+                                             .cut = false,
+                                             .doubtful = in.doubtful});
     duplicate_bytes_ += in.doubtful ? 0 : bytes.size() - result.new_bytes;
     if (result.conflict) {
       out.conflict = true;
       out.conflict_offset = 0;
     }
-    out.over_limit = std::cmp_greater(backlog_->queue.pieces(), limits.reorder_pieces) || std::cmp_greater(backlog_->queue.queued_bytes(), limits.reorder_bytes);
+    out.over_limit =
+        std::cmp_greater(backlog_->queue.pieces(), limits.reorder_pieces) || std::cmp_greater(backlog_->queue.queued_bytes(), limits.reorder_bytes);
     return;
   }
 

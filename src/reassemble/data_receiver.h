@@ -41,7 +41,7 @@ struct DataOutput {
   std::vector<Delivered> delivered;
   bool conflict = false;
   std::uint64_t conflict_offset = 0;  ///< of the first byte that differs; offsets before the start of the stream come as 0
-  bool out_of_window = false;  ///< bytes beyond the window: they were given another value later, or (finish) never acknowledged
+  bool out_of_window = false;         ///< bytes beyond the window: they were given another value later, or (finish) never acknowledged
   bool over_limit = false;
   std::uint64_t uncompared_bytes = 0;
   void clear() {

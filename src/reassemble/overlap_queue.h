@@ -15,8 +15,8 @@ struct QueuedPiece {
   std::uint64_t end = 0;  ///< bytes.size() may be less than end - begin only for a cut piece, which has no bytes at all
   KeptBytes bytes;
   std::uint32_t subflow = 0;
-  std::optional<Mapping> mapping;   ///< subflow level: the one that its segment carries
-  bool cut = false;                 ///< the snap length took these bytes
+  std::optional<Mapping> mapping;  ///< subflow level: the one that its segment carries
+  bool cut = false;                ///< the snap length took these bytes
   bool doubtful = false;
 };
 
@@ -28,11 +28,11 @@ struct QueuedPiece {
 class OverlapQueue {
  public:
   struct Inserted {
-    bool kept = false;                   ///< false: all of it was there already
-    bool conflict = false;               ///< bytes shared with another piece differ
+    bool kept = false;      ///< false: all of it was there already
+    bool conflict = false;  ///< bytes shared with another piece differ
     std::uint64_t conflict_position = 0;
-    std::uint64_t new_bytes = 0;         ///< positions that no plain piece covered before
-    bool contradicts_doubtful = false;   ///< a doubtful piece held other bytes for them
+    std::uint64_t new_bytes = 0;        ///< positions that no plain piece covered before
+    bool contradicts_doubtful = false;  ///< a doubtful piece held other bytes for them
   };
 
   Inserted insert(QueuedPiece piece);

@@ -8,7 +8,13 @@ namespace weir::reassemble {
 namespace {
 
 QueuedPiece piece(std::uint64_t begin, const std::string& text, bool doubtful = false) {
-  return {.begin = begin, .end = begin + text.size(), .bytes = KeptBytes(std::as_bytes(std::span(text)), false), .subflow = 0, .mapping = {}, .cut = false, .doubtful = doubtful};
+  return {.begin = begin,
+          .end = begin + text.size(),
+          .bytes = KeptBytes(std::as_bytes(std::span(text)), false),
+          .subflow = 0,
+          .mapping = {},
+          .cut = false,
+          .doubtful = doubtful};
 }
 
 /// What a receiver reads from `next` on: pieces in order of their begin, each from where the one before ended.

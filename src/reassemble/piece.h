@@ -16,7 +16,7 @@ struct Mapping {
   std::uint64_t position = 0;
   std::uint64_t dsn = 0;
   std::uint32_t length = 0;
-  std::uint32_t ssn = 0;       ///< as on the wire, for the checksum
+  std::uint32_t ssn = 0;          ///< as on the wire, for the checksum
   std::uint16_t wire_length = 0;  ///< as on the wire, for the checksum
   std::optional<std::uint16_t> checksum;
 

@@ -244,7 +244,8 @@ void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Li
       consume(from, std::move(piece), limits, out);
     }
     if (end > seen_end && next_ < end) {
-      backlog(out).queue.insert({.begin = std::max(next_, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping = {}, .cut = true, .doubtful = false});
+      backlog(out).queue.insert(
+          {.begin = std::max(next_, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping = {}, .cut = true, .doubtful = false});
     }
     drain(limits, out);
     return;
@@ -273,7 +274,8 @@ void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Li
     }
   }
   if (end > seen_end) {
-    d.queue.insert({.begin = std::max(from, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping = carried, .cut = true, .doubtful = in.doubtful});
+    d.queue.insert(
+        {.begin = std::max(from, seen_end), .end = end, .bytes = {}, .subflow = in.subflow, .mapping = carried, .cut = true, .doubtful = in.doubtful});
   }
   note_hole(in.time_ns);
   out.over_limit = std::cmp_greater(d.queue.pieces(), limits.reorder_pieces) || std::cmp_greater(d.queue.queued_bytes(), limits.reorder_bytes);

@@ -18,8 +18,8 @@ namespace weir::reassemble {
 struct Consumed {
   enum class Kind : std::uint8_t {
     kMapped,
-    kUnmapped,        ///< no mapping covers them
-    kBadChecksum,     ///< of a mapping whose DSS checksum does not verify
+    kUnmapped,     ///< no mapping covers them
+    kBadChecksum,  ///< of a mapping whose DSS checksum does not verify
   };
   Kind kind = Kind::kMapped;
   bool cut = false;  ///< the snap length took them: no bytes, only a size
@@ -49,7 +49,7 @@ struct SubflowOutput {
   Spare<SubflowBacklog> spare;  ///< for any receiver that this output is given to
   bool segment_conflict = false;
   bool mapping_conflict = false;
-  bool over_limit = false;        ///< the out-of-order queue is full: give up its first gap
+  bool over_limit = false;  ///< the out-of-order queue is full: give up its first gap
   bool checksum_failed = false;
   std::uint64_t conflict_position = 0;
   std::uint64_t uncompared_bytes = 0;

@@ -29,12 +29,18 @@ class Receiver : public ::testing::Test {
   }
   void take() {
     for (const Consumed& c : out.consumed) {
-      for (const std::byte b : c.bytes) (c.kind == Consumed::Kind::kMapped ? mapped : c.kind == Consumed::Kind::kUnmapped ? unmapped : bad) += static_cast<char>(b);
+      for (const std::byte b : c.bytes)
+        (c.kind == Consumed::Kind::kMapped ? mapped : c.kind == Consumed::Kind::kUnmapped ? unmapped : bad) += static_cast<char>(b);
       if (c.kind == Consumed::Kind::kMapped) next_dsn = c.dsn + c.size;
     }
   }
   static Mapping map(std::uint64_t position, std::uint64_t dsn, std::uint32_t length) {
-    return {.position = position, .dsn = dsn, .length = length, .ssn = static_cast<std::uint32_t>(position), .wire_length = static_cast<std::uint16_t>(length), .checksum = {}};
+    return {.position = position,
+            .dsn = dsn,
+            .length = length,
+            .ssn = static_cast<std::uint32_t>(position),
+            .wire_length = static_cast<std::uint16_t>(length),
+            .checksum = {}};
   }
   Limits limits;
   SubflowOutput out;

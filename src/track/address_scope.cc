@@ -9,7 +9,7 @@ bool is_private(const IpAddress& address) {
            || (o[0] == 169 && o[1] == 254)                                                      // link-local, RFC 3927
            || o[0] == 127;                                                                      // loopback
   }
-  const bool unique_local = (o[0] & 0xfeU) == 0xfc;                 // RFC 4193
+  const bool unique_local = (o[0] & 0xfeU) == 0xfc;                // RFC 4193
   const bool link_local = o[0] == 0xfe && (o[1] & 0xc0U) == 0x80;  // RFC 4291 §2.5.6
   bool loopback = o[15] == 1;
   for (std::size_t i = 0; i < 15; ++i) loopback = loopback && o[i] == 0;

@@ -7,7 +7,9 @@ namespace {
 /// Linux lets a timestamp be older by one tick.
 constexpr std::int32_t kPawsSlackTicks = 1;
 
-std::uint32_t segment_length(const wire::TcpSegment& segment) { return segment.payload_bytes + (segment.flags.syn() ? 1U : 0U) + (segment.flags.fin() ? 1U : 0U); }
+std::uint32_t segment_length(const wire::TcpSegment& segment) {
+  return segment.payload_bytes + (segment.flags.syn() ? 1U : 0U) + (segment.flags.fin() ? 1U : 0U);
+}
 
 }  // namespace
 
