@@ -7,22 +7,24 @@ namespace weir::engine {
 
 namespace {
 
-/// The handshake's sightings stay, so that clocks that differ by seconds do no harm; those of data are the latest.
-constexpr std::size_t kHandshakeSightings = 4;
-constexpr std::size_t kMostSightings = 24;
+/// The SYNs' sightings stay, so that clocks that differ by seconds do no harm; of the others the latest are kept.
+constexpr std::size_t kMostRecent = 20;
+constexpr std::size_t kMostSuspects = 8;
 constexpr TimeNs kSecondNs = 1'000'000'000;
 
-constexpr std::size_t kMostSuspects = 8;
-
 bool same_packet(const OptionSighting& a, const OptionSighting& b) {
+  // A box may set identifications anew, and many senders leave them 0: where both have one, it tells like packets apart.
+  const bool ids_agree = a.ip_id == b.ip_id || a.ip_id == 0 || b.ip_id == 0;
   return a.side == b.side && a.flags == b.flags && a.relative_seq == b.relative_seq && a.relative_ack == b.relative_ack && a.size == b.size &&
-         a.ts_value == b.ts_value && a.ip_id == b.ip_id;
+         a.ts_value == b.ts_value && ids_agree;
 }
 
 }  // namespace
 
 void Engine::State::sight(Subflow& f, Side side, const Segment& s, const PointView& v, std::uint16_t subtypes) {
   const wire::TcpFlags flags = s.tcp->flags;
+  // Without timestamps or an identification a segment sent again is no different from the first.
+  if (!flags.syn() && !s.tcp->has_timestamp && s.decoded->ip_id == 0) return;
   if (s.tcp->payload_bytes == 0 && !flags.syn() && subtypes == 0 && (!f.extra || f.extra->more_points.empty())) return;
   OptionSighting now;
   now.point = s.point;
@@ -33,8 +35,7 @@ void Engine::State::sight(Subflow& f, Side side, const Segment& s, const PointVi
   now.relative_seq = flags.syn() ? 0 : (s.tcp->seq - isn.value).value;
   now.size = s.tcp->payload_bytes;
   now.ts_value = s.tcp->has_timestamp ? s.tcp->ts_value : 0;
-  // Where packets have timestamps they tell a retransmission apart; else the IPv4 identification does.
-  now.ip_id = s.tcp->has_timestamp ? 0 : s.decoded->ip_id;
+  now.ip_id = s.decoded->ip_id;
   if (flags.ack() && v.side[other(side)].has_isn) now.relative_ack = (s.tcp->ack - v.side[other(side)].isn.value).value;
   SubflowExtra& extra = f.more();
   // Two packets of one sender can be alike but for their options: a difference counts only if the other point never shows the like.
@@ -44,21 +45,28 @@ void Engine::State::sight(Subflow& f, Side side, const Segment& s, const PointVi
     };
     return explains(suspect.with, suspect.without) || explains(suspect.without, suspect.with);
   });
-  const auto elsewhere = [&](const OptionSighting& before) { return before.point != now.point && same_packet(before, now); };
-  const bool matched = std::ranges::any_of(extra.sightings, [&](const OptionSighting& before) { return elsewhere(before) && before.subtypes == now.subtypes; });
-  const auto odd = std::ranges::find_if(extra.sightings, [&](const OptionSighting& before) { return elsewhere(before) && before.subtypes != now.subtypes; });
-  if (!matched && odd != extra.sightings.end() && extra.suspects.size() < kMostSuspects) {
+  auto& kept = flags.syn() ? extra.syns : extra.recent;
+  const OptionSighting* odd = nullptr;
+  bool matched = false;
+  bool all_there = flags.syn() || kept.size() < kMostRecent;  // nothing like it has been forgotten
+  for (const OptionSighting& before : kept) {
+    if (before.point == now.point || before.side != now.side) continue;
+    if (!same_packet(before, now)) {
+      all_there = all_there || odd == nullptr;
+      continue;
+    }
+    matched = matched || before.subtypes == now.subtypes;
+    // Taken from one of the two: what is left is a part of what was there.
+    const std::uint16_t common = before.subtypes & now.subtypes;
+    if (before.subtypes != now.subtypes && (common == before.subtypes || common == now.subtypes)) odd = &before;
+  }
+  if (!matched && all_there && odd != nullptr && extra.suspects.size() < kMostSuspects) {
     const bool more = (now.subtypes & ~odd->subtypes) != 0;
     extra.suspects.push_back({.with = more ? now : *odd, .without = more ? *odd : now});
     if (flags.syn()) judge_suspects(f, s.time_ns);
   }
-  if (extra.sightings.size() < kMostSightings) {
-    extra.sightings.push_back(now);
-    return;
-  }
-  extra.next_sighting = std::max(extra.next_sighting + 1, kHandshakeSightings);
-  if (extra.next_sighting >= kMostSightings) extra.next_sighting = kHandshakeSightings;
-  extra.sightings[extra.next_sighting] = now;
+  if (!flags.syn() && kept.size() >= kMostRecent) kept.erase(kept.begin());
+  if (kept.size() < kMostRecent) kept.push_back(now);
 }
 
 /// What no like packet has explained was stripped in between.

@@ -87,8 +87,7 @@ struct SubflowExtra {
   std::uint64_t tunnel_pair = 0;        ///< where `tunnel_pairs` has it; 0: nowhere
   std::vector<PointView> more_points;
   std::vector<Alias> aliases;
-  std::vector<OptionSighting> sightings;
-  std::size_t next_sighting = 0;
+  std::vector<OptionSighting> syns, recent;  ///< oldest first
   std::vector<Suspect> suspects;
   reassemble::KeptBytes syn_data;  ///< TCP Fast Open: until it is known whether the other side took it
   std::vector<Unanchored> unanchored[2];
