@@ -13,8 +13,9 @@ bool Engine::State::only_subflow(const Connection& c, const Subflow& f) const {
   return std::ranges::none_of(c.subflows, [&](const Subflow* g) { return g != &f && g->was_established && (g->live() || g->phase == Phase::kClosed); });
 }
 
-void Engine::State::fall_back(Connection& c, FallbackReason reason, TimeNs) {
+void Engine::State::fall_back(Connection& c, FallbackReason reason, TimeNs now) {
   if (c.fallback == FallbackReason::kNone && !c.refused) c.fallback = reason;
+  release_hold(c, now);  // no key is waited for any more
 }
 
 /// From position `at` on the subflow's bytes follow each other, beginning where the mapped ones end.

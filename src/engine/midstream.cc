@@ -87,12 +87,13 @@ Fate Engine::State::on_unknown(const Segment& s) {
       c.mp->version.reset();
       c.midstream = f.midstream = true;
       c.held = true;
-      c.hold_until_ns = now_ns + limits.unknown_join_seconds * kSecondNs;
       ++counters.subflows;
     } else {
       c.mp->offered_version = options.capable->version;
       c.mp->version = options.capable->version;
+      c.held = settings.several_points;  // another point may have the client's half, with its key
     }
+    c.hold_until_ns = now_ns + limits.unknown_join_seconds * kSecondNs;
     note_half_seen(f);
     return on_syn_ack(&f, kAnswerer, s);
   }
