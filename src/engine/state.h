@@ -163,7 +163,7 @@ struct Engine::State {
   void start_stream(Connection& c, Direction d, TimeNs now);
   void skip_gaps(Subflow& f, TimeNs now);
   std::uint64_t data_position(Connection& c, Direction d, std::uint64_t dsn);
-  std::optional<reassemble::Mapping> mapping_of(Subflow& f, Side side, const Segment& s, std::uint64_t position, const SegmentOptions& options);
+  std::optional<reassemble::Mapping> mapping_of(Subflow& f, Side side, const Segment& s, std::uint64_t at, const SegmentOptions& options);
 
   // fallback.cc
   void fall_back(Connection& c, FallbackReason reason, TimeNs now);
