@@ -295,6 +295,7 @@ void Engine::State::set_key(Connection& c, std::size_t host, std::uint64_t key) 
   index_token(c, host);
   auto& data = mp.data[host];  // the client's key numbers what the client sends
   if (!data.has_origin()) data.set_origin(digest.idsn + 1);
+  widen(c, static_cast<Direction>(host), digest.idsn + 1);  // the client's key numbers what goes to the server
   data.rebase(digest.idsn + 1);
 }
 

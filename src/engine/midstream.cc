@@ -134,7 +134,6 @@ Fate Engine::State::on_unknown(const Segment& s) {
 void Engine::State::anchor(Subflow& f, Side side, const Segment& s, std::uint64_t at, const wire::mptcp::Dss& dss) {
   const auto& m = *dss.mapping;
   const std::uint32_t data_length = m.length - (dss.data_fin ? 1U : 0U);
-  auto& c_data = f.connection->mp->data[index(f.direction(side))];
   SubflowExtra& extra = f.more();
   auto& waiting = extra.unanchored[side];
   const bool whole = data_length == s.tcp->payload_bytes;
@@ -150,7 +149,7 @@ void Engine::State::anchor(Subflow& f, Side side, const Segment& s, std::uint64_
   piece.position = at;
   piece.size = s.tcp->payload_bytes;
   piece.bytes = reassemble::KeptBytes(s.tcp->payload, s.stays);
-  piece.dsn = c_data.full(m.dsn, m.wide);
+  piece.dsn = full_dsn(*f.connection, f.direction(side), m.dsn, m.wide);
   piece.ssn = m.ssn;
   piece.length = m.length;
   piece.data_length = data_length;
@@ -313,7 +312,8 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
     const auto d = static_cast<Direction>(i);
     auto& data = into.mp->data[i];
     if (!data.has_origin()) data.set_origin(old.dsn(DataReceiver::kFirst), old.narrow());
-    if (old.narrow()) old.widen(data.dsn(data.here()));
+    if (data.narrow() && !old.narrow()) widen(into, d, old.dsn(old.here()));
+    shift_dsn(moved, d, old.widen(data.dsn(data.here())));
     const auto translate = [&](std::uint64_t at) { return data.position(old.dsn(at)); };
     if (old.has_edge()) data.window(translate(old.edge()));
     reassemble::OverlapQueue queue = old.take_queue();

@@ -124,7 +124,7 @@ void Engine::State::on_data_fin(Subflow& f, Side side, const Segment& s, const D
   const Direction d = f.direction(side);
   auto& data = c.mp->data[index(d)];
   if (!data.has_origin() && !f.midstream && !c.mp->orphan) return;
-  const std::uint64_t dsn = data.full(dss.mapping->dsn, dss.mapping->wide);
+  const std::uint64_t dsn = full_dsn(c, d, dss.mapping->dsn, dss.mapping->wide);
   const std::uint64_t at = data_position(c, d, dsn + dss.mapping->length - 1);
   if (data.started() && at < data.next()) return;  // before what was delivered: none
   if (!good) {
@@ -149,7 +149,7 @@ void Engine::State::on_data_ack(Subflow& f, Side side, const Segment& s, const D
     if (f.connection != &c) return on_data_ack(f, side, s, ack, v);
     if (!data.has_origin()) data.set_origin(ack.value);
   }
-  if (ack.wide) data.widen(ack.value);
+  if (ack.wide) widen(c, d, ack.value);
   const std::uint64_t near = data.has_ack() ? data.acked() : data.started() ? data.next() : reassemble::DataReceiver::kFirst;
   const std::uint64_t value = ack.wide ? ack.value : extend(static_cast<std::uint32_t>(ack.value), DataSeq{data.dsn(near)}).value;
   const std::uint64_t at = data.position(value);

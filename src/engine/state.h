@@ -162,6 +162,9 @@ struct Engine::State {
   void tell_handshake(Connection& c, Handshake step, TimeNs now);
   void start_stream(Connection& c, Direction d, TimeNs now);
   void skip_gaps(Subflow& f, TimeNs now);
+  std::uint64_t full_dsn(Connection& c, Direction d, std::uint64_t value, bool wide);
+  void widen(Connection& c, Direction d, std::uint64_t near);
+  static void shift_dsn(std::span<Subflow* const> subflows, Direction d, std::uint64_t shift);
   std::uint64_t data_position(Connection& c, Direction d, std::uint64_t dsn);
   std::optional<reassemble::Mapping> mapping_of(Subflow& f, Side side, const Segment& s, std::uint64_t at, const SegmentOptions& options);
 

@@ -15,6 +15,30 @@ using reassemble::Mapping;
 
 }  // namespace
 
+/// DSNs told so far of direction `d` move by `shift`.
+void Engine::State::shift_dsn(std::span<Subflow* const> subflows, Direction d, std::uint64_t shift) {
+  if (shift == 0) return;
+  for (Subflow* f : subflows) {
+    const Side side = f->direction(kOpener) == d ? kOpener : kAnswerer;
+    f->rx[side].shift_dsn(shift);
+    if (!f->extra) continue;
+    for (Unanchored& piece : f->extra->unanchored[side]) piece.dsn += shift;
+  }
+}
+
+void Engine::State::widen(Connection& c, Direction d, std::uint64_t near) { shift_dsn(c.subflows, d, c.mp->data[index(d)].widen(near)); }
+
+/// A DSN as an option has it, 4 or 8 octets, in full (RFC 8684 §3.3.1). Of a stream without keys the first one may be told by its lower half only.
+std::uint64_t Engine::State::full_dsn(Connection& c, Direction d, std::uint64_t value, bool wide) {
+  auto& data = c.mp->data[index(d)];
+  if (!data.has_origin()) data.set_origin(value, !wide);
+  if (wide) {
+    widen(c, d, value);
+    return value;
+  }
+  return extend(static_cast<std::uint32_t>(value), DataSeq{data.dsn(data.here())}).value;
+}
+
 /// The position of a DSN at connection level. The first one seen of a stream without keys makes the origin.
 std::uint64_t Engine::State::data_position(Connection& c, Direction d, std::uint64_t dsn) {
   auto& data = c.mp->data[index(d)];
@@ -33,7 +57,7 @@ std::optional<Mapping> Engine::State::mapping_of(Subflow& f, Side side, const Se
     if (m.length == 0) {
       // Infinite mapping: from here on no mappings (RFC 8684 §3.7). Only where there is one subflow.
       if (!only_subflow(c, f)) return std::nullopt;
-      const std::uint64_t dsn = data.full(m.dsn, m.wide);
+      const std::uint64_t dsn = full_dsn(c, f.direction(side), m.dsn, m.wide);
       if (!c.fallen_back()) fall_back(c, FallbackReason::kInfiniteMapping, s.time_ns);
       const std::uint64_t from = f.ssn_base[side] + unwrap(m.ssn, at - f.ssn_base[side]);
       if (!f.rx[side].fallen_back()) f.rx[side].fall_back(from, dsn);
@@ -42,7 +66,7 @@ std::optional<Mapping> Engine::State::mapping_of(Subflow& f, Side side, const Se
     const std::uint32_t length = fin ? m.length - 1U : m.length;
     if (length == 0) return std::nullopt;
     Mapping mapping;
-    mapping.dsn = data.full(m.dsn, m.wide);
+    mapping.dsn = full_dsn(c, f.direction(side), m.dsn, m.wide);
     mapping.position = f.ssn_base[side] + unwrap(m.ssn, at - f.ssn_base[side]);
     mapping.length = length;
     mapping.ssn = m.ssn;

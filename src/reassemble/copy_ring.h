@@ -30,6 +30,13 @@ class CopyRing {
   /// Whether bytes in [begin, end) were mapped with another delta.
   bool mapped_otherwise(std::uint64_t begin, std::uint64_t end, std::uint64_t delta) const;
 
+  /// Moves the deltas of all entries that have one.
+  void shift_delta(std::uint64_t shift) {
+    for (Entry& entry : entries_) {
+      if (entry.delta != kUnmapped) entry.delta += shift;
+    }
+  }
+
   bool empty() const { return head_ == entries_.size(); }
   std::uint64_t held_bytes() const { return held_bytes_; }
 

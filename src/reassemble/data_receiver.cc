@@ -24,7 +24,6 @@ void DataReceiver::give_gap(std::uint64_t to, std::uint64_t cut, DataOutput& out
 }
 
 void DataReceiver::rebase(std::uint64_t first_dsn) {
-  widen(first_dsn);
   const std::uint64_t shift = dsn(kFirst) - first_dsn;
   if (shift == 0 || started_) return;
   origin_dsn_ = first_dsn - kFirst;

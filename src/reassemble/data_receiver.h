@@ -68,22 +68,16 @@ class DataReceiver {
     narrow_ = narrow;
   }
   bool narrow() const { return narrow_; }
-  /// The upper bits have become known by a DSN nearby; positions stay.
-  void widen(std::uint64_t near) {
-    if (narrow_) origin_dsn_ = extend(static_cast<std::uint32_t>(dsn(kFirst)), DataSeq{near}).value - kFirst;
+  /// The upper bits have become known by a DSN nearby: positions stay, DSNs given before move by what is returned.
+  std::uint64_t widen(std::uint64_t near) {
+    if (!narrow_) return 0;
     narrow_ = false;
+    const std::uint64_t shift = extend(static_cast<std::uint32_t>(dsn(kFirst)), DataSeq{near}).value - dsn(kFirst);
+    origin_dsn_ += shift;
+    return shift;
   }
   /// The stream's first byte turns out to be `first_dsn`: what is held so far moves to the positions that it gives. Not once started.
   void rebase(std::uint64_t first_dsn);
-  /// A DSN as an option has it, 4 or 8 octets, in full.
-  std::uint64_t full(std::uint64_t value, bool wide) {
-    if (!has_origin_) set_origin(value, !wide);
-    if (wide) {
-      widen(value);
-      return value;
-    }
-    return extend(static_cast<std::uint32_t>(value), DataSeq{dsn(here())}).value;
-  }
   /// Where the stream is: what a 4-octet DSN is near to.
   std::uint64_t here() const { return started_ ? next_ : top_ > kFirst ? top_ : kFirst; }
   std::uint64_t position(std::uint64_t dsn) const { return dsn - origin_dsn_; }

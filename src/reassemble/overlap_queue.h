@@ -53,6 +53,12 @@ class OverlapQueue {
   bool doubtful_differs(std::uint64_t position, std::span<const std::byte> bytes) const;
   /// Whether a plain piece in [begin, end) carries a mapping that overlaps `mapping` and says otherwise.
   bool mapped_otherwise(std::uint64_t begin, std::uint64_t end, const Mapping& mapping) const;
+  /// Moves the DSNs of all mappings.
+  void shift_dsn(std::uint64_t shift) {
+    for (auto& [begin, piece] : pieces_) {
+      if (piece.mapping) piece.mapping->dsn += shift;
+    }
+  }
   /// Positions in [begin, end) that some piece with bytes covers (doubtful ones do not count).
   std::uint64_t covered(std::uint64_t begin, std::uint64_t end) const;
 

@@ -193,8 +193,21 @@ void SubflowReceiver::consume(std::uint64_t position, Consumed piece, const Limi
   }
 }
 
-void SubflowReceiver::arrive(const Arrival& in, const Mapping* mapping, const Limits& limits, SubflowOutput& out) {
+void SubflowReceiver::shift_dsn(std::uint64_t shift) {
+  current_.dsn += shift;
+  if (plain_) plain_delta_ += shift;
+  if (!backlog_) return;
+  for (Mapping& mapping : backlog_->ahead) mapping.dsn += shift;
+  for (Consumed& held : backlog_->held) held.dsn += shift;
+  backlog_->queue.shift_dsn(shift);
+  backlog_->copies.shift_delta(shift);
+}
+
+void SubflowReceiver::arrive(const Arrival& arrival, const Mapping* mapping, const Limits& limits, SubflowOutput& out) {
+  Arrival in = arrival;
   const std::uint64_t end = in.position + in.size;
+  // Another capture point has shown that the receiver took it.
+  if (end <= acked_) in.doubtful = false;
   if (!in.doubtful) top_ = std::max(top_, end);
   if (in.size == 0) return;
 

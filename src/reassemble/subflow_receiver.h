@@ -74,7 +74,7 @@ class SubflowReceiver {
   explicit SubflowReceiver(std::uint64_t first = kFirstPosition) : next_(first), acked_(first), top_(first) {}
 
   /// A segment's payload, with the mapping that it carries, if any.
-  void arrive(const Arrival& in, const Mapping* mapping, const Limits& limits, SubflowOutput& out);
+  void arrive(const Arrival& arrival, const Mapping* mapping, const Limits& limits, SubflowOutput& out);
   /// The receiver has acknowledged everything before `position`.
   void acknowledged(std::uint64_t position, TimeNs now_ns, SubflowOutput& out, const Limits& limits);
   /// Passes over bytes that were acknowledged and never seen, once they have been waited for; `force`: whether acknowledged or not.
@@ -87,6 +87,8 @@ class SubflowReceiver {
   bool fallen_back() const { return plain_; }
   std::uint64_t plain_dsn(std::uint64_t position) const { return position + plain_delta_; }
 
+  /// DSNs of which only the low half was known are known in full now: they move by `shift`, a multiple of 2^32.
+  void shift_dsn(std::uint64_t shift);
   void use_checksums(bool on) { checksums_ = on; }
   /// The next position to be consumed.
   std::uint64_t next() const { return next_; }
