@@ -130,6 +130,12 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   if (option_seen) options = read_options(&c, s);
   // It answers this SYN (RFC 9293 §3.10.7.3): acknowledges it, or the data in it too.
   const bool answers = !f->has_isn[kOpener] || (v.side[kOpener].has_isn ? s.tcp->ack - v.side[kOpener].isn : s.tcp->ack - f->isn[kOpener]) > 0;
+  if (answers && f->ended() && f->join && options.join_syn_ack) {
+    // Another point has shown its end before: it is still told whether it was authentic.
+    note(v.side[kAnswerer], v.side[kOpener], *s.tcp, true);
+    on_join_syn_ack(*f, s, *options.join_syn_ack);
+    return fate;
+  }
   if (!answers || f->ended()) {
     ++counters.ignored_bad_ack;
     return fate;

@@ -195,10 +195,17 @@ void Engine::State::alias(Subflow& keep, Subflow& same) {
   delete &same;
 }
 
-/// Two subflows turned out to be one, seen at two points: the one whose SYN came first stays, and is given back.
+/// Two subflows turned out to be one, seen at two points: the one that has given data stays, else the one whose SYN came first, and is given back.
+/// The addresses are in either case those at the point that saw the SYN first.
 Subflow& Engine::State::merge(Subflow& a, Subflow& b) {
-  Subflow& keep = a.connection->number < b.connection->number ? a : b;
+  const bool a_first = a.connection->number < b.connection->number;
+  Subflow& keep = a.gave_data != b.gave_data ? (a.gave_data ? a : b) : a_first ? a : b;
   Subflow& same = &keep == &a ? b : a;
+  if (&same == (a_first ? &a : &b)) {
+    std::swap(keep.endpoints, same.endpoints);
+    keep.connection->first_ns = same.connection->first_ns;
+    if (keep.connection->telling) keep.connection->telling->info.endpoints = keep.endpoints;
+  }
   Connection& gone = *same.connection;
   if (gone.mp->checksum) keep.connection->mp->checksum = true;
   for (const Side side : {kOpener, kAnswerer}) {
