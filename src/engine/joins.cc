@@ -9,6 +9,12 @@ namespace {
 
 constexpr TimeNs kSecondNs = 1'000'000'000;
 
+/// Whether JOINs that name this token count as opened by the server, in a connection whose keys are not known.
+bool opener_of(const Connection& c, std::uint32_t token) {
+  const auto named = std::ranges::find_if(c.subflows, [&](const Subflow* f) { return f->joining && f->joining->has_token && f->joining->token == token; });
+  return named != c.subflows.end() && (*named)->opened_by_server;
+}
+
 bool has_nonce(const Subflow& f, std::uint32_t token, std::uint32_t nonce) {
   return f.joining && f.joining->has_token && f.joining->token == token && f.joining->has_nonce[kOpener] && f.joining->nonce[kOpener] == nonce;
 }
@@ -64,11 +70,11 @@ void Engine::State::on_join_syn_late(Subflow& f, const wire::mptcp::MpJoinSyn& j
   Connection& c = *f.connection;
   if (c.keyed || c.mp->orphan) return;
   if (Connection* known = by_token(join.token, join.nonce, 0); known != nullptr && known != &c) {
-    if (c.held) absorb(*known, c, known->mp->has_token[0] && known->mp->token[0] == join.token, now_ns);
+    if (c.held) absorb(*known, c, f.opened_by_server != (known->mp->has_token[0] && known->mp->token[0] == join.token), now_ns);
     return;
   }
   if (const auto waiting = orphans.find(join.token); waiting != orphans.end()) {
-    if (c.held) absorb(*waiting->second, c, false, now_ns);
+    if (c.held) absorb(*waiting->second, c, f.opened_by_server != opener_of(*waiting->second, join.token), now_ns);
     return;
   }
   c.mp->orphan = true;
@@ -106,6 +112,7 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
     return Fate::kMptcp;
   }
 
+  const bool by_server = opener_of(*c, join.token);
   Subflow& f = add_subflow(*c, s, true);
   ++counters.subflows;
   note_join_syn(f, join);
@@ -114,7 +121,7 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
   note_half_seen(f);
   // The token names the receiver of the SYN: a client's token means that the server opens.
   const Mptcp& mp = *c->mp;
-  f.opened_by_server = known && mp.has_token[0] && mp.token[0] == join.token && !(mp.has_token[1] && mp.token[1] == join.token);
+  f.opened_by_server = known ? mp.has_token[0] && mp.token[0] == join.token && !(mp.has_token[1] && mp.token[1] == join.token) : by_server;
   note(f.home.side[kOpener], f.home.side[kAnswerer], *s.tcp, true);
   f.home.side[kOpener].right_checksum = false;
   if (settings.several_points) {
@@ -202,7 +209,8 @@ void Engine::State::adopt_orphans(Connection& c) {
     Connection& orphan = *found->second;
     if (&orphan == &c || !orphan.held) continue;  // it was too late: it has its own record
     orphan.mp->orphan = false;
-    absorb(c, orphan, host == 0, now_ns);
+    // A token names the receiver of the SYN: so the JOINs tell which side is which. (JOINs of both may have been linked by their DSNs.)
+    absorb(c, orphan, opener_of(orphan, c.mp->token[host]) != (host == 0), now_ns);
   }
 }
 
