@@ -11,8 +11,8 @@ namespace {
 /// Packets decoded and looked up ahead of being followed: enough to hide a cache miss, few enough to stay in the first-level cache.
 constexpr std::size_t kBatch = 16;
 
-/// Taken where no SYN was seen: 1,500 octets less the headers.
-constexpr std::uint32_t kEthernetMss = 1'460;
+/// The least that a receiver takes whose SYN was not seen: RFC 9293 §3.7.1, without an MSS option.
+constexpr std::uint32_t kSmallestMss = 536;
 
 /// A source at a capture point, as a hash.
 std::uint64_t source_hash(const IpAddress& source, std::uint64_t point) {
@@ -144,21 +144,21 @@ Fate Engine::State::take_fragment(const RawPacket& raw, const wire::Decoded& dec
   return take(raw, whole, track::hash_flow_key(key, settings.hash_seed), from_low, false);
 }
 
-/// The MSS that a side announced, at whichever point its SYN was seen.
+/// The MSS that a side announced, at whichever point its SYN was seen; 0: at none.
 std::uint32_t Engine::State::announced_mss(const Subflow& f, Side side) {
   std::uint32_t mss = f.home.side[side].mss;
   if (f.extra) {
     for (const PointView& v : f.extra->more_points) mss = std::max<std::uint32_t>(mss, v.side[side].mss);
   }
-  return mss != 0 ? mss : kEthernetMss;
+  return mss;
 }
 
 // CONTRACT.md, `--checksums`. `sender` and `f` are null for packets of no known subflow.
-bool Engine::State::checksum_allows(const Segment& s, track::TcpView* sender, const Subflow* f, Side side) {
-  if (settings.checksums == ChecksumPolicy::kIgnore) return true;
+Trust Engine::State::checksum_trust(const Segment& s, track::TcpView* sender, const Subflow* f, Side side) {
+  if (settings.checksums == ChecksumPolicy::kIgnore) return Trust::kUse;
   switch (wire::check_tcp_checksum(*s.decoded)) {
     case wire::ChecksumState::kUnknown:
-      return true;
+      return Trust::kUse;
     case wire::ChecksumState::kRight:
       if (settings.checksums == ChecksumPolicy::kAuto && (sender == nullptr || !sender->right_checksum)) {
         if (right_sources.size() >= static_cast<std::size_t>(limits.watch_entries)) {
@@ -168,18 +168,21 @@ bool Engine::State::checksum_allows(const Segment& s, track::TcpView* sender, co
         right_sources.insert(source_hash(s.decoded->src, s.point));
         if (sender != nullptr) sender->right_checksum = true;
       }
-      return true;
+      return Trust::kUse;
     case wire::ChecksumState::kPseudoHeader:
-      if (settings.checksums == ChecksumPolicy::kAuto) return true;
+      if (settings.checksums == ChecksumPolicy::kAuto) return Trust::kUse;
       break;
-    case wire::ChecksumState::kWrong:
+    case wire::ChecksumState::kWrong: {
       if (settings.checksums == ChecksumPolicy::kVerify) break;
-      if (f != nullptr && s.tcp->payload_bytes > announced_mss(*f, other(side))) return true;  // merged before capture
-      if (!right_sources.contains(source_hash(s.decoded->src, s.point))) return true;          // captured before offload
+      const std::uint32_t mss = f != nullptr ? announced_mss(*f, other(side)) : 0;
+      if (mss != 0 && s.tcp->payload_bytes > mss) return Trust::kUse;                                // merged before capture
+      if (!right_sources.contains(source_hash(s.decoded->src, s.point))) return Trust::kUse;         // captured before offload
+      if (f != nullptr && mss == 0 && s.tcp->payload_bytes > kSmallestMss) return Trust::kDoubt;  // merged, perhaps
       break;
+    }
   }
   ++counters.ignored_checksum;
-  return false;
+  return Trust::kIgnore;
 }
 
 void Engine::State::report_decode_error(const RawPacket& raw, const wire::Decoded& decoded) {

@@ -18,7 +18,7 @@ Fate Engine::State::on_syn(const Segment& s) {
   Side side = kOpener;
   Subflow* f = find(s, side);
   if (f == nullptr && !s.tcp->has_mptcp && !settings.all_tcp && !settings.several_points) return Fate::kOther;
-  if (!checksum_allows(s, nullptr, nullptr, kOpener)) return f != nullptr && f->connection->mptcp() ? Fate::kMptcp : Fate::kOther;
+  if (checksum_trust(s, nullptr, nullptr, kOpener) == Trust::kIgnore) return f != nullptr && f->connection->mptcp() ? Fate::kMptcp : Fate::kOther;
 
   // The same SYN again: a retransmission, or another capture point, or its SYN/ACK was seen before it.
   for (Subflow* g = f; g != nullptr && side == kOpener; g = g->older) {
@@ -125,7 +125,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   Connection& c = *f->connection;
   const Fate fate = c.mptcp() ? Fate::kMptcp : Fate::kOther;
   PointView& v = view(*f, s);
-  if (!checksum_allows(s, &v.side[kAnswerer], f, kAnswerer)) return fate;
+  if (checksum_trust(s, &v.side[kAnswerer], f, kAnswerer) == Trust::kIgnore) return fate;
   SegmentOptions options;
   if (option_seen) options = read_options(&c, s);
   // It answers this SYN (RFC 9293 §3.10.7.3): acknowledges it, or the data in it too.

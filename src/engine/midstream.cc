@@ -53,7 +53,7 @@ Fate Engine::State::on_unknown(const Segment& s) {
   const bool sender_is_client = tcp.src_port >= tcp.dst_port;
   if (!tcp.has_mptcp) {
     if (!settings.all_tcp || tcp.payload_bytes == 0) return Fate::kOther;
-    if (!checksum_allows(s, nullptr, nullptr, kOpener)) return Fate::kOther;
+    if (checksum_trust(s, nullptr, nullptr, kOpener) == Trust::kIgnore) return Fate::kOther;
     Subflow& f = add_midstream(s, false, tcp.flags.syn() ? false : sender_is_client);
     ++counters.flows;
     const Side side = s.decoded->src == f.endpoints.src && tcp.src_port == f.endpoints.src_port ? kOpener : kAnswerer;
@@ -61,7 +61,7 @@ Fate Engine::State::on_unknown(const Segment& s) {
     if (tcp.flags.syn()) return Fate::kOther;
     return on_segment(f, side, s);
   }
-  if (!checksum_allows(s, nullptr, nullptr, kOpener)) return Fate::kOther;
+  if (checksum_trust(s, nullptr, nullptr, kOpener) == Trust::kIgnore) return Fate::kOther;
   if (tcp.flags.syn()) {
     if (Subflow* asked = half_seen_as(s, true)) {
       add_alias(*asked, s, false);

@@ -36,7 +36,8 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   PointView& v = view(f, s);
   track::TcpView& sender = v.side[side];
   track::TcpView& receiver = v.side[other(side)];
-  if (!checksum_allows(s, &sender, &f, side)) return fate;
+  const Trust trust = checksum_trust(s, &sender, &f, side);
+  if (trust == Trust::kIgnore) return fate;
   const wire::TcpSegment& tcp = *s.tcp;
   if (!c.mptcp()) ++c.plain(f.direction(side)).packets;
   touch(c, s.time_ns);
@@ -84,7 +85,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     case track::Acceptance::kGood:
       break;
   }
-  const bool good = acceptance == track::Acceptance::kGood;
+  const bool good = acceptance == track::Acceptance::kGood && trust == Trust::kUse;
   const bool old = tcp.payload_bytes == 0 ? receiver.has_ack && before(tcp.seq, receiver.last_ack)
                                           : receiver.has_ack && !after(tcp.seq + tcp.payload_bytes, receiver.last_ack);
 

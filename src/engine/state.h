@@ -61,6 +61,9 @@ struct SegmentOptions {
   bool any = false;
 };
 
+/// What a segment's TCP checksum says of it.
+enum class Trust : std::uint8_t { kUse, kDoubt, kIgnore };
+
 enum ListId : std::uint8_t { kWaiting, kLive, kEnding, kLists };
 
 struct Engine::State {
@@ -71,7 +74,7 @@ struct Engine::State {
   void step(std::span<const RawPacket> packets, std::span<Fate> fates);
   Fate take(const RawPacket& raw, const wire::Decoded& decoded, std::uint64_t hash, bool from_low, bool stays);
   Fate take_fragment(const RawPacket& raw, const wire::Decoded& decoded);
-  bool checksum_allows(const Segment& s, track::TcpView* sender, const Subflow* f, Side side);
+  Trust checksum_trust(const Segment& s, track::TcpView* sender, const Subflow* f, Side side);
   static std::uint32_t announced_mss(const Subflow& f, Side side);
   void report_decode_error(const RawPacket& raw, const wire::Decoded& decoded);
 

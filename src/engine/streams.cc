@@ -266,7 +266,8 @@ bool Engine::State::larger_fits(const Connection& c, Direction d) const {
   constexpr std::uint32_t kOptionSpace = 40;
   return std::ranges::any_of(c.subflows, [&](const Subflow* f) {
     const Side receiver = f->direction(kOpener) == d ? kAnswerer : kOpener;
-    return announced_mss(*f, receiver) > kOptionSpace + static_cast<std::uint32_t>(limits.fragmentation_octets);
+    const std::uint32_t mss = announced_mss(*f, receiver);
+    return mss == 0 || mss > kOptionSpace + static_cast<std::uint32_t>(limits.fragmentation_octets);
   });
 }
 
