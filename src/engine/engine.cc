@@ -175,8 +175,8 @@ Trust Engine::State::checksum_trust(const Segment& s, track::TcpView* sender, co
     case wire::ChecksumState::kWrong: {
       if (settings.checksums == ChecksumPolicy::kVerify) break;
       const std::uint32_t mss = f != nullptr ? announced_mss(*f, other(side)) : 0;
-      if (mss != 0 && s.tcp->payload_bytes > mss) return Trust::kUse;                                // merged before capture
-      if (!right_sources.contains(source_hash(s.decoded->src, s.point))) return Trust::kUse;         // captured before offload
+      if (mss != 0 && s.tcp->payload_bytes > mss) return Trust::kUse;                             // merged before capture
+      if (!right_sources.contains(source_hash(s.decoded->src, s.point))) return Trust::kUse;      // captured before offload
       if (f != nullptr && mss == 0 && s.tcp->payload_bytes > kSmallestMss) return Trust::kDoubt;  // merged, perhaps
       break;
     }

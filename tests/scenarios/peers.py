@@ -246,7 +246,10 @@ class Conn:
             you.waiting.append((seq, seq + length, offset))
         for piece in [w for w in you.waiting if w[1] <= you.got.edge]:
             you.waiting.remove(piece)
-            self.end[OTHER[side]].got.add(piece[2], piece[2] + piece[1] - piece[0])
+            got, last = self.end[OTHER[side]].got, piece[2] + piece[1] - piece[0]
+            if piece[2] > got.edge and last > got.edge + (you.win << (sub.shift or 0)):
+                continue  # ahead, and beyond the window: dropped (Linux: mptcp_data_queue_ofo)
+            got.add(piece[2], last)
 
     def send(self, side, data, sub=0, *, at=None, seq=None, size=None, mapped=True, span=None, repeat=False, ssn=None, csum=None, ack=True,
              captured=True, delivered=True, first=False, mp=None, each=None, **kw):
