@@ -383,7 +383,8 @@ void Engine::State::note_syn_window(Subflow& f, Side side, const wire::TcpSegmen
   if (!data.has_origin() || !c.keyed) return;
   const bool scaling = v.side[side].offered_scale && v.side[other(side)].offered_scale;
   if (!v.side[side].has_isn && !scaling) return;
-  const std::uint64_t window = tcp.flags.syn() || !scaling ? tcp.window : static_cast<std::uint64_t>(tcp.window) << v.side[side].window_scale;
+  std::uint64_t window = tcp.flags.syn() || !scaling ? tcp.window : static_cast<std::uint64_t>(tcp.window) << v.side[side].window_scale;
+  if (!data.has_ack()) window = std::max<std::uint64_t>(window, v.side[side].syn_window);  // what the SYN offered stands
   const std::uint64_t from = data.has_ack() ? data.acked() : reassemble::DataReceiver::kFirst;
   data.window(from + window);
 }

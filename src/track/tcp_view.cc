@@ -33,6 +33,7 @@ void note(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segm
     sender.isn = segment.seq;
     sender.has_isn = true;
     sender.scale_known = true;
+    sender.syn_window = segment.window;
     sender.offered_scale = segment.window_scale.has_value();
     sender.window_scale = segment.window_scale.value_or(0);
     sender.mss = segment.mss.value_or(536);  // RFC 9293 §3.7.1; IPv6 has 1,220
@@ -43,6 +44,11 @@ void note(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segm
   if (segment.flags.ack() && !segment.flags.rst()) {
     if (!sender.has_ack || after(segment.ack, sender.last_ack)) sender.last_ack = segment.ack;
     sender.has_ack = true;
+    if (!sender.has_edge && sender.has_isn && receiver.has_isn) {
+      // What the SYN offered stands, though a later window be smaller (RFC 9293 §3.8.6: a receiver should not shrink it, but scaling rounds).
+      sender.right_edge = receiver.isn + 1 + sender.syn_window;
+      sender.has_edge = true;
+    }
     // Both sides must offer scaling for either to use it (RFC 7323 §2.2); a SYN's own window is never scaled.
     const bool scaling = sender.offered_scale && receiver.offered_scale;
     const bool known = segment.flags.syn() || (sender.scale_known && (receiver.scale_known || !sender.offered_scale));

@@ -28,6 +28,7 @@ struct TcpView {
   SeqNum right_edge;  ///< the highest acknowledgement plus window seen from this sender: what it lets the other send
   std::uint32_t ts_recent = 0;
   std::uint16_t mss = 0;
+  std::uint16_t syn_window = 0;  ///< as the SYN had it: never scaled
   std::uint8_t window_scale = 0;
   bool seen : 1 = false;
   bool has_isn : 1 = false;
