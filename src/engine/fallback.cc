@@ -61,6 +61,7 @@ void Engine::State::on_bad_checksum(Subflow& f, Side side, Consumed& piece, Time
   if (others_live) {
     counters.dropped_checksum_bytes += piece.size;
     end_subflow(f, Phase::kReset);
+    f.silent = true;
     f.bad_checksum = true;
     return;
   }

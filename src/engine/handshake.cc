@@ -327,6 +327,7 @@ void Engine::State::become_keyed(Connection& c) {
 }
 
 void Engine::State::establish(Subflow& f, TimeNs now) {
+  if (f.phase == Phase::kReset) f.was_established = true;  // its end was shown before by another point
   if (f.phase >= Phase::kEstablished) return;
   f.phase = Phase::kEstablished;
   f.was_established = true;

@@ -118,8 +118,8 @@ void Engine::State::on_options(Subflow& f, Side side, const Segment& s, SegmentO
 /// DATA_FIN (RFC 8684 §3.3.3): the last octet of its mapping's length.
 void Engine::State::on_data_fin(Subflow& f, Side side, const Segment& s, const Dss& dss, bool good) {
   Connection& c = *f.connection;
-  if (f.ended() || c.fallen_back()) return;
-  if (f.join && f.phase != Phase::kEstablished && !c.held) good = false;
+  if (f.silent || f.phase == Phase::kFailed || c.fallen_back()) return;
+  if (f.join && !f.was_established && !c.held) good = false;
   if (!dss.mapping || dss.mapping->length == 0) return;
   const Direction d = f.direction(side);
   auto& data = c.mp->data[index(d)];
@@ -127,6 +127,7 @@ void Engine::State::on_data_fin(Subflow& f, Side side, const Segment& s, const D
   const std::uint64_t dsn = full_dsn(c, d, dss.mapping->dsn, dss.mapping->wide);
   const std::uint64_t at = data_position(c, d, dsn + dss.mapping->length - 1);
   if (data.started() && at < data.next()) return;  // before what was delivered: none
+  if (!good && data.has_ack() && data.acked() > at) good = true;  // another point has shown that it was taken
   if (!good) {
     data.doubtful_fin(at, data_output);
     return;
@@ -261,6 +262,7 @@ bool Engine::State::on_fastclose(Subflow& f, Side side, const Segment& s, const 
   tell_reset(c, f.direction(side), s.time_ns);
   for (Subflow* g : c.subflows) {
     if (g->phase == Phase::kEstablished) end_subflow(*g, Phase::kReset);
+    g->silent = true;
   }
   touch(c, s.time_ns);
   return true;

@@ -55,7 +55,8 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   const bool holds = held_memory != 0 || !s.stays;
   const std::uint64_t held_before = holds ? held_of(c) : 0;
 
-  if (f.ended() && f.phase != Phase::kClosed) {
+  // With several points a RST ends what its own point shows: what another one shows later may have been sent before.
+  if (f.phase == Phase::kFailed || f.silent || v.reset) {
     if (f.bad_checksum) on_mp_fail_only(f, side, s, options);
     ++counters.ignored_after_end;
     return fate;
@@ -89,7 +90,8 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   const bool old = tcp.payload_bytes == 0 ? receiver.has_ack && before(tcp.seq, receiver.last_ack)
                                           : receiver.has_ack && !after(tcp.seq + tcp.payload_bytes, receiver.last_ack);
 
-  if (good && side == kOpener && f.phase <= Phase::kSynReceived && !f.third_ack_judged && on_third_ack(f, s, options)) return fate;
+  const bool third_ack_open = f.phase <= Phase::kSynReceived || (f.phase == Phase::kReset && !f.was_established);
+  if (good && side == kOpener && third_ack_open && !f.third_ack_judged && on_third_ack(f, s, options)) return fate;
   if (f.phase == Phase::kFailed) {
     note(sender, receiver, tcp, good);
     return fate;
@@ -110,7 +112,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   }
   if (c.mptcp() && options.any) on_options(f, side, s, options, old, good);
   if (c.mptcp() && good && !options.any) note_syn_window(f, side, tcp, v);
-  if (f.phase == Phase::kReset) return fate;  // an option ended it
+  if (f.silent) return fate;  // an option ended it
   if (tcp.payload_bytes != 0) on_payload(f, side, s, v, options, !good);
   if (tcp.flags.fin() && good) on_fin(f, side, s, v);
   note(sender, receiver, tcp, good);
@@ -144,6 +146,8 @@ bool Engine::State::on_rst(Subflow& f, Side side, const Segment& s, PointView& v
     return true;
   }
   end_subflow(f, Phase::kReset);
+  v.reset = true;
+  if (!settings.several_points) f.silent = true;
   // The last subflow's RST ends the connection (unless DATA_FINs did, which the state tells, or a JOIN that is under way completes).
   const bool others_live = std::ranges::any_of(c.subflows, [](const Subflow* g) { return g->live(); });
   if (!others_live && (f.was_established || !f.join)) {

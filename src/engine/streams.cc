@@ -92,7 +92,7 @@ void Engine::State::on_payload(Subflow& f, Side side, const Segment& s, const Po
   // A SYN takes a sequence number of its own: its data begin one after it.
   const std::uint64_t at = position(f, side, v, tcp.flags.syn() ? tcp.seq + 1 : tcp.seq);
   if (static_cast<std::int64_t>(at) < 0) return;  // before the connection began
-  if (f.phase == Phase::kFailed || f.phase == Phase::kReset) {
+  if (f.phase == Phase::kFailed || f.silent) {
     ++counters.ignored_not_joined;
     return;
   }
@@ -160,7 +160,7 @@ void Engine::State::pass_on(Subflow& f, Side side, TimeNs now, PointId point) {
       pass_plain(f, side, piece, now);
       continue;
     }
-    if (f.phase == Phase::kReset || f.phase == Phase::kFailed) break;  // ended by what came before
+    if (f.silent || f.phase == Phase::kFailed) break;  // ended by what came before
     switch (piece.kind) {
       case Consumed::Kind::kMapped:
         pass_mapped(f, side, piece, now);

@@ -32,6 +32,7 @@ enum class Phase : std::uint8_t { kSynSent, kSynReceived, kEstablished, kClosed,
 /// What one capture point has seen of a subflow.
 struct PointView {
   PointId point = 0;
+  bool reset = false;  ///< an acceptable RST was seen here
   track::TcpView side[2];
 };
 
@@ -112,6 +113,7 @@ struct Subflow {
   bool was_established : 1 = false;
   bool third_ack_judged : 1 = false;
   bool gave_data : 1 = false;
+  bool silent : 1 = false;  ///< nothing of it counts any more, whichever point shows it
   bool bad_checksum : 1 = false;  ///< ended here for a DSS checksum: the hosts' MP_FAIL and RST are still to come
   std::uint8_t link_tries = 0;
   std::uint8_t address_id[2] = {0, 0};
