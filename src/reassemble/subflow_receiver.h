@@ -89,7 +89,11 @@ class SubflowReceiver {
 
   /// DSNs of which only the low half was known are known in full now: they move by `shift`, a multiple of 2^32.
   void shift_dsn(std::uint64_t shift);
-  void use_checksums(bool on) { checksums_ = on; }
+  /// From now on mappings are verified; one that is under way can no more be.
+  void use_checksums(bool on) {
+    if (on && !checksums_ && current_.length != 0 && next_ > current_.position) held_broken_ = true;
+    checksums_ = on;
+  }
   /// The next position to be consumed.
   std::uint64_t next() const { return next_; }
   std::uint64_t acked() const { return acked_; }

@@ -177,6 +177,8 @@ class Draw {
   }
 
   void draw_mappings(HostParameters& host, bool oversized) {
+    // Merged segments are told from damaged ones by the receiver's MSS; where its SYN is seen later, by the least that hosts have (RFC 9293 §3.7.1).
+    if (oversized) host.mss = std::max<std::uint16_t>(host.mss, 536);
     switch (random_.below(oversized ? 2 : 4) + (oversized ? 2 : 0)) {
       case 0:
         host.shortest_mapping = 1, host.longest_mapping = 500;
