@@ -126,7 +126,7 @@ void Engine::State::on_data_fin(Subflow& f, Side side, const Segment& s, const D
   if (!data.has_origin() && !f.midstream && !c.mp->orphan) return;
   const std::uint64_t dsn = full_dsn(c, d, dss.mapping->dsn, dss.mapping->wide);
   const std::uint64_t at = data_position(c, d, dsn + dss.mapping->length - 1);
-  if (data.started() && at < data.next()) return;  // before what was delivered: none
+  if (data.started() && at < data.next()) return;                 // before what was delivered: none
   if (!good && data.has_ack() && data.acked() > at) good = true;  // another point has shown that it was taken
   if (!good) {
     data.doubtful_fin(at, data_output);

@@ -113,7 +113,7 @@ struct Subflow {
   bool was_established : 1 = false;
   bool third_ack_judged : 1 = false;
   bool gave_data : 1 = false;
-  bool silent : 1 = false;  ///< nothing of it counts any more, whichever point shows it
+  bool silent : 1 = false;        ///< nothing of it counts any more, whichever point shows it
   bool bad_checksum : 1 = false;  ///< ended here for a DSS checksum: the hosts' MP_FAIL and RST are still to come
   std::uint8_t link_tries = 0;
   std::uint8_t address_id[2] = {0, 0};
