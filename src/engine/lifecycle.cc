@@ -175,6 +175,7 @@ void Engine::State::finish_streams(Connection& c) {
   }
   if (!c.mptcp()) return;
   for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    if (!c.fastclosed) confirm_doubtful(c, d, now);
     data_output.clear();
     c.mp->data[index(d)].finish(now, limits, data_output);
     give(c, d, now);

@@ -167,6 +167,7 @@ void Engine::State::on_data_ack(Subflow& f, Side side, const Segment& s, const D
   }
   data_output.clear();
   data.acknowledged(at, s.time_ns, limits, data_output);
+  if (data.has_fin() && !data.started() && !c.held) start_stream(c, d, s.time_ns);  // nothing but its end
   give(c, d, s.time_ns);
 }
 

@@ -164,6 +164,7 @@ struct Engine::State {
   void tell_reset(Connection& c, Direction d, TimeNs now);
   void tell_handshake(Connection& c, Handshake step, TimeNs now);
   void start_stream(Connection& c, Direction d, TimeNs now);
+  bool confirm_doubtful(Connection& c, Direction d, TimeNs now);
   void skip_gaps(Subflow& f, TimeNs now);
   std::uint64_t full_dsn(Connection& c, Direction d, std::uint64_t value, bool wide);
   void widen(Connection& c, Direction d, std::uint64_t near);

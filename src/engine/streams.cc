@@ -300,6 +300,25 @@ void Engine::State::give(Connection& c, Direction d, TimeNs now) {
   }
 }
 
+/// Doubtful bytes of a subflow that the connection's receiver has acknowledged were taken, also if the subflow's own acknowledgement never came.
+bool Engine::State::confirm_doubtful(Connection& c, Direction d, TimeNs now) {
+  const auto& data = c.mp->data[index(d)];
+  if (!data.has_ack() || c.fallen_back()) return false;
+  bool any = false;
+  for (Subflow* f : c.subflows) {
+    const Side side = f->direction(kOpener) == d ? kOpener : kAnswerer;
+    if (!f->rx[side].waiting() || f->phase == Phase::kFailed) continue;
+    subflow_output.clear();
+    if (!f->rx[side].confirmed(data.dsn(data.next()), data.dsn(data.acked()), now, limits, subflow_output)) continue;
+    any = true;
+    const bool silent = f->silent;
+    f->silent = false;  // these came before its end
+    pass_on(*f, side, now, f->home.point);
+    f->silent = silent;
+  }
+  return any;
+}
+
 void Engine::State::skip_gaps(Subflow& f, TimeNs now) {
   Connection& c = *f.connection;
   const TimeNs wait = (settings.several_points ? limits.gap_seconds : limits.gap_seconds_single) * kSecondNs;
@@ -311,7 +330,8 @@ void Engine::State::skip_gaps(Subflow& f, TimeNs now) {
   if (!c.mptcp() || c.held) return;
   for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
     auto& data = c.mp->data[index(d)];
-    if (!data.waiting()) continue;
+    if (!data.gap_due(now, wait)) continue;
+    if (confirm_doubtful(c, d, now)) continue;
     data_output.clear();
     if (data.skip_gap(now, wait, false, limits, data_output)) give(c, d, now);
   }

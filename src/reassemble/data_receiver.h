@@ -102,6 +102,8 @@ class DataReceiver {
   }
   /// The same, told by a segment that the receiver may have thrown away: it counts once it is acknowledged.
   void doubtful_fin(std::uint64_t position, DataOutput& out) { backlog(out).doubtful_fin = position; }
+  /// Whether an acknowledged hole has been waited for long enough.
+  bool gap_due(TimeNs now_ns, TimeNs wait_ns) const { return started_ && waiting() && backlog_->hole_acked && now_ns - backlog_->hole_acked_ns >= wait_ns; }
   bool skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, DataOutput& out);
   /// Nothing more will come: gives what stands behind acknowledged gaps, and counts what was never seen.
   void finish(TimeNs now_ns, const Limits& limits, DataOutput& out);

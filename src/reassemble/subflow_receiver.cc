@@ -337,6 +337,21 @@ void SubflowReceiver::acknowledged(std::uint64_t position, TimeNs now_ns, Subflo
   settle(out);
 }
 
+bool SubflowReceiver::confirmed(std::uint64_t missing, std::uint64_t acked, TimeNs now_ns, const Limits& limits, SubflowOutput& out) {
+  bool any = false;
+  while (waiting() && backlog_->queue.front().doubtful && backlog_->queue.front().begin <= next_) {
+    const QueuedPiece& piece = backlog_->queue.front();
+    const bool known = current_.length != 0 && current_.position <= piece.begin && piece.end <= current_.end();
+    const std::uint64_t delta = known ? current_.delta() : piece.mapping ? piece.mapping->delta() : 0;
+    const bool mapped = known || (piece.mapping && piece.mapping->position <= piece.begin && piece.end <= piece.mapping->end());
+    const std::uint64_t end_dsn = piece.end + delta;
+    if (!mapped || static_cast<std::int64_t>(acked - end_dsn) < 0 || static_cast<std::int64_t>(end_dsn - missing) <= 0) break;
+    acknowledged(piece.end, now_ns, out, limits);
+    any = true;
+  }
+  return any;
+}
+
 bool SubflowReceiver::skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, SubflowOutput& out) {
   if (!backlog_ || backlog_->queue.empty()) return false;
   if (!force && (!backlog_->hole_acked || now_ns - backlog_->hole_acked_ns < wait_ns)) return false;

@@ -77,6 +77,9 @@ class SubflowReceiver {
   void arrive(const Arrival& arrival, const Mapping* mapping, const Limits& limits, SubflowOutput& out);
   /// The receiver has acknowledged everything before `position`.
   void acknowledged(std::uint64_t position, TimeNs now_ns, SubflowOutput& out, const Limits& limits);
+  /// The connection's receiver has acknowledged every DSN before `acked`, and bytes from `missing` on were seen nowhere: doubtful bytes next in
+  /// order that are mapped in between were taken.
+  bool confirmed(std::uint64_t missing, std::uint64_t acked, TimeNs now_ns, const Limits& limits, SubflowOutput& out);
   /// Passes over bytes that were acknowledged and never seen, once they have been waited for; `force`: whether acknowledged or not.
   bool skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, SubflowOutput& out);
   /// From `position` on bytes carry no mappings any more and follow each other at connection level (fallback, infinite mapping).
