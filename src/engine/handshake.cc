@@ -322,6 +322,13 @@ void Engine::State::become_keyed(Connection& c) {
     if (!f->join && f->auth == Auth::kUnverified) f->auth = Auth::kVerified;
     for (auto& rx : f->rx) rx.use_checksums(mp.checksum);
   }
+  // JOINs may have been put here by their DSNs before: now they can be judged, while nothing of theirs is delivered.
+  const std::vector<Subflow*> linked(c.subflows.begin(), c.subflows.end());
+  for (Subflow* f : linked) {
+    if (f->join && f->auth == Auth::kUnverified) verify_join(*f, nullptr);
+    if (f->phase != Phase::kFailed || f->connection != &c) continue;
+    for (auto& data : mp.data) data.drop_subflow(f->id);
+  }
   if (c.held) release_hold(c, now_ns);
   adopt_orphans(c);
 }

@@ -335,6 +335,7 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
       data.arrive(in, limits, data_output);
       give(into, d, now);
     }
+    if (old.doubtful_fin_position() != DataReceiver::kNone) data.doubtful_fin(translate(old.doubtful_fin_position()), data_output);
     if (old.has_fin()) {
       data.fin(translate(old.fin_position()));
       if (!into.held && !data.started()) start_stream(into, d, now);

@@ -123,7 +123,6 @@ void Engine::State::on_data_fin(Subflow& f, Side side, const Segment& s, const D
   if (!dss.mapping || dss.mapping->length == 0) return;
   const Direction d = f.direction(side);
   auto& data = c.mp->data[index(d)];
-  if (!data.has_origin() && !f.midstream && !c.mp->orphan) return;
   const std::uint64_t dsn = full_dsn(c, d, dss.mapping->dsn, dss.mapping->wide);
   const std::uint64_t at = data_position(c, d, dsn + dss.mapping->length - 1);
   if (data.started() && at < data.next()) return;                 // before what was delivered: none

@@ -102,6 +102,7 @@ class DataReceiver {
   }
   /// The same, told by a segment that the receiver may have thrown away: it counts once it is acknowledged.
   void doubtful_fin(std::uint64_t position, DataOutput& out) { backlog(out).doubtful_fin = position; }
+  std::uint64_t doubtful_fin_position() const { return backlog_ ? backlog_->doubtful_fin : kNone; }
   /// Whether an acknowledged hole has been waited for long enough.
   bool gap_due(TimeNs now_ns, TimeNs wait_ns) const { return started_ && waiting() && backlog_->hole_acked && now_ns - backlog_->hole_acked_ns >= wait_ns; }
   bool skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Limits& limits, DataOutput& out);
@@ -130,6 +131,10 @@ class DataReceiver {
   std::uint64_t held_bytes() const { return backlog_ ? backlog_->queue.held_bytes() + backlog_->copies.held_bytes() : 0; }
   const OverlapQueue* queue() const { return backlog_ ? &backlog_->queue : nullptr; }
   bool waiting() const { return backlog_ && !backlog_->queue.empty(); }
+  /// Forgets what a subflow gave that turned out not to be authentic, as far as it was not delivered.
+  void drop_subflow(std::uint32_t subflow) {
+    if (backlog_) backlog_->queue.drop_subflow(subflow);
+  }
   /// Takes the pieces out of a receiver that has not started, to give them to another.
   OverlapQueue take_queue();
 

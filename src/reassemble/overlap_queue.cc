@@ -122,6 +122,13 @@ QueuedPiece OverlapQueue::take_front() {
   return piece;
 }
 
+void OverlapQueue::drop_subflow(std::uint32_t subflow) {
+  for (auto it = pieces_.begin(); it != pieces_.end();) {
+    QueuedPiece dropped;
+    it = it->second.subflow == subflow ? remove(it, dropped) : std::next(it);
+  }
+}
+
 bool OverlapQueue::differs(std::uint64_t position, std::span<const std::byte> bytes, std::uint64_t& where) const {
   const std::uint64_t end = position + bytes.size();
   if (beyond(end)) return false;

@@ -44,6 +44,8 @@ class OverlapQueue {
   std::uint64_t queued_bytes() const { return queued_bytes_; }
   const QueuedPiece& front() const { return pieces_.begin()->second; }
   QueuedPiece take_front();
+  /// Drops what one subflow gave.
+  void drop_subflow(std::uint32_t subflow);
   using Pieces = std::map<std::uint64_t, QueuedPiece>;  ///< by begin
   const Pieces& all() const { return pieces_; }
 
