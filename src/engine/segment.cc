@@ -5,6 +5,13 @@
 
 namespace weir::engine {
 
+namespace {
+
+/// How far a pure ACK may lie beyond the window seen and still acknowledge.
+constexpr std::int32_t kMissedWindowBytes = 1 << 20;
+
+}  // namespace
+
 std::uint64_t Engine::State::position(const Subflow& f, Side side, const PointView& v, SeqNum seq) const {
   const SeqNum isn = f.has_isn[side] && v.side[side].has_isn ? v.side[side].isn : f.isn[side];
   return unwrap((seq - isn.value).value, f.rx[side].next());
@@ -87,6 +94,11 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
       break;
   }
   const bool good = acceptance == track::Acceptance::kGood && trust == Trust::kUse;
+  // A pure ACK somewhat beyond the window seen here: the capture missed the ACK that opened it. If its number did not count, the two sides' doubts
+  // would confirm each other for good. Its options do not count.
+  const bool only_ahead = acceptance == track::Acceptance::kDoubtfulWindow && trust == Trust::kUse && tcp.payload_bytes == 0 && !tcp.flags.fin() &&
+                          tcp.seq - receiver.right_edge < kMissedWindowBytes;
+  const bool acknowledges = good || only_ahead;
   const bool old = tcp.payload_bytes == 0 ? receiver.has_ack && before(tcp.seq, receiver.last_ack)
                                           : receiver.has_ack && !after(tcp.seq + tcp.payload_bytes, receiver.last_ack);
 
@@ -97,7 +109,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     return fate;
   }
 
-  if (good && (f.has_isn[other(side)] || f.rx[other(side)].started())) {
+  if (acknowledges && (f.has_isn[other(side)] || f.rx[other(side)].started())) {
     const std::uint64_t acked = position(f, other(side), v, tcp.ack);
     subflow_output.clear();
     // The FIN takes a sequence number, not a byte.
@@ -115,7 +127,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   if (f.silent) return fate;  // an option ended it
   if (tcp.payload_bytes != 0) on_payload(f, side, s, v, options, !good);
   if (tcp.flags.fin() && good) on_fin(f, side, s, v);
-  note(sender, receiver, tcp, good);
+  note(sender, receiver, tcp, acknowledges);
   reach_fin(f, kOpener);
   reach_fin(f, kAnswerer);
   skip_gaps(f, s.time_ns);
