@@ -1,7 +1,12 @@
-# weir_stage(NAME LINK libs...): the library of src/NAME from its sources, and the test program of its *_test.cc files.
-function(weir_stage name)
-  cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+# weir_stage(FOLDER LINK libs... PARTS folders...): the library of src/FOLDER from its sources, and the test program of its *_test.cc
+# files. Its PARTS are folders within that are libraries of their own.
+function(weir_stage folder)
+  cmake_parse_arguments(arg "" "" "LINK;PARTS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
+  foreach(part ${arg_PARTS})
+    list(FILTER sources EXCLUDE REGEX "/src/${folder}/${part}/")
+  endforeach()
+  string(REPLACE "/" "_" name ${folder})
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")

@@ -2,8 +2,10 @@
 // one octet (capture point, whether the bytes stay, a step of time) and two octets of length. Packets begin at the IP header.
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <source_location>
 #include <span>
 #include <vector>
 
@@ -14,8 +16,11 @@ namespace {
 using namespace weir;
 using namespace weir::engine;
 
-void require(bool holds) {
-  if (!holds) std::abort();
+/// Aborts, and says at which line what Observer promises did not hold.
+void require(bool holds, std::source_location where = std::source_location::current()) {
+  if (holds) return;
+  std::fprintf(stderr, "engine_fuzz.cc:%u: not as Observer promises\n", static_cast<unsigned>(where.line()));
+  std::abort();
 }
 
 /// What Observer promises, for each connection.
@@ -39,7 +44,9 @@ class Checker : public Observer {
     of(info, d).fin = true;
   }
   void on_connection(const ConnectionRecord& record) override {
-    require(record.visibility >= 0 && record.visibility <= 1 && !record.subflows.empty() && !record.info.id.empty());
+    require(record.visibility >= 0 && record.visibility <= 1);
+    require(!record.subflows.empty());
+    require(!record.info.id.empty());
     for (std::size_t i = 0; i < 2; ++i) require(record.bytes[i] <= of(record.info, static_cast<Direction>(i)).next);
     end(record.info);
   }

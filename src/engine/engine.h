@@ -22,6 +22,7 @@ struct Settings {
   bool all_tcp = false;
   bool several_points = false;  ///< more than one capture point feeds this engine
   bool stream_events = true;    ///< the observer wants on_handshake ... on_reset; without them only records are told
+  bool plot_events = false;     ///< the observer wants on_mapped and on_option
   std::uint64_t hash_seed = 0;  ///< of the flow table: unknown to whoever sends the packets
 };
 

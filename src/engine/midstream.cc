@@ -340,7 +340,7 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
       data.fin(translate(old.fin_position()));
       if (!into.held && !data.started()) start_stream(into, d, now);
     }
-    if (old.has_ack()) {
+    if (old.has_ack() && data.believable_ack(translate(old.acked()))) {
       data_output.clear();
       data.acknowledged(translate(old.acked()), now, limits, data_output);
     } else {

@@ -21,6 +21,13 @@ class Observer {
   virtual void on_fin(const ConnectionInfo&, Direction, TimeNs) {}
   /// The sender of `Direction` ended the connection by MP_FASTCLOSE or RST.
   virtual void on_reset(const ConnectionInfo&, Direction, TimeNs) {}
+  virtual void on_alert(const AlertRecord&) {}
+  virtual void on_application(const ApplicationRecord&) {}
+  /// The bytes of a file in an application's transfer, as they come; `file` counts within the connection. Its FileRecord follows.
+  virtual void on_file_data(const ConnectionInfo&, std::uint64_t /*file*/, std::span<const std::byte>) {}
+  /// Only with Settings::plot_events: what came, before it was put in order, and what options said.
+  virtual void on_mapped(const ConnectionInfo&, const MappedArrival&) {}
+  virtual void on_option(const ConnectionInfo&, const OptionSeen&) {}
   virtual void on_connection(const ConnectionRecord&) {}
   virtual void on_flow(const FlowRecord&) {}
   virtual void on_anomaly(const AnomalyRecord&) {}

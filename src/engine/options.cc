@@ -150,13 +150,9 @@ void Engine::State::on_data_ack(Subflow& f, Side side, const Segment& s, const D
     if (!data.has_origin()) data.set_origin(ack.value);
   }
   if (ack.wide) widen(c, d, ack.value);
-  const std::uint64_t near = data.has_ack() ? data.acked() : data.started() ? data.next() : reassemble::DataReceiver::kFirst;
-  const std::uint64_t value = ack.wide ? ack.value : extend(static_cast<std::uint32_t>(ack.value), DataSeq{data.dsn(near)}).value;
+  const std::uint64_t value = ack.wide ? ack.value : extend(static_cast<std::uint32_t>(ack.value), DataSeq{data.dsn(data.near_ack())}).value;
   const std::uint64_t at = data.position(value);
-  // No sender is 2^31 octets ahead of what was acknowledged: such a DATA_ACK is not believed.
-  constexpr std::int64_t kFarthest = 1LL << 31;
-  const auto ahead = static_cast<std::int64_t>(at - near);
-  if (ahead > kFarthest || ahead < -kFarthest) return;
+  if (!data.believable_ack(at)) return;
   const track::TcpView& sender = v.side[side];
   const track::TcpView& receiver = v.side[other(side)];
   const bool known = sender.scale_known && (receiver.scale_known || !sender.offered_scale);

@@ -5,26 +5,23 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
-#include "base/ip_address.h"
+#include "base/direction.h"
+#include "base/endpoints.h"
 #include "base/raw_packet.h"
 #include "base/seq.h"
 #include "inspect/anomaly.h"
+#include "inspect/apps/records.h"
 
 namespace weir::engine {
 
-/// Of a connection: the client is the opener of its first subflow.
-enum class Direction : std::uint8_t { kToServer = 0, kToClient = 1 };
-constexpr Direction reverse(Direction d) { return d == Direction::kToServer ? Direction::kToClient : Direction::kToServer; }
-constexpr std::size_t index(Direction d) { return static_cast<std::size_t>(d); }
-
-/// Client to server, as the log has them.
-struct Endpoints {
-  IpAddress src, dst;
-  std::uint16_t src_port = 0, dst_port = 0;
-  friend auto operator<=>(const Endpoints&, const Endpoints&) = default;
-};
+using weir::Direction;
+using weir::Endpoints;
+using weir::index;
+using weir::reverse;
 
 /// What stays the same of a connection while it is reported on. A reference to it is valid during the call only.
 struct ConnectionInfo {
@@ -90,6 +87,29 @@ struct AnomalyRecord {
   inspect::Detail detail;
 };
 
+/// A signature that matched. CONTRACT.md, `alert`.
+struct AlertRecord {
+  enum class Action : std::uint8_t { kAllowed, kBlocked };
+  TimeNs time_ns = 0;
+  ConnectionInfo connection;
+  Action action = Action::kAllowed;
+  std::uint32_t gid = 1, signature_id = 0, rev = 0, severity = 3;
+  std::string signature, category;
+  std::vector<std::pair<std::string, std::string>> metadata;
+  Direction direction = Direction::kToServer;
+  std::string app_proto;                      ///< "http", "tls", "dns" or empty
+  std::vector<std::uint32_t> subflows;        ///< ids of those whose delivered copies carried the matched bytes, ascending
+  bool split = false;                         ///< more than one
+  std::uint64_t dsn_first = 0, dsn_last = 0;  ///< offsets in the stream of the first and the last matched byte
+  double visibility = 1.0;                    ///< share of this direction's bytes so far that was seen
+};
+
+/// What the application layer of a connection said.
+struct ApplicationRecord {
+  ConnectionInfo connection;
+  std::variant<inspect::apps::HttpRecord, inspect::apps::TlsRecord, inspect::apps::FileRecord, inspect::apps::DnsRecord> what;
+};
+
 /// A piece of the rebuilt stream, in order.
 struct StreamChunk {
   Direction direction = Direction::kToServer;
@@ -97,6 +117,25 @@ struct StreamChunk {
   std::span<const std::byte> bytes;
   std::uint32_t subflow = 0;  ///< id of the subflow whose copy was delivered
   TimeNs time_ns = 0;         ///< of the packet that made it deliverable
+};
+
+/// Mapped payload as it came, before it was put in order: what a plot of data sequence numbers over time shows.
+struct MappedArrival {
+  Direction direction = Direction::kToServer;
+  std::uint64_t offset = 0;  ///< in the stream
+  std::uint64_t bytes = 0;
+  std::uint32_t subflow = 0;
+  bool seen_before = false;  ///< all of it had come before (reinjection)
+  TimeNs time_ns = 0;
+};
+
+/// An MPTCP option that changes something, or the end of a subflow, for a timeline.
+struct OptionSeen {
+  TimeNs time_ns = 0;
+  Direction direction = Direction::kToServer;  ///< which way it went
+  std::uint32_t subflow = 0;
+  std::string name;    ///< "MP_CAPABLE", "MP_JOIN", "ADD_ADDR", "REMOVE_ADDR", "MP_PRIO", "MP_FAIL", "MP_FASTCLOSE", "DATA_FIN", "FIN", "RST"
+  std::string detail;  ///< a few words: an address, an address ID, backup or not
 };
 
 enum class Handshake : std::uint8_t {

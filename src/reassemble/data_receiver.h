@@ -80,6 +80,14 @@ class DataReceiver {
   void rebase(std::uint64_t first_dsn);
   /// Where the stream is: what a 4-octet DSN is near to.
   std::uint64_t here() const { return started_ ? next_ : top_ > kFirst ? top_ : kFirst; }
+  /// What a DATA_ACK is near to.
+  std::uint64_t near_ack() const { return has_ack_ ? acked_ : started_ ? next_ : kFirst; }
+  /// No sender is 2^31 octets ahead of what was acknowledged: such a DATA_ACK is not to be believed.
+  bool believable_ack(std::uint64_t position) const {
+    constexpr std::int64_t kFarthest = 1LL << 31;
+    const auto ahead = static_cast<std::int64_t>(position - near_ack());
+    return ahead <= kFarthest && ahead >= -kFarthest;
+  }
   std::uint64_t position(std::uint64_t dsn) const { return dsn - origin_dsn_; }
   std::uint64_t dsn(std::uint64_t position) const { return position + origin_dsn_; }
 
