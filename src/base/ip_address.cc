@@ -11,4 +11,12 @@ std::string to_string(const IpAddress& address) {
   return text;
 }
 
+std::optional<IpAddress> parse_ip_address(std::string_view text) {
+  const std::string zero_ended(text);
+  std::array<std::byte, 16> octets{};
+  if (inet_pton(AF_INET, zero_ended.c_str(), octets.data()) == 1) return IpAddress::v4(std::span(octets).first<4>());
+  if (inet_pton(AF_INET6, zero_ended.c_str(), octets.data()) == 1) return IpAddress::v6(octets);
+  return std::nullopt;
+}
+
 }  // namespace weir

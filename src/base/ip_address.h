@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace weir {
 
@@ -43,6 +45,9 @@ struct IpAddress {
 
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 };
+
+/// An IPv4 or IPv6 address as people write it; nothing else around it.
+std::optional<IpAddress> parse_ip_address(std::string_view text);
 
 /// Text as RFC 5952 has it; IPv4 in dotted form.
 std::string to_string(const IpAddress& address);

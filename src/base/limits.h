@@ -36,6 +36,11 @@ namespace weir {
   X(visibility_bytes, 16 << 10, 0, 1 << 30, "bytes", "acknowledged at connection level before visibility_low is judged")                                \
   X(fragmentation_pieces, 256, 2, 1 << 20, "pieces", "in a row that alternate between subflows: as many raise fragmented_across_subflows")              \
   X(fragmentation_octets, 64, 1, 1'460, "bytes", "average size of those pieces below which the event is raised")                                        \
+  X(inspect_depth_bytes, 0, 0, 1LL << 50, "bytes", "of each direction that rules look at, 0: all; what lies behind is not inspected (limited.depth)")   \
+  X(rule_window_bytes, 64 << 10, 1 << 10, 16 << 20, "bytes", "in which conditions without a range of their own are tried around what was found")        \
+  X(rule_steps, 10'000, 100, 1'000'000'000, "steps", "of one try of a rule; at the limit it is given up (limited.rules)")                               \
+  X(pcre_match_limit, 100'000, 100, 1'000'000'000, "steps", "of one search of an expression; at the limit it is given up (limited.rules)")              \
+  X(hot_streams, 4'096, 16, 1 << 24, "connections", "whose matcher is ready at once; that of the others is packed")                                     \
   X(watch_entries, 65'536, 64, 1 << 24, "entries",                                                                                                      \
     "of each table of sources and hosts that events are counted by; at the limit the oldest goes (evicted.watch)")
 

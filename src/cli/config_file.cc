@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "cli/say.h"
+#include "inspect/rules/groups.h"
 #include "report/problem.h"
 
 namespace weir::cli {
@@ -25,6 +26,7 @@ namespace {
 constexpr auto kKeys = std::to_array<std::string_view>({
     "log.eve",
     "rules.[]",
+    "vars.*",
     "vars.*.[]",
     "sensor.interfaces.[]",
     "gateway.interfaces.[]",
@@ -100,8 +102,8 @@ class Reader {
     if (root.IsNull()) return;  // an empty file: defaults
     if (!root.IsMap()) return error(root, "a configuration is a map of keys", "as in: log: {eve: /var/log/weir/eve.json}");
     walk(root);
-    for (const char* const part : {"rules"})
-      if (root[part] && root[part].size() > 0) config_.unused.emplace_back(part);
+    if (const YAML::Node rules = root["rules"]) read_rules(rules);
+    if (const YAML::Node vars = root["vars"]; vars && vars.IsMap()) read_vars(vars);
     if (const YAML::Node log = root["log"]; log && log.IsMap()) read_log(log);
     if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) read_limits(limits);
   }
@@ -188,6 +190,47 @@ class Reader {
     config_.eve = eve.Scalar();
   }
 
+  void read_rules(const YAML::Node& rules) {
+    if (!rules.IsSequence()) return error(rules, "rules is a list of files and folders", "as in: rules: [/etc/weir/rules/*.rules]");
+    for (const auto& path : rules) {
+      if (path.IsScalar() && !path.Scalar().empty()) {
+        config_.rules.push_back(path.Scalar());
+      } else {
+        error(path, "a path is text");
+      }
+    }
+  }
+
+  void read_vars(const YAML::Node& vars) {
+    for (const auto& pair : vars) {
+      const YAML::Node& value = pair.second;
+      std::string text;
+      if (value.IsScalar()) {
+        text = value.Scalar();
+      } else if (value.IsSequence()) {
+        for (const auto& member : value) {
+          if (!member.IsScalar() || member.Scalar().empty()) {
+            error(member, "a member of a variable is an address, a port, a range or another variable");
+            continue;
+          }
+          text += (text.empty() ? "[" : ",") + member.Scalar();
+        }
+        if (!text.empty()) text += "]";
+      }
+      if (text.empty()) {
+        error(value.IsDefined() && !value.IsNull() ? value : pair.first, fmt::format("vars.{} is empty", pair.first.Scalar()));
+        continue;
+      }
+      config_.variables[pair.first.Scalar()] = text;
+    }
+    for (const auto& pair : vars) {
+      const std::string use = "$" + pair.first.Scalar();
+      const auto addresses = inspect::rules::parse_addresses(use, config_.variables);
+      if (addresses || inspect::rules::parse_ports(use, config_.variables)) continue;
+      error(pair.second, fmt::format("vars.{}: neither addresses ({}) nor ports", pair.first.Scalar(), addresses.error().why));
+    }
+  }
+
   void read_limits(const YAML::Node& limits) {
     for (const LimitInfo& limit : kLimitTable) {
       const YAML::Node node = limits[std::string(limit.name)];
@@ -229,6 +272,7 @@ std::expected<Config, std::vector<ConfigError>> load_config(const std::string& p
   }
 
   Config config;
+  config.variables = inspect::rules::default_variables();
   Reader reader(config);
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);

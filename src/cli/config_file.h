@@ -7,14 +7,16 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "inspect/rules/parse.h"
 
 namespace weir::cli {
 
-/// What this version uses of a configuration. Keys of parts that are not there yet are accepted.
+/// What this version uses of a configuration.  Keys of other parts are checked and left.
 struct Config {
   std::optional<std::string> eve;  ///< log.eve
   Limits limits;
-  std::vector<std::string> unused;  ///< keys given for parts that `inspect` of this version does not have
+  std::vector<std::string> rules;       ///< paths, as they stand there
+  inspect::rules::Variables variables;  ///< the defaults, and vars over them
 };
 
 struct ConfigError {

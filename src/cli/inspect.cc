@@ -16,9 +16,11 @@
 #include "cli/inspect_options.h"
 #include "cli/outputs.h"
 #include "cli/process.h"
+#include "cli/rule_files.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
+#include "engine/inspection.h"
 #include "report/link_header.h"
 #include "report/progress.h"
 
@@ -59,6 +61,17 @@ class Run {
   explicit Run(const InspectOptions& options) : options_(options), input_(options.captures), outputs_(options, input_.points()) {}
 
   int work() {
+    std::shared_ptr<const inspect::match::RuleSet> rule_set;
+    if (!options_.rules.empty()) {
+      const auto loaded = load_rules(options_.rules, options_.variables, options_.limits);
+      if (!loaded) {
+        say(loaded.error());
+        return kBadUsage;
+      }
+      say_refusals(*loaded);
+      rule_set = loaded->set;
+      outputs_.rules_loaded(loaded->loaded, loaded->refusals.size());
+    }
     // The first packets tell the link type and whether a file holds several points: before them nothing can be set up.
     std::size_t count = input_.next_batch(packets_);
     const auto first_packets = std::span(packets_).first(count);
@@ -72,9 +85,16 @@ class Run {
     settings.checksums = options_.checksums;
     settings.all_tcp = options_.all_tcp;
     settings.several_points = several_points;
-    settings.stream_events = outputs_.observer().wants_streams();
     settings.hash_seed = random_seed();
-    engine::Engine engine(settings, outputs_.observer());
+    engine::InspectionSettings inspecting;
+    inspecting.limits = options_.limits;
+    inspecting.rules = rule_set;
+    inspecting.applications = outputs_.wants_applications() || (rule_set && rule_set->needs_applications());
+    engine::Inspection inspection(inspecting, outputs_.observer());
+    const bool looks_inside = rule_set || inspecting.applications;
+    settings.stream_events = looks_inside || outputs_.observer().wants_streams();
+    settings.plot_events = outputs_.wants_plots();
+    engine::Engine engine(settings, looks_inside ? static_cast<engine::Observer&>(inspection) : outputs_.observer());
     if (count > 0) first_ = last_ = packets_[0].time_ns;
     report::Progress progress(input_.progress().total);
     for (; count > 0 && !stop_wanted(); count = input_.next_batch(packets_)) {
@@ -85,7 +105,7 @@ class Run {
     engine.finish();
     progress.clear();
 
-    const bool written = outputs_.close(engine.counters(), first_, last_);
+    const bool written = outputs_.close(engine.counters(), inspection.counters(), first_, last_);
     const bool read = tell_input();
     return written && read ? kDone : kNotDone;
   }

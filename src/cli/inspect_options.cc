@@ -23,18 +23,7 @@ constexpr const char* kExample =
     "Exit status: 0 done; 1 something could not be read or written (the rest was); 2 wrong usage or configuration.\n"
     "\n"
     "Example:\n"
-    "  weir inspect --log eve.json --export-streams streams --export-pcap plain.pcap path1.pcap path2.pcap.gz";
-
-/// What the command line has for parts that this version does not.
-struct NotYet {
-  std::vector<std::string> rules;
-  std::string export_files, report;
-};
-
-bool exists(const std::string& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) == 0;
-}
+    "  weir inspect --rules local.rules --log eve.json --export-streams streams --export-pcap plain.pcap path1.pcap path2.pcap.gz";
 
 /// Whether both paths lead to one file: reading a capture and writing over it would lose both.
 bool same_file(const std::string& a, const std::string& b) {
@@ -48,20 +37,11 @@ int refuse(std::string_view what, std::string_view why, std::string_view hint = 
   return kBadUsage;
 }
 
-std::optional<int> refuse_not_yet(const NotYet& not_yet) {
-  for (const std::string& path : not_yet.rules)
-    if (!exists(path)) return refuse(path, report::system_problem(path, errno).why);
-  if (!not_yet.rules.empty()) return refuse("--rules", "signatures are not part of this version", "leave the option out to rebuild and report without them");
-  if (!not_yet.export_files.empty())
-    return refuse("--export-files", "the export of files is not part of this version", "--export-streams writes the bytes they are in");
-  if (!not_yet.report.empty()) return refuse("--report", "the HTML report is not part of this version", "--log writes the same as JSON lines");
-  return std::nullopt;
-}
-
 std::optional<int> refuse_contradictions(const InspectOptions& options) {
   if (std::ranges::count(options.captures, "-") > 1) return refuse("-", "standard input can be read only once");
   if (options.export_pcap == "-") return refuse("--export-pcap", "a capture does not go to standard output", "/dev/stdout with --quiet, if it is a pipe");
-  const std::pair<const char*, const std::optional<std::string>*> outputs[] = {{"--log", &options.log}, {"--export-pcap", &options.export_pcap}};
+  const std::pair<const char*, const std::optional<std::string>*> outputs[] = {
+      {"--log", &options.log}, {"--export-pcap", &options.export_pcap}, {"--report", &options.report}};
   for (const auto& [name, output] : outputs) {
     if (!*output) continue;
     for (const std::string& capture : options.captures)
@@ -84,7 +64,8 @@ std::optional<int> apply_config(const std::string& path, InspectOptions& options
     options.log = config->eve;
     options.log_mode = report::LineOutput::Mode::kAppend;  // the place of a standing log: others may have written there
   }
-  for (const std::string& key : config->unused) say(path, fmt::format("'{}' is not part of this version, and not used", key));
+  if (options.rules.empty()) options.rules = config->rules;
+  options.variables = config->variables;
   return std::nullopt;
 }
 
@@ -94,20 +75,19 @@ std::expected<InspectOptions, int> parse_inspect(std::span<const char* const> ar
   static const std::map<std::string, engine::ChecksumPolicy> kPolicies{
       {"auto", engine::ChecksumPolicy::kAuto}, {"verify", engine::ChecksumPolicy::kVerify}, {"ignore", engine::ChecksumPolicy::kIgnore}};
   InspectOptions options;
-  NotYet not_yet;
-  std::string log, pcap, streams, config, checksums = "auto";
+  std::string log, pcap, streams, files, report, config, checksums = "auto";
 
   CLI::App app(kAbout, "weir inspect");
   app.footer(kExample);
   app.get_formatter()->column_width(30);
   const auto value = [&](const char* name, std::string& into, const char* type, const char* help) { return app.add_option(name, into, help)->type_name(type); };
   app.add_option("CAPTURE", options.captures, "captures, one a capture point")->type_name("")->required();
-  app.add_option("--rules", not_yet.rules, "signatures (not in this version)")->type_name("FILE|DIR")->allow_extra_args(false);
+  app.add_option("--rules", options.rules, "signatures in Suricata's language: a file, or a folder's *.rules")->type_name("FILE|DIR")->allow_extra_args(false);
   value("--log", log, "FILE|-", "EVE JSON lines; \"-\": to standard output, and nothing else there; unix:PATH: to a socket");
   value("--export-pcap", pcap, "FILE", "the capture with every MPTCP connection as one plain TCP flow");
   value("--export-streams", streams, "DIR", "the rebuilt bytes: DIR/ID.toserver and DIR/ID.toclient");
-  value("--export-files", not_yet.export_files, "DIR", "files in the streams (not in this version)");
-  value("--report", not_yet.report, "FILE.html", "HTML report (not in this version)");
+  value("--export-files", files, "DIR", "files out of HTTP: DIR/SHA256");
+  value("--report", report, "FILE.html", "a page to look at: connections, plots, findings");
   app.add_flag("--all-tcp", options.all_tcp, "inspect plain TCP, too");
   value("--checksums", checksums, "auto|verify|ignore", "which TCP checksums a segment may have (default: auto)");
   app.add_flag("--quiet", options.quiet, "no summary");
@@ -122,8 +102,11 @@ std::expected<InspectOptions, int> parse_inspect(std::span<const char* const> ar
   } catch (const CLI::ParseError& error) {
     return std::unexpected(refuse("inspect", error.what(), "see weir inspect --help"));
   }
-  for (const auto& [name, text, into] :
-       {std::tuple{"--log", &log, &options.log}, {"--export-pcap", &pcap, &options.export_pcap}, {"--export-streams", &streams, &options.export_streams}}) {
+  for (const auto& [name, text, into] : {std::tuple{"--log", &log, &options.log},
+                                         {"--export-pcap", &pcap, &options.export_pcap},
+                                         {"--export-streams", &streams, &options.export_streams},
+                                         {"--export-files", &files, &options.export_files},
+                                         {"--report", &report, &options.report}}) {
     if (!text->empty()) {
       *into = *text;
     } else if (app.count(name) > 0) {
@@ -134,7 +117,6 @@ std::expected<InspectOptions, int> parse_inspect(std::span<const char* const> ar
   if (policy == kPolicies.end()) return std::unexpected(refuse("--checksums", fmt::format("'{}' is none of auto, verify, ignore", checksums)));
   options.checksums = policy->second;
 
-  if (const auto status = refuse_not_yet(not_yet)) return std::unexpected(*status);
   if (!config.empty())
     if (const auto status = apply_config(config, options)) return std::unexpected(*status);
   if (const auto status = refuse_contradictions(options)) return std::unexpected(*status);

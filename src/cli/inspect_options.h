@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "engine/engine.h"
+#include "inspect/rules/parse.h"
 #include "report/line_output.h"
 
 namespace weir::cli {
@@ -17,7 +18,9 @@ struct InspectOptions {
   std::vector<std::string> captures;
   std::optional<std::string> log;
   report::LineOutput::Mode log_mode = report::LineOutput::Mode::kReplace;
-  std::optional<std::string> export_pcap, export_streams;
+  std::optional<std::string> export_pcap, export_streams, export_files, report;
+  std::vector<std::string> rules;  ///< files and folders
+  inspect::rules::Variables variables = inspect::rules::default_variables();
   engine::ChecksumPolicy checksums = engine::ChecksumPolicy::kAuto;
   bool all_tcp = false;
   bool quiet = false;

@@ -63,9 +63,14 @@ void Outputs::input_ended() {
   if (eve_) eve_->input_ended();
 }
 
-std::vector<report::NamedCounter> Outputs::all_counters(const engine::Counters& counters) const {
+std::vector<report::NamedCounter> Outputs::all_counters(const engine::Counters& counters, std::span<const report::NamedCounter> inspection) const {
   std::vector<report::NamedCounter> all;
   for (const auto& info : engine::kCounterTable) all.emplace_back(info.name, counters.*info.field);
+  all.insert(all.end(), inspection.begin(), inspection.end());
+  if (rules_loaded_ + rules_refused_ > 0) {
+    all.emplace_back("rules.loaded", rules_loaded_);
+    all.emplace_back("rules.refused", rules_refused_);
+  }
   if (points_.shared_packets()) all.emplace_back("capture.points_shared", points_.shared_packets());
   if (streams_) all.emplace_back("export.streams_failed", streams_->failed());
   if (normaliser_) {
@@ -79,7 +84,7 @@ std::vector<report::NamedCounter> Outputs::all_counters(const engine::Counters& 
   return all;
 }
 
-bool Outputs::close(const engine::Counters& counters, TimeNs first, TimeNs last) {
+bool Outputs::close(const engine::Counters& counters, std::span<const report::NamedCounter> inspection, TimeNs first, TimeNs last) {
   static constexpr TimeNs kSecond = 1'000'000'000;
   bool whole = true;
   if (normaliser_) {
@@ -89,7 +94,7 @@ bool Outputs::close(const engine::Counters& counters, TimeNs first, TimeNs last)
   if (streams_) {
     if (const auto problem = streams_->close()) say(*problem), whole = false;
   }
-  const auto all = all_counters(counters);
+  const auto all = all_counters(counters, inspection);
   if (eve_) {
     eve_->write_stats(last, (last - first) / kSecond, all);
     if (const auto problem = log_->close()) say(*problem), whole = false;

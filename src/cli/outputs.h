@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "capture/points.h"
@@ -32,10 +33,17 @@ class Outputs {
   /// The engine is about to end what is left.
   void input_ended();
   /// Last lines, the summary, and closing; false: something could not be written; it is said.
-  bool close(const engine::Counters& counters, TimeNs first, TimeNs last);
+  bool close(const engine::Counters& counters, std::span<const report::NamedCounter> inspection, TimeNs first, TimeNs last);
+  void rules_loaded(std::uint64_t loaded, std::uint64_t refused) {
+    rules_loaded_ = loaded;
+    rules_refused_ = refused;
+  }
+  /// Someone writes down what applications said, or files.
+  bool wants_applications() const { return eve_.has_value() || options_.export_files.has_value() || options_.report.has_value(); }
+  bool wants_plots() const { return options_.report.has_value(); }
 
  private:
-  std::vector<report::NamedCounter> all_counters(const engine::Counters& counters) const;
+  std::vector<report::NamedCounter> all_counters(const engine::Counters& counters, std::span<const report::NamedCounter> inspection) const;
 
   const InspectOptions& options_;
   const capture::PointTable& points_;
@@ -46,6 +54,7 @@ class Outputs {
   std::optional<report::PcapFrames> frames_;
   std::optional<report::Normaliser> normaliser_;
   std::optional<report::Summary> summary_;
+  std::uint64_t rules_loaded_ = 0, rules_refused_ = 0;
 };
 
 }  // namespace weir::cli

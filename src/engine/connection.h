@@ -82,6 +82,7 @@ struct Connection : boost::intrusive::list_base_hook<> {
   std::unique_ptr<Telling> telling;
   std::unique_ptr<std::vector<AnomalyRecord>> pending;  ///< events told once the id is final
   std::uint32_t raised = 0;                             ///< events, by bit
+  std::uint32_t established_subflows = 0;
   FallbackReason fallback = FallbackReason::kNone;
   std::uint8_t list = 0;
   bool refused : 1 = false;

@@ -334,9 +334,13 @@ void Engine::State::become_keyed(Connection& c) {
 }
 
 void Engine::State::establish(Subflow& f, TimeNs now) {
-  if (f.phase == Phase::kReset) f.was_established = true;  // its end was shown before by another point
+  if (f.phase == Phase::kReset && !f.was_established) {  // its end was shown before by another point
+    f.was_established = true;
+    ++f.connection->established_subflows;
+  }
   if (f.phase >= Phase::kEstablished) return;
   f.phase = Phase::kEstablished;
+  if (!f.was_established) ++f.connection->established_subflows;
   f.was_established = true;
   half_open_done(f);
   Connection& c = *f.connection;

@@ -48,6 +48,8 @@ Connection& Engine::State::add_connection(TimeNs now, bool mptcp) {
 const ConnectionInfo& Engine::State::info(Connection& c) {
   if (!c.telling) c.telling = std::make_unique<Telling>();
   ConnectionInfo& info = c.telling->info;
+  info.established_subflows = c.established_subflows;
+  if (c.mptcp()) info.version = c.mp->version;
   if (c.told_established && !info.id.empty() && c.keyed == (info.id[0] != 'x')) return info;
   info.number = c.number;
   info.mptcp = c.mptcp();

@@ -38,6 +38,7 @@ Subflow& Engine::State::add_midstream(const Segment& s, bool mptcp, bool sender_
   f.midstream = true;
   f.phase = Phase::kEstablished;
   f.was_established = true;
+  c.established_subflows = 1;
   f.third_ack_judged = true;
   return f;
 }
@@ -78,6 +79,7 @@ Fate Engine::State::on_unknown(const Segment& s) {
     f.midstream = false;
     f.phase = Phase::kSynSent;
     f.was_established = f.third_ack_judged = false;
+    c.established_subflows = 0;
     f.has_isn[kOpener] = true;
     f.isn[kOpener] = tcp.ack - 1;
     c.answered = false;
@@ -113,6 +115,7 @@ Fate Engine::State::on_unknown(const Segment& s) {
     f.midstream = false;
     f.phase = Phase::kSynReceived;
     f.was_established = f.third_ack_judged = false;
+    c.established_subflows = 0;
     if (both_keys) {
       c.midstream = false;
       c.mp->version = options.capable->version;
@@ -278,6 +281,7 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
   }
   for (Subflow* f : moved) {
     f->connection = &into;
+    if (f->was_established) ++into.established_subflows;
     f->opened_by_server = f->opened_by_server != flipped;
     f->id = static_cast<std::uint32_t>(into.subflows.size());
     into.subflows.push_back(f);

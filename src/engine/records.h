@@ -25,10 +25,12 @@ using weir::reverse;
 
 /// What stays the same of a connection while it is reported on. A reference to it is valid during the call only.
 struct ConnectionInfo {
-  std::uint64_t number = 0;  ///< unique in the run, from 1
-  std::string id;            ///< mptcp.id; final (and not empty) from the first data, kEstablished or record on
-  Endpoints endpoints;       ///< the first subflow's
-  bool mptcp = true;         ///< false: plain TCP (only with all_tcp)
+  std::uint64_t number = 0;                ///< unique in the run, from 1
+  std::string id;                          ///< mptcp.id; final (and not empty) from the first data, kEstablished or record on
+  Endpoints endpoints;                     ///< the first subflow's
+  bool mptcp = true;                       ///< false: plain TCP (only with all_tcp)
+  std::optional<std::uint8_t> version;     ///< of MPTCP, as far as it is known
+  std::uint32_t established_subflows = 0;  ///< so far
   TimeNs first_ns = 0;
 };
 
@@ -63,6 +65,7 @@ struct ConnectionRecord {
   double visibility = 1.0;
   std::uint64_t duplicate_bytes = 0;
   std::vector<SubflowRecord> subflows;
+  std::vector<std::string> not_inspected;  ///< names of the limits at which rules were not followed any further
 };
 
 /// A plain TCP connection, with all_tcp.
@@ -74,6 +77,9 @@ struct FlowRecord {
   std::uint64_t bytes[2] = {0, 0};
   std::uint64_t gap_bytes[2] = {0, 0};
   std::uint64_t packets[2] = {0, 0};
+  std::vector<std::string> not_inspected;
+  bool alerted = false;
+  std::string app_proto;
 };
 
 enum class AnomalyType : std::uint8_t { kMptcp, kTcp, kDecode };
@@ -115,8 +121,9 @@ struct StreamChunk {
   Direction direction = Direction::kToServer;
   std::uint64_t offset = 0;  ///< of its first byte, from the first byte of the stream = 0; bytes in gaps count
   std::span<const std::byte> bytes;
-  std::uint32_t subflow = 0;  ///< id of the subflow whose copy was delivered
-  TimeNs time_ns = 0;         ///< of the packet that made it deliverable
+  std::uint32_t subflow = 0;      ///< id of the subflow whose copy was delivered
+  bool opened_by_server = false;  ///< that subflow
+  TimeNs time_ns = 0;             ///< of the packet that made it deliverable
 };
 
 /// Mapped payload as it came, before it was put in order: what a plot of data sequence numbers over time shows.

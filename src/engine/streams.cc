@@ -352,7 +352,8 @@ void Engine::State::tell_handshake(Connection& c, Handshake step, TimeNs now) {
 void Engine::State::tell_data(Connection& c, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now) {
   if (!settings.stream_events || bytes.empty()) return;
   if (!c.told_established) tell_handshake(c, Handshake::kEstablished, now);
-  observer.on_data(info(c), {.direction = d, .offset = offset, .bytes = bytes, .subflow = subflow, .time_ns = now});
+  const bool opened_by_server = subflow < c.subflows.size() && c.subflows[subflow]->opened_by_server;
+  observer.on_data(info(c), {.direction = d, .offset = offset, .bytes = bytes, .subflow = subflow, .opened_by_server = opened_by_server, .time_ns = now});
 }
 
 void Engine::State::tell_gap(Connection& c, Direction d, std::uint64_t offset, std::uint64_t size, TimeNs now) {

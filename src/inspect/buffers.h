@@ -78,10 +78,13 @@ enum class Stage : std::uint8_t {
   X(kTlsCertIssuer, "tls.cert_issuer", kCertificate)                   \
   X(kTlsCertSerial, "tls.cert_serial", kCertificate)                   \
   X(kTlsCertFingerprint, "tls.cert_fingerprint", kCertificate)         \
-  X(kDnsQuery, "dns.query", kDnsQuery)
+  X(kDnsQuery, "dns.query", kDnsQuery)                                  \
+  X(kHttpHostDotted, "http.host", kRequestHeaders)                      \
+  X(kTlsSniDotted, "tls.sni", kClientHello)                             \
+  X(kDnsQueryDotted, "dns.query", kDnsQuery)
 
 /// A keyword that means one part of requests and another of responses (http.header, file.data, ...) stands for two of these; the rule's
-/// direction and its other buffers say which. kHttpResponseHeaderRaw etc. are named after what a rule writes.
+/// direction and its other buffers say which. Those named Dotted have a dot before the name (dotprefix).
 enum class Buffer : std::uint8_t {
 #define WEIR_BUFFER_ENUMERATOR(enumerator, keyword, stage) enumerator,
   WEIR_BUFFERS(WEIR_BUFFER_ENUMERATOR)

@@ -44,6 +44,31 @@ void detail(JsonWriter& json, const inspect::Detail& values) {
   json.end_object();
 }
 
+/// As Suricata has it: each key with a list of its values.
+void metadata(JsonWriter& json, const std::vector<std::pair<std::string, std::string>>& pairs) {
+  if (pairs.empty()) return;
+  std::vector<std::string_view> keys;
+  for (const auto& [key, value] : pairs) {
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+  }
+  json.key("metadata").begin_object();
+  for (const std::string_view key : keys) {
+    json.text_key(key).begin_array();
+    for (const auto& [name, value] : pairs) {
+      if (name == key) json.value(value);
+    }
+    json.end_array();
+  }
+  json.end_object();
+}
+
+void not_inspected(JsonWriter& json, const std::vector<std::string>& limits) {
+  if (limits.empty()) return;
+  json.key("not_inspected").begin_array();
+  for (const std::string& limit : limits) json.value(limit);
+  json.end_array();
+}
+
 }  // namespace
 
 JsonWriter EveWriter::begin(TimeNs time, std::string_view event_type) {
@@ -112,6 +137,7 @@ void EveWriter::on_connection(const engine::ConnectionRecord& record) {
   for (const auto& each : record.subflows) subflow(json, each);
   json.end_array();
   if (record.midstream) json.field("midstream", true);
+  not_inspected(json, record.not_inspected);
   json.end_object();
   end(json);
 }
@@ -122,13 +148,14 @@ void EveWriter::on_flow(const engine::FlowRecord& record) {
   tcp_flow(json, record.info.endpoints);
   const bool ended = record.state == ConnectionState::kClosed || record.state == ConnectionState::kReset;
   const std::string_view state = ended ? "closed" : "established";
+  if (!record.app_proto.empty()) json.field("app_proto", record.app_proto);
   json.key("flow").begin_object();
   both_ways(json, "pkts_toserver", "pkts_toclient", record.packets);
   both_ways(json, "bytes_toserver", "bytes_toclient", record.bytes);
   timestamp(json, "start", record.info.first_ns);
   timestamp(json, "end", record.last_ns);
   json.field("age", duration_cast<seconds>(nanoseconds(record.last_ns - record.info.first_ns)).count());
-  json.field("state", state).field("reason", input_ended_ ? "shutdown" : "timeout").field("alerted", false).end_object();
+  json.field("state", state).field("reason", input_ended_ ? "shutdown" : "timeout").field("alerted", record.alerted).end_object();
   // Suricata's words for the end and for holes of a TCP session.
   json.key("tcp").begin_object().field("state", state);
   if (record.state == ConnectionState::kReset) json.field("rst", true);
@@ -138,6 +165,7 @@ void EveWriter::on_flow(const engine::FlowRecord& record) {
   // The id names the files of exported streams.
   json.key("mptcp").begin_object().field("id", record.info.id);
   if (record.midstream) json.field("midstream", true);
+  not_inspected(json, record.not_inspected);
   json.end_object();
   end(json);
 }
@@ -154,6 +182,24 @@ void EveWriter::on_anomaly(const engine::AnomalyRecord& record) {
   }
   json.key("anomaly").begin_object().field("type", name_of(record.type)).field("event", record.event);
   detail(json, record.detail);
+  json.end_object();
+  end(json);
+}
+
+void EveWriter::on_alert(const engine::AlertRecord& record) {
+  JsonWriter json = begin(record.time_ns, "alert");
+  tcp_flow(json, record.connection.endpoints);
+  json.key("alert").begin_object().field("action", record.action == engine::AlertRecord::Action::kBlocked ? "blocked" : "allowed");
+  json.field("gid", record.gid).field("signature_id", record.signature_id).field("rev", record.rev).field("signature", record.signature);
+  json.field("category", record.category).field("severity", record.severity);
+  metadata(json, record.metadata);
+  json.end_object();
+  json.field("direction", record.direction == Direction::kToServer ? "to_server" : "to_client");
+  if (!record.app_proto.empty()) json.field("app_proto", record.app_proto);
+  json.key("mptcp").begin_object().field("id", record.connection.id).key("subflows").begin_array();
+  for (const std::uint32_t subflow : record.subflows) json.value(subflow);
+  json.end_array().field("split", record.split).field("dsn_first", record.dsn_first).field("dsn_last", record.dsn_last);
+  visibility(json, record.visibility);
   json.end_object();
   end(json);
 }

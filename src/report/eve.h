@@ -29,6 +29,7 @@ class EveWriter : public engine::Observer {
   void on_connection(const engine::ConnectionRecord& record) override;
   void on_flow(const engine::FlowRecord& record) override;
   void on_anomaly(const engine::AnomalyRecord& record) override;
+  void on_alert(const engine::AlertRecord& record) override;
 
   /// The input has ended: flows that are logged from here on end for that reason.
   void input_ended() { input_ended_ = true; }

@@ -44,6 +44,21 @@ class Fanout : public engine::Observer {
   void on_anomaly(const engine::AnomalyRecord& record) override {
     for (auto* each : all_) each->on_anomaly(record);
   }
+  void on_alert(const engine::AlertRecord& record) override {
+    for (auto* each : all_) each->on_alert(record);
+  }
+  void on_application(const engine::ApplicationRecord& record) override {
+    for (auto* each : all_) each->on_application(record);
+  }
+  void on_file_data(const engine::ConnectionInfo& info, std::uint64_t file, std::span<const std::byte> bytes) override {
+    for (auto* each : streams_) each->on_file_data(info, file, bytes);
+  }
+  void on_mapped(const engine::ConnectionInfo& info, const engine::MappedArrival& arrival) override {
+    for (auto* each : all_) each->on_mapped(info, arrival);
+  }
+  void on_option(const engine::ConnectionInfo& info, const engine::OptionSeen& option) override {
+    for (auto* each : all_) each->on_option(info, option);
+  }
 
  private:
   std::vector<engine::Observer*> all_, streams_;

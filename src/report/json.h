@@ -28,6 +28,14 @@ class JsonWriter {
     comma_ = false;
     return *this;
   }
+  /// The same for a key that is foreign text.
+  JsonWriter& text_key(std::string_view name) {
+    separate();
+    append_json_string(out_, name);
+    out_ += ':';
+    comma_ = false;
+    return *this;
+  }
   JsonWriter& begin_object() { return open('{'); }
   JsonWriter& end_object() { return close('}'); }
   JsonWriter& begin_array() { return open('['); }

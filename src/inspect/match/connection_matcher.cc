@@ -1,0 +1,450 @@
+#include "inspect/match/connection_matcher.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::inspect::match {
+namespace {
+
+using rules::Content;
+using rules::Pcre;
+
+bool speaks(rules::Protocol wanted, AppProtocol spoken) {
+  switch (wanted) {
+    case rules::Protocol::kIp:
+    case rules::Protocol::kTcp:
+      return true;
+    case rules::Protocol::kHttp:
+      return spoken == AppProtocol::kHttp;
+    case rules::Protocol::kTls:
+      return spoken == AppProtocol::kTls;
+    case rules::Protocol::kDns:
+      return spoken == AppProtocol::kDns;
+  }
+  return false;
+}
+
+/// An expression that only the stream's beginning can match. After a gap the scanner begins anew, and would find it there.
+bool only_at_start(const Step& step) {
+  const auto* p = std::get_if<Pcre>(&step.condition.what);
+  return p != nullptr && (p->anchored || (!p->multiline && p->expression.starts_with('^')));
+}
+
+}  // namespace
+
+void ConnectionMatcher::begin(const Facts& facts, Direction d) {
+  Side& s = sides_[index(d)];
+  s.group = &rules_->group(d, facts.endpoints.dst_port);
+  for (const std::uint32_t p : s.group->from_start) {
+    const Plan& plan = rules_->plans()[p];
+    for (std::uint32_t i = 0; i < plan.segments.size(); ++i) {
+      if (plan.segments[i].trigger == Segment::Trigger::kStart)
+        s.pending.push_back({.plan = p, .segment = i, .anchor = {}, .first_step = 0, .begin = 0, .wanted = 0});
+    }
+  }
+  for (const std::uint32_t p : s.group->absences_only) progress(s, p);
+}
+
+const Window& ConnectionMatcher::window(Call& call) {
+  if (call.window) return *call.window;
+  Side& s = side(call);
+  auto bytes = call.bytes;
+  if (!s.history.empty()) {
+    auto& all = call.shared.assembled;
+    all.assign(s.history.begin(), s.history.end());
+    all.insert(all.end(), bytes.begin(), bytes.end());
+    bytes = all;
+  }
+  call.window = Window{bytes, s.next - bytes.size(), s.ended};
+  return *call.window;
+}
+
+void ConnectionMatcher::data(const Facts& facts, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now,
+                             Shared& shared, FoundSink& sink) {
+  Side& s = sides_[index(d)];
+  if (s.ended || passed_) return;
+  if (s.group == nullptr) {
+    begin(facts, d);
+    s.scan_base = s.next = offset;
+  }
+  s.next = offset + bytes.size();
+  if (!s.provenance.add(s.next, subflow, kRuns)) ++shared.forgotten_provenance;
+  Call call{facts, d, bytes, now, shared, sink, std::nullopt};
+  if (!s.group->database.empty()) {
+    shared.hits.clear();
+    if (!s.scan.scan(s.group->database, rules_->scratch(), bytes, shared.hits)) {
+      ++shared.failed_scans;
+      limited_ = true;
+      s.scan_base = s.next;
+    }
+    for (const Hit& hit : shared.hits) {
+      for (const Meaning& meaning : s.group->meanings[hit.pattern]) on_hit(call, meaning, s.scan_base + hit.end);
+    }
+  }
+  if (!s.pending.empty()) retry_all(call);
+  if (!s.group->bare.empty()) check_bare(call);
+  check_decided(call);
+  keep_history(s, bytes);
+}
+
+void ConnectionMatcher::gap(Direction d, std::uint64_t offset, std::uint64_t bytes) {
+  Side& s = sides_[index(d)];
+  s.next = offset + bytes;
+  s.scan.close();
+  s.scan_base = s.next;
+  s.history.clear();
+  s.pending.clear();
+}
+
+void ConnectionMatcher::fin(const Facts& facts, Direction d, TimeNs now, Shared& shared, FoundSink& sink) {
+  Side& s = sides_[index(d)];
+  if (s.ended || passed_) return;
+  if (s.group == nullptr) begin(facts, d);
+  Call call{facts, d, {}, now, shared, sink, std::nullopt};
+  shared.hits.clear();
+  if (!s.group->database.empty()) s.scan.finish(rules_->scratch(), shared.hits, s.group->database);
+  s.ended = true;
+  for (const Hit& hit : shared.hits) {
+    for (const Meaning& meaning : s.group->meanings[hit.pattern]) on_hit(call, meaning, s.scan_base + hit.end);
+  }
+  retry_all(call);
+  complete_waiting(call);  // what only the absence of something held back
+  s.history = {};
+  s.pending = {};
+}
+
+void ConnectionMatcher::keep_history(Side& s, std::span<const std::byte> bytes) {
+  std::uint64_t from = s.next - std::min(s.next - s.scan_base, s.group->history_bytes);
+  for (const Pending& p : s.pending) from = std::min(from, p.begin);
+  const std::uint64_t have = s.next - bytes.size() - s.history.size();
+  from = std::max(from, have);
+  const std::uint64_t keep = s.next - from;
+  if (keep == 0) {
+    if (!s.history.empty()) s.history = {};
+  } else if (keep <= bytes.size()) {
+    const auto tail = bytes.last(static_cast<std::size_t>(keep));
+    s.history.assign(tail.begin(), tail.end());
+  } else {
+    s.history.erase(s.history.begin(), s.history.end() - static_cast<std::ptrdiff_t>(keep - bytes.size()));
+    s.history.insert(s.history.end(), bytes.begin(), bytes.end());
+  }
+}
+
+ConnectionMatcher::Progress* ConnectionMatcher::progress(Side& s, std::uint32_t plan) {
+  if (const auto found = s.progress.find(plan); found != s.progress.end()) return &found->second;
+  if (s.progress.size() >= kProgress) return nullptr;
+  Progress& p = s.progress[plan];
+  p.segments.resize(rules_->plans()[plan].segments.size());
+  p.present.resize(rules_->plans()[plan].absences.size());
+  return &p;
+}
+
+bool ConnectionMatcher::was_told(const Side& s, std::uint32_t plan) const { return std::ranges::binary_search(s.told, plan); }
+
+void ConnectionMatcher::on_hit(Call& call, const Meaning& meaning, std::uint64_t end) {
+  Side& s = side(call);
+  if (was_told(s, meaning.plan)) return;
+  const Plan& plan = rules_->plans()[meaning.plan];
+  if (meaning.kind == Meaning::Kind::kAbsence) {
+    const Absence& a = plan.absences[meaning.index];
+    if (a.size != 0 && end - a.size < a.lowest) return;
+    if (end > a.decided_at) return;
+    if (Progress* p = progress(s, meaning.plan)) p->present[meaning.index] = true;
+    return;
+  }
+  const Segment& segment = plan.segments[meaning.index];
+  Anchor anchor;
+  std::size_t first_step = 0;
+  std::uint64_t first = end;
+  if (segment.continues) {
+    retry(call, meaning.plan, meaning.index - 1);
+    const auto before = s.progress.find(meaning.plan);
+    if (before == s.progress.end() || !before->second.segments[meaning.index - 1]) return;
+    anchor.position = before->second.segments[meaning.index - 1]->position;
+    anchor.lowest = anchor.position + static_cast<std::uint64_t>(segment.distance);
+  }
+  if (segment.trigger == Segment::Trigger::kLiteral) {
+    const Content& c = std::get<Content>(segment.steps[segment.trigger_step].condition.what);
+    first = end - c.bytes.size();
+    if (segment.simple) {
+      if (first < anchor.lowest) return;
+      if (c.offset && first < static_cast<std::uint64_t>(std::max<std::int64_t>(0, *c.offset))) return;
+      if (segment.pattern.max_offset && end > *segment.pattern.max_offset) return;
+      take(call, meaning.plan, meaning.index, {first, end, end});
+      return;
+    }
+    const std::uint64_t lowest = first - std::min(first, segment.lookback_bytes);
+    anchor.highest = first;
+    if (lowest > anchor.lowest) anchor.lowest = lowest;
+    if (anchor.lowest > anchor.highest) return;
+  } else if (segment.trigger == Segment::Trigger::kRegex) {
+    if (only_at_start(segment.steps[0]) && s.scan_base != 0) return;
+    if (segment.simple) {
+      take(call, meaning.plan, meaning.index, {end - 1, end, end});
+      return;
+    }
+    first_step = 1;
+    anchor.position = anchor.lowest = end;
+  } else {
+    if (only_at_start(segment.steps[0]) && s.scan_base != 0) return;
+    anchor.lowest = end - std::min(end, segment.lookback_bytes);
+    if (only_at_start(segment.steps[0]) && anchor.lowest != 0) return;
+  }
+  try_segment(call, meaning.plan, meaning.index, anchor, first_step, std::min(anchor.lowest, first));
+}
+
+void ConnectionMatcher::try_segment(Call& call, std::uint32_t plan, std::uint32_t index, Anchor anchor, std::size_t first_step, std::uint64_t begin) {
+  Side& s = side(call);
+  const Segment& segment = rules_->plans()[plan].segments[index];
+  const auto steps = std::span(segment.steps).subspan(first_step);
+  const Evaluation result = evaluate(steps, window(call), anchor, rules_->limits(), [&](const Match& match) {
+    Match whole = match;
+    if (first_step != 0) whole.first = std::min(whole.first, anchor.position - std::min<std::uint64_t>(anchor.position, 1));
+    return take(call, plan, index, whole);
+  });
+  if (result.limited) {
+    ++call.shared.limited_evaluations;
+    limited_ = true;
+  }
+  if (result.outcome != Outcome::kMore) return;
+  if (s.pending.size() >= kPending) {
+    s.pending.erase(s.pending.begin());
+    ++call.shared.limited_pending;
+    limited_ = true;
+  }
+  s.pending.push_back({plan, index, anchor, first_step, begin, result.wanted});
+}
+
+void ConnectionMatcher::retry(Call& call, std::uint32_t plan, std::uint32_t segment) {
+  Side& s = side(call);
+  std::vector<Pending> due;
+  std::erase_if(s.pending, [&](const Pending& p) {
+    const bool now = p.plan == plan && p.segment == segment && (s.ended || p.wanted <= s.next);
+    if (now) due.push_back(p);
+    return now;
+  });
+  for (const Pending& p : due) try_segment(call, p.plan, p.segment, p.anchor, p.first_step, p.begin);
+}
+
+void ConnectionMatcher::retry_all(Call& call) {
+  Side& s = side(call);
+  std::vector<Pending> due;
+  std::erase_if(s.pending, [&](const Pending& p) {
+    const bool now = s.ended || p.wanted <= s.next;
+    if (now && !was_told(s, p.plan)) due.push_back(p);
+    return now || was_told(s, p.plan);
+  });
+  for (const Pending& p : due) {
+    if (!was_told(s, p.plan)) try_segment(call, p.plan, p.segment, p.anchor, p.first_step, p.begin);
+  }
+}
+
+/// True: no other way need be looked for.
+bool ConnectionMatcher::take(Call& call, std::uint32_t plan_index, std::uint32_t segment, const Match& match) {
+  Side& s = side(call);
+  const Plan& plan = rules_->plans()[plan_index];
+  const bool last_of_chain = segment + 1 >= plan.segments.size() || !plan.segments[segment + 1].continues;
+  const bool waits = plan.rule.protocol > rules::Protocol::kTcp && call.facts.protocol == AppProtocol::kUnknown;
+  if (plan.segments.size() == 1 && plan.absences.empty() && !plan.has_parts() && !waits) return complete(call, plan_index, &match) || !plan.every_match;
+  Progress* p = progress(s, plan_index);
+  if (p == nullptr) {
+    ++call.shared.limited_rules;
+    limited_ = true;
+    return true;
+  }
+  auto& found = p->segments[segment];
+  if (!last_of_chain) {  // the earliest serves best
+    if (!found || match.position < found->position) found = match;
+    return false;
+  }
+  if (!found || plan.every_match) found = match;
+  return complete(call, plan_index, nullptr) || !plan.every_match;
+}
+
+bool ConnectionMatcher::header_matches(const Call& call, const rules::Rule& rule) const {
+  Endpoints flow = call.facts.endpoints;
+  if (call.direction == Direction::kToClient) flow = {flow.dst, flow.src, flow.dst_port, flow.src_port};
+  const auto along = [&](const Endpoints& e) {
+    return rule.src.contains(e.src) && rule.dst.contains(e.dst) && rule.src_port.contains(e.src_port) && rule.dst_port.contains(e.dst_port);
+  };
+  return along(flow) || (rule.both_ways && along({flow.dst, flow.src, flow.dst_port, flow.src_port}));
+}
+
+bool ConnectionMatcher::conditions_hold(const Call& call, const Plan& plan) const {
+  const rules::Rule& rule = plan.rule;
+  if (!speaks(rule.protocol, call.facts.protocol)) return false;
+  if (rule.flow.to_server != rule.flow.to_client && rule.flow.to_server != (call.direction == Direction::kToServer)) return false;
+  if (rule.mptcp.version && (!call.facts.version || !rule.mptcp.version->holds(*call.facts.version))) return false;
+  if (rule.mptcp.subflows && (!call.facts.version || !rule.mptcp.subflows->holds(call.facts.subflows))) return false;
+  if (rule.payload_size && !rule.payload_size->holds(call.bytes.size())) return false;
+  return header_matches(call, rule) && flowbits_hold(rule);
+}
+
+/// Tells the rule if all of it holds. True: it was told (or would have been, but for noalert and thresholds).
+bool ConnectionMatcher::complete(Call& call, std::uint32_t plan_index, const Match* only) {
+  Side& s = side(call);
+  if (passed_ || was_told(s, plan_index)) return true;
+  const Plan& plan = rules_->plans()[plan_index];
+  std::vector<StreamRange> ranges;
+  if (only != nullptr) {
+    ranges.push_back({call.direction, only->first, only->end});
+  } else {
+    const auto entry = s.progress.find(plan_index);
+    if (entry == s.progress.end()) {
+      if (plan.has_stream() || plan.has_parts()) return false;
+    } else {
+      const Progress& p = entry->second;
+      if (plan.has_parts() && !p.parts_matched) return false;
+      for (const auto& segment : p.segments) {
+        if (!segment) return false;
+        ranges.push_back({call.direction, segment->first, segment->end});
+      }
+      for (std::size_t i = 0; i < p.present.size(); ++i) {
+        if (p.present[i]) return false;
+        if (!s.ended && s.next < plan.absences[i].decided_at) return false;
+      }
+      ranges.insert(ranges.end(), p.parts.begin(), p.parts.end());
+    }
+    if (ranges.empty()) ranges.push_back({call.direction, s.next - std::min<std::uint64_t>(s.next, call.bytes.size()), s.next});
+  }
+  if (!conditions_hold(call, plan)) return false;
+
+  Found found{.rule = &plan.rule, .direction = call.direction, .subflows = {}, .first = ~0ULL, .last = 0, .time_ns = call.now};
+  for (const StreamRange& range : ranges) {
+    sides_[index(range.direction)].provenance.collect(range.first, range.end, found.subflows);
+    if (range.direction != call.direction) continue;
+    found.first = std::min(found.first, range.first);
+    found.last = std::max(found.last, range.end == 0 ? 0 : range.end - 1);
+  }
+  if (found.first > found.last) found.first = found.last;
+  std::ranges::sort(found.subflows);
+  const rules::MptcpConditions& mptcp = plan.rule.mptcp;
+  if (mptcp.split && found.subflows.size() < 2) return false;
+  if (mptcp.opened_by_server) {
+    const bool any = std::ranges::any_of(found.subflows, [&](std::uint32_t id) { return call.facts.server_opened.contains(id) == *mptcp.opened_by_server; });
+    if (!any) return false;
+  }
+
+  if (!plan.rule.threshold) s.told.insert(std::ranges::lower_bound(s.told, plan_index), plan_index);
+  const bool silent = set_flowbits(plan.rule) || plan.rule.no_alert;
+  if (plan.rule.action == rules::Action::kPass) {
+    passed_ = true;
+    return true;
+  }
+  if (silent) return true;
+  Endpoints flow = call.facts.endpoints;
+  if (call.direction == Direction::kToClient) flow = {flow.dst, flow.src, flow.dst_port, flow.src_port};
+  if (call.shared.thresholds.allows(plan.rule, flow, call.now, kThresholds)) call.sink.on_found(found);
+  return true;
+}
+
+/// Rules that nothing in the stream sets off: about the connection itself.
+void ConnectionMatcher::check_bare(Call& call) {
+  for (const std::uint32_t p : side(call).group->bare) {
+    if (!was_told(side(call), p)) complete(call, p, nullptr);
+  }
+}
+
+/// Ranges in which something did not come, and that are over now.
+void ConnectionMatcher::check_decided(Call& call) {
+  Side& s = side(call);
+  const auto& decisions = s.group->decisions;
+  if (s.decided >= decisions.size() || decisions[s.decided] > s.next) return;
+  while (s.decided < decisions.size() && decisions[s.decided] <= s.next) ++s.decided;
+  complete_waiting(call);
+}
+
+void ConnectionMatcher::complete_waiting(Call& call) {
+  std::vector<std::uint32_t> waiting;
+  for (const auto& [plan, each] : side(call).progress) waiting.push_back(plan);
+  for (const std::uint32_t plan : waiting) complete(call, plan, nullptr);
+}
+
+bool ConnectionMatcher::flowbits_hold(const rules::Rule& rule) const {
+  using Operation = rules::FlowBits::Operation;
+  const auto is_set = [&](const std::string& name) { return flowbits_.contains(name); };
+  return std::ranges::all_of(rule.flowbits, [&](const rules::FlowBits& bits) {
+    if (bits.operation == Operation::kIsSet) return std::ranges::any_of(bits.names, is_set);
+    if (bits.operation == Operation::kIsNotSet) return std::ranges::none_of(bits.names, is_set);
+    return true;
+  });
+}
+
+/// True: the rule says noalert.
+bool ConnectionMatcher::set_flowbits(const rules::Rule& rule) {
+  using Operation = rules::FlowBits::Operation;
+  bool silent = false;
+  for (const rules::FlowBits& bits : rule.flowbits) {
+    silent |= bits.operation == Operation::kNoAlert;
+    for (const std::string& name : bits.names) {
+      if (bits.operation == Operation::kSet) flowbits_.insert(name);
+      if (bits.operation == Operation::kUnset) flowbits_.erase(name);
+      if (bits.operation == Operation::kToggle && flowbits_.erase(name) == 0) flowbits_.insert(name);
+    }
+  }
+  return silent;
+}
+
+void ConnectionMatcher::stage(const Facts& facts, Stage stage, const Transaction& transaction, TimeNs now, Shared& shared, FoundSink& sink) {
+  const StageGroup& group = rules_->stage(stage);
+  if (passed_ || (group.fast.empty() && group.always.empty())) return;
+  std::vector<std::uint32_t> candidates(group.always);
+  for (const StageGroup::Fast& fast : group.fast) {
+    const Transaction::Part& part = transaction.part(fast.buffer);
+    if (!part.present) continue;
+    std::vector<Hit> hits;
+    if (!scan_block(fast.database, rules_->scratch(), part.bytes, hits)) ++shared.failed_scans;
+    for (const Hit& hit : hits) candidates.insert(candidates.end(), fast.plans[hit.pattern].begin(), fast.plans[hit.pattern].end());
+  }
+  std::ranges::sort(candidates);
+  candidates.erase(std::ranges::unique(candidates).begin(), candidates.end());
+  for (const std::uint32_t p : candidates) {
+    const Plan& plan = rules_->plans()[p];
+    // What a rule on requests and responses has matched counts for the direction that its flow names, else that of the last part.
+    Direction d = direction_of(stage);
+    if (plan.rule.flow.to_server != plan.rule.flow.to_client) d = plan.rule.flow.to_server ? Direction::kToServer : Direction::kToClient;
+    Call call{facts, d, {}, now, shared, sink, std::nullopt};
+    Side& s = side(call);
+    if (was_told(s, p)) continue;
+    std::vector<StreamRange> ranges;
+    const bool holds = std::ranges::all_of(plan.parts.buffers, [&](const auto& entry) {
+      const Transaction::Part& part = transaction.part(entry.first);
+      if (!part.present) return false;
+      const Evaluation result = evaluate(entry.second, Window{part.bytes, 0, true}, {}, rules_->limits(), [](const Match&) { return true; });
+      if (result.limited) {
+        ++shared.limited_evaluations;
+        limited_ = true;
+      }
+      ranges.push_back(part.raw);
+      return result.outcome == Outcome::kYes;
+    });
+    if (!holds) continue;
+    Progress* const progress_of = progress(s, p);
+    if (progress_of == nullptr) {
+      ++shared.limited_rules;
+      limited_ = true;
+      continue;
+    }
+    progress_of->parts = std::move(ranges);
+    progress_of->parts_matched = true;
+    const bool told = complete(call, p, nullptr);
+    if (!plan.has_stream() || (told && !plan.rule.threshold)) s.progress.erase(p);
+  }
+}
+
+void ConnectionMatcher::protocol_known(const Facts& facts, TimeNs now, Shared& shared, FoundSink& sink) {
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    Call call{facts, d, {}, now, shared, sink, std::nullopt};
+    complete_waiting(call);
+  }
+}
+
+void ConnectionMatcher::pack() {
+  for (Side& s : sides_) {
+    s.scan.pack();
+    s.history.shrink_to_fit();
+    s.pending.shrink_to_fit();
+  }
+}
+
+}  // namespace weir::inspect::match

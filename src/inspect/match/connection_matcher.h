@@ -1,0 +1,146 @@
+// The rules on one connection: what has matched so far in its two streams and its transactions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/direction.h"
+#include "base/endpoints.h"
+#include "base/raw_packet.h"
+#include "inspect/buffers.h"
+#include "inspect/match/provenance.h"
+#include "inspect/match/rule_set.h"
+#include "inspect/match/thresholds.h"
+
+namespace weir::inspect::match {
+
+/// What rules ask of a connection besides its bytes.
+struct Facts {
+  Endpoints endpoints;  ///< client to server
+  std::optional<std::uint8_t> version;
+  std::uint32_t subflows = 1;             ///< established so far
+  std::set<std::uint32_t> server_opened;  ///< ids of subflows that the server opened
+  AppProtocol protocol = AppProtocol::kUnknown;
+};
+
+/// A rule that matched.
+struct Found {
+  const rules::Rule* rule = nullptr;
+  Direction direction = Direction::kToServer;
+  std::vector<std::uint32_t> subflows;  ///< that carried the matched bytes, ascending
+  std::uint64_t first = 0, last = 0;    ///< offsets of the first and the last matched byte
+  TimeNs time_ns = 0;
+};
+
+class FoundSink {
+ public:
+  virtual ~FoundSink() = default;
+  virtual void on_found(const Found&) = 0;
+};
+
+/// What the inspection of all connections shares. Counters only grow.
+struct Shared {
+  Thresholds thresholds;
+  std::vector<Hit> hits;             ///< of the scan under way
+  std::vector<std::byte> assembled;  ///< history and the bytes under way, side by side
+  std::uint64_t limited_evaluations = 0, limited_pending = 0, limited_rules = 0, failed_scans = 0, forgotten_provenance = 0;
+};
+
+/// Purpose: tells when a rule matches a connection: exactly when it would match the same bytes over one plain TCP connection, however they
+/// were cut. Bytes come in order for each direction. Owner: one connection; one thread; bounds: kProgress, kPending, kRuns, RuleSet::limits().
+class ConnectionMatcher {
+ public:
+  static constexpr std::size_t kProgress = 1'024;  ///< rules half matched, a direction; at it further ones are not followed
+  static constexpr std::size_t kPending = 256;     ///< places where more bytes may decide, a direction; at it the oldest is given up
+  static constexpr std::size_t kRuns = 16'384;     ///< of Provenance
+  static constexpr std::size_t kThresholds = 65'536;
+
+  explicit ConnectionMatcher(std::shared_ptr<const RuleSet> rules) : rules_(std::move(rules)) {}
+
+  void data(const Facts&, Direction, std::uint64_t offset, std::span<const std::byte>, std::uint32_t subflow, TimeNs, Shared&, FoundSink&);
+  /// Matching goes on behind a gap; nothing is found across it.
+  void gap(Direction, std::uint64_t offset, std::uint64_t bytes);
+  void stage(const Facts&, Stage, const Transaction&, TimeNs, Shared&, FoundSink&);
+  /// What had to wait for it: rules for a protocol, once that is known.
+  void protocol_known(const Facts&, TimeNs, Shared&, FoundSink&);
+  /// The direction ends here.
+  void fin(const Facts&, Direction, TimeNs, Shared&, FoundSink&);
+  /// Nothing came for a while: what the scanner holds is packed.
+  void pack();
+  bool is_packed() const { return sides_[0].scan.is_packed() || sides_[1].scan.is_packed(); }
+  /// A rule of this connection could not be followed to its end.
+  bool limited() const { return limited_; }
+  const Provenance& provenance(Direction d) const { return sides_[index(d)].provenance; }
+
+ private:
+  struct Progress {
+    std::vector<std::optional<Match>> segments;
+    std::vector<bool> present;  ///< by absence: it came
+    std::vector<StreamRange> parts;
+    bool parts_matched = false;
+  };
+  struct Pending {
+    std::uint32_t plan = 0, segment = 0;
+    Anchor anchor;
+    std::size_t first_step = 0;
+    std::uint64_t begin = 0;  ///< what has to be kept of the stream
+    std::uint64_t wanted = 0;
+  };
+  struct Side {
+    const PortGroup* group = nullptr;
+    ScanState scan;
+    std::uint64_t scan_base = 0;  ///< the stream's offset where the scanner began
+    std::uint64_t next = 0;
+    Provenance provenance;
+    std::vector<std::byte> history;  ///< the bytes before `next`
+    std::vector<Pending> pending;
+    std::map<std::uint32_t, Progress> progress;
+    std::vector<std::uint32_t> told;  ///< plans that have alerted, ascending
+    std::size_t decided = 0;          ///< of PortGroup::decisions, those that have been checked
+    bool ended = false;
+  };
+  /// One call's parameters, passed on.
+  struct Call {
+    const Facts& facts;
+    Direction direction;
+    std::span<const std::byte> bytes;
+    TimeNs now;
+    Shared& shared;
+    FoundSink& sink;
+    std::optional<Window> window;
+  };
+
+  Side& side(const Call& call) { return sides_[index(call.direction)]; }
+  void begin(const Facts& facts, Direction d);
+  const Window& window(Call& call);
+  void on_hit(Call& call, const Meaning& meaning, std::uint64_t end);
+  void try_segment(Call& call, std::uint32_t plan, std::uint32_t segment, Anchor anchor, std::size_t first_step, std::uint64_t begin);
+  void retry(Call& call, std::uint32_t plan, std::uint32_t segment);
+  void retry_all(Call& call);
+  bool take(Call& call, std::uint32_t plan, std::uint32_t segment, const Match& match);
+  bool complete(Call& call, std::uint32_t plan, const Match* only);
+  bool conditions_hold(const Call& call, const Plan& plan) const;
+  bool header_matches(const Call& call, const rules::Rule& rule) const;
+  void check_bare(Call& call);
+  void check_decided(Call& call);
+  void complete_waiting(Call& call);
+  Progress* progress(Side& side, std::uint32_t plan);
+  bool was_told(const Side& side, std::uint32_t plan) const;
+  bool flowbits_hold(const rules::Rule& rule) const;
+  bool set_flowbits(const rules::Rule& rule);
+  void keep_history(Side& side, std::span<const std::byte> bytes);
+
+  std::shared_ptr<const RuleSet> rules_;
+  Side sides_[2];
+  std::set<std::string> flowbits_;
+  bool passed_ = false;  ///< a pass rule matched
+  bool limited_ = false;
+};
+
+}  // namespace weir::inspect::match

@@ -1,0 +1,198 @@
+#include "inspect/match/rule_set.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace weir::inspect::match {
+namespace {
+
+/// Whether a stream of direction `d` can be one that the rule asks for, as far as its flow says.
+bool goes_along(const rules::Rule& rule, Direction d) {
+  const rules::Flow& f = rule.flow;
+  if (f.not_established) return false;
+  if (f.to_server == f.to_client) return true;
+  return f.to_server == (d == Direction::kToServer);
+}
+
+/// The rule's ports on the server's side of a stream of direction `d`.
+std::vector<const rules::PortGroup*> server_ports(const rules::Rule& rule, Direction d) {
+  std::vector<const rules::PortGroup*> out{d == Direction::kToServer ? &rule.dst_port : &rule.src_port};
+  if (rule.both_ways) out.push_back(d == Direction::kToServer ? &rule.src_port : &rule.dst_port);
+  return out;
+}
+
+bool wants_port(const rules::Rule& rule, Direction d, std::uint16_t port) {
+  return std::ranges::any_of(server_ports(rule, d), [&](const auto* group) { return group->contains(port); });
+}
+
+bool any_port(const rules::Rule& rule, Direction d) {
+  return std::ranges::any_of(server_ports(rule, d), [](const auto* group) { return group->any(); });
+}
+
+bool on_streams(const Plan& plan) { return plan.has_stream() || !plan.has_parts(); }
+
+}  // namespace
+
+void RuleSet::refuse(std::uint32_t plan, std::string why, std::vector<Refused>& refused) {
+  if (left_out_[plan]) return;
+  left_out_[plan] = true;
+  refused.push_back({plans_[plan].rule.file, plans_[plan].rule.line, std::move(why)});
+}
+
+std::shared_ptr<RuleSet> RuleSet::make(std::vector<rules::Rule> rules, const Limits& limits, DatabaseCache* cache, std::vector<Refused>& refused) {
+  auto set = std::make_shared<RuleSet>();
+  set->limits_.steps = static_cast<std::uint32_t>(limits.rule_steps);
+  set->limits_.ahead_bytes = static_cast<std::uint64_t>(limits.rule_window_bytes);
+  for (rules::Rule& rule : rules) {
+    const std::string file = rule.file;
+    const int line = rule.line;
+    if (auto plan = make_plan(std::move(rule), set->limits_, static_cast<std::uint32_t>(limits.pcre_match_limit))) {
+      set->needs_applications_ |= plan->has_parts() || plan->rule.protocol > rules::Protocol::kTcp;
+      set->plans_.push_back(std::move(*plan));
+    } else {
+      refused.push_back({file, line, plan.error()});
+    }
+  }
+  set->left_out_.assign(set->plans_.size(), false);
+  // A pattern that Hyperscan refuses takes its rules along, and what holds them is made again.
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    while (!set->make_port_groups(d, cache, refused)) {
+    }
+  }
+  for (std::size_t s = 1; s < set->stages_.size(); ++s) {
+    while (!set->make_stage(static_cast<Stage>(s), cache, refused)) {
+    }
+  }
+  for (const Ports& ports : set->ports_) {
+    for (const PortGroup& group : ports.groups) set->scratch_.grow(group.database);
+  }
+  for (const StageGroup& stage : set->stages_) {
+    for (const auto& fast : stage.fast) set->scratch_.grow(fast.database);
+  }
+  return set;
+}
+
+bool RuleSet::make_port_groups(Direction d, DatabaseCache* cache, std::vector<Refused>& refused) {
+  Ports& ports = ports_[index(d)];
+  ports = {};
+  std::vector<std::uint32_t> everywhere, somewhere;
+  for (std::uint32_t i = 0; i < plans_.size(); ++i) {
+    if (left_out_[i] || !on_streams(plans_[i]) || !goes_along(plans_[i].rule, d)) continue;
+    (any_port(plans_[i].rule, d) ? everywhere : somewhere).push_back(i);
+  }
+  // Ports between two boundaries have the same rules.
+  std::map<std::vector<std::uint32_t>, std::uint32_t> known;  // rules for some ports -> group
+  for (;;) {
+    std::set<std::uint32_t> boundaries{0};
+    for (const std::uint32_t i : somewhere) {
+      for (const auto* group : server_ports(plans_[i].rule, d)) {
+        for (const auto* ranges : {&group->in, &group->out}) {
+          for (const auto& range : *ranges) {
+            boundaries.insert(range.first);
+            if (range.last < 65'535) boundaries.insert(range.last + 1U);
+          }
+        }
+      }
+    }
+    known.clear();
+    ports.from.clear();
+    for (const std::uint32_t boundary : boundaries) {
+      std::vector<std::uint32_t> here;
+      for (const std::uint32_t i : somewhere) {
+        if (wants_port(plans_[i].rule, d, static_cast<std::uint16_t>(boundary))) here.push_back(i);
+      }
+      const auto number = static_cast<std::uint32_t>(known.size());
+      ports.from.emplace_back(static_cast<std::uint16_t>(boundary), known.try_emplace(std::move(here), number).first->second);
+      if (known.size() > kPortGroups) break;
+    }
+    if (known.size() <= kPortGroups) break;
+    // Too many: half of the rules for the fewest ports are looked for everywhere; their ports are checked on what is found.
+    std::ranges::stable_sort(somewhere, {}, [&](std::uint32_t i) {
+      std::size_t count = 0;
+      for (const auto* group : server_ports(plans_[i].rule, d))
+        for (const auto& range : group->in) count += range.last - range.first + 1U;
+      return count;
+    });
+    const auto half = static_cast<std::ptrdiff_t>((somewhere.size() + 1) / 2);
+    everywhere.insert(everywhere.end(), somewhere.begin(), somewhere.begin() + half);
+    somewhere.erase(somewhere.begin(), somewhere.begin() + half);
+  }
+
+  ports.groups.resize(known.size());
+  for (const auto& [here, number] : known) {
+    PortGroup& group = ports.groups[number];
+    std::map<Pattern, std::vector<Meaning>> patterns;
+    std::vector<std::uint32_t> members(everywhere);
+    members.insert(members.end(), here.begin(), here.end());
+    for (const std::uint32_t i : members) {
+      const Plan& plan = plans_[i];
+      bool from_start = false;
+      if (plan.segments.empty() && !plan.has_parts()) (plan.absences.empty() ? group.bare : group.absences_only).push_back(i);
+      for (std::uint32_t s = 0; s < plan.segments.size(); ++s) {
+        if (plan.segments[s].trigger == Segment::Trigger::kStart) {
+          from_start = true;
+        } else {
+          patterns[plan.segments[s].pattern].push_back({Meaning::Kind::kSegment, i, s});
+        }
+      }
+      for (std::uint32_t a = 0; a < plan.absences.size(); ++a) patterns[plan.absences[a].pattern].push_back({Meaning::Kind::kAbsence, i, a});
+      if (from_start) group.from_start.push_back(i);
+      group.history_bytes = std::max(group.history_bytes, plan.history_bytes());
+    }
+    std::ranges::sort(group.decisions);
+    group.decisions.erase(std::ranges::unique(group.decisions).begin(), group.decisions.end());
+    std::vector<const Pattern*> list;
+    for (const auto& [pattern, meanings] : patterns) {
+      list.push_back(&pattern);
+      group.meanings.push_back(meanings);
+    }
+    auto database = Database::compile(list, Database::Mode::kStream, cache);
+    if (!database) {
+      for (const Meaning& m : group.meanings[database.error().pattern]) refuse(m.plan, "pcre: " + database.error().why, refused);
+      return false;
+    }
+    group.database = std::move(*database);
+  }
+  return true;
+}
+
+bool RuleSet::make_stage(Stage s, DatabaseCache* cache, std::vector<Refused>& refused) {
+  StageGroup& stage = stages_[static_cast<std::size_t>(s)];
+  stage = {};
+  std::map<Buffer, std::map<Pattern, std::vector<std::uint32_t>>> wanted;
+  for (std::uint32_t i = 0; i < plans_.size(); ++i) {
+    const Plan& plan = plans_[i];
+    if (left_out_[i] || !plan.has_parts() || plan.parts.stage != s) continue;
+    if (plan.parts.fast) {
+      wanted[plan.parts.fast->first][plan.parts.fast->second].push_back(i);
+    } else {
+      stage.always.push_back(i);
+    }
+  }
+  for (auto& [buffer, patterns] : wanted) {
+    StageGroup::Fast fast;
+    fast.buffer = buffer;
+    std::vector<const Pattern*> list;
+    for (const auto& [pattern, plans] : patterns) {
+      list.push_back(&pattern);
+      fast.plans.push_back(plans);
+    }
+    auto database = Database::compile(list, Database::Mode::kBlock, cache);
+    if (!database) {
+      for (const std::uint32_t i : fast.plans[database.error().pattern]) refuse(i, "content: " + database.error().why, refused);
+      return false;
+    }
+    fast.database = std::move(*database);
+    stage.fast.push_back(std::move(fast));
+  }
+  return true;
+}
+
+const PortGroup& RuleSet::group(Direction d, std::uint16_t server_port) const {
+  const Ports& ports = ports_[index(d)];
+  const auto behind = std::ranges::upper_bound(ports.from, server_port, {}, [](const auto& entry) { return entry.first; });
+  return ports.groups[std::prev(behind)->second];
+}
+
+}  // namespace weir::inspect::match
