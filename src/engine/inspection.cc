@@ -91,11 +91,9 @@ class Inspection::Told : public inspect::apps::Sink, public inspect::match::Foun
   Connection& c_;
 };
 
-Inspection::Inspection(InspectionSettings settings, Observer& next) : settings_(std::move(settings)), next_(next) {
-  application_settings_.limits = settings_.limits;
-  application_settings_.rules = settings_.rules && settings_.rules->needs_applications();
-  application_settings_.files = settings_.files;
-}
+Inspection::Inspection(InspectionSettings settings, Observer& next) : settings_(std::move(settings)),
+      application_settings_(settings_.limits, settings_.rules && settings_.rules->needs_applications(), settings_.files),
+      next_(next) {}
 
 Inspection::~Inspection() = default;
 

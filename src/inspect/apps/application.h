@@ -27,11 +27,16 @@ class Sink {
   virtual void on_file_data(std::uint64_t /*file*/, std::span<const std::byte>) {}
 };
 
+struct HttpConfig;  // libhtp's, shared by all connections
+
 /// What to do beyond the records.
 struct ApplicationSettings {
   Limits limits;
   bool rules = false;  ///< on_stage is wanted: buffers are gathered
   bool files = true;   ///< on_file is wanted
+  std::shared_ptr<const HttpConfig> http;
+
+  ApplicationSettings(const Limits& all_limits, bool with_rules, bool with_files);
 };
 
 /// Purpose: finds out what a connection speaks (by content, not by port) and reads it: HTTP/1, TLS handshakes, DNS over TCP.

@@ -37,11 +37,12 @@ struct FileRecord {
   TimeNs time_ns = 0;
   std::uint64_t transaction = 0;
   Direction direction = Direction::kToClient;
-  std::string name, magic, sha256;  ///< sha256 only of a file that was seen whole
+  std::string name, sha256;  ///< sha256 only of a file that was seen whole
+  std::string beginning;     ///< its first octets: what kind of file it is, is told from these
   std::uint64_t bytes = 0;
   bool complete = false;  ///< EVE's state: CLOSED, else TRUNCATED
   bool gaps = false;
-  std::optional<std::uint64_t> stored_as;  ///< number of the exported file
+  std::uint64_t number = 0;  ///< within the connection, as in on_file_data
 };
 
 struct DnsRecord {
