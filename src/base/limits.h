@@ -40,10 +40,10 @@ namespace weir {
   X(rule_window_bytes, 64 << 10, 1 << 10, 16 << 20, "bytes", "in which conditions without a range of their own are tried around what was found")        \
   X(rule_steps, 10'000, 100, 1'000'000'000, "steps", "of one try of a rule; at the limit it is given up (limited.rules)")                               \
   X(pcre_match_limit, 100'000, 100, 1'000'000'000, "steps", "of one search of an expression; at the limit it is given up (limited.rules)")              \
-  X(app_body_bytes, 100 << 10, 1 << 10, 1 << 30, "bytes", "of a body that rules look at; a longer one is looked at as far as that")                    \
-  X(app_header_bytes, 64 << 10, 1 << 10, 1 << 24, "bytes", "of an HTTP head or a TLS handshake message; with a longer one reading ends")              \
-  X(app_transactions, 512, 1, 1 << 20, "transactions", "of a connection that wait for their end; at the limit its application is read no further")   \
-  X(app_expansion_bytes, 1 << 20, 1 << 12, 1 << 30, "bytes", "that a compressed body may expand to beyond 2048 times its size")                       \
+  X(app_body_bytes, 100 << 10, 1 << 10, 1 << 30, "bytes", "of a body that rules look at; a longer one is looked at as far as that")                     \
+  X(app_header_bytes, 64 << 10, 1 << 10, 1 << 24, "bytes", "of an HTTP head or a TLS handshake message; with a longer one reading ends")                \
+  X(app_transactions, 512, 1, 1 << 20, "transactions", "of a connection that wait for their end; at the limit its application is read no further")      \
+  X(app_expansion_bytes, 1 << 20, 1 << 12, 1 << 30, "bytes", "that a compressed body may expand to beyond 2048 times its size")                         \
   X(hot_streams, 4'096, 16, 1 << 24, "connections", "whose matcher is ready at once; that of the others is packed")                                     \
   X(watch_entries, 65'536, 64, 1 << 24, "entries",                                                                                                      \
     "of each table of sources and hosts that events are counted by; at the limit the oldest goes (evicted.watch)")

@@ -45,6 +45,13 @@ bool Outputs::open(LinkType link, bool several_points) {
     streams_ = std::move(*streams);
     fanout_.add(*streams_, true);
   }
+  if (options_.export_files) {
+    auto files = report::FileExport::open(*options_.export_files);
+    if (!files) return say(files.error()), false;
+    files_ = std::move(*files);
+    fanout_.add(*files_, true);
+    if (eve_) eve_->files_stored();
+  }
   if (options_.export_pcap) {
     auto writer = capture::PcapWriter::create(*options_.export_pcap, static_cast<std::uint32_t>(link));
     if (!writer) return say_once(writer.error()), false;
@@ -73,6 +80,7 @@ std::vector<report::NamedCounter> Outputs::all_counters(const engine::Counters& 
   }
   if (points_.shared_packets()) all.emplace_back("capture.points_shared", points_.shared_packets());
   if (streams_) all.emplace_back("export.streams_failed", streams_->failed());
+  if (files_) all.emplace_back("export.files_failed", files_->failed());
   if (normaliser_) {
     const auto written = normaliser_->counters();
     all.emplace_back("export.pcap_flow_packets", written.packets);
@@ -93,6 +101,9 @@ bool Outputs::close(const engine::Counters& counters, std::span<const report::Na
   }
   if (streams_) {
     if (const auto problem = streams_->close()) say(*problem), whole = false;
+  }
+  if (files_) {
+    if (const auto problem = files_->close()) say(*problem), whole = false;
   }
   const auto all = all_counters(counters, inspection);
   if (eve_) {

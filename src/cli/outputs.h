@@ -11,6 +11,7 @@
 #include "engine/counters.h"
 #include "report/eve.h"
 #include "report/fanout.h"
+#include "report/files.h"
 #include "report/line_output.h"
 #include "report/normalise.h"
 #include "report/pcap_frames.h"
@@ -51,6 +52,7 @@ class Outputs {
   std::optional<report::LineOutput> log_;
   std::optional<report::EveWriter> eve_;
   std::unique_ptr<report::StreamExport> streams_;
+  std::unique_ptr<report::FileExport> files_;
   std::optional<report::PcapFrames> frames_;
   std::optional<report::Normaliser> normaliser_;
   std::optional<report::Summary> summary_;

@@ -11,6 +11,7 @@
 #include "report/community_id.h"
 #include "report/json.h"
 #include "report/line_output.h"
+#include "report/magic.h"
 
 namespace weir::report {
 
@@ -30,7 +31,10 @@ class EveWriter : public engine::Observer {
   void on_flow(const engine::FlowRecord& record) override;
   void on_anomaly(const engine::AnomalyRecord& record) override;
   void on_alert(const engine::AlertRecord& record) override;
+  void on_application(const engine::ApplicationRecord& record) override;
 
+  /// Files that are seen whole are stored.
+  void files_stored() { files_stored_ = true; }
   /// The input has ended: flows that are logged from here on end for that reason.
   void input_ended() { input_ended_ = true; }
   /// The counters, in any order; `uptime_s` in packet time. No name may be another's beginning ("a" and "a.b").
@@ -46,6 +50,8 @@ class EveWriter : public engine::Observer {
   LineOutput& out_;
   PointNames points_;
   CommunityId community_id_;
+  FileMagic magic_;
+  bool files_stored_ = false;
   bool input_ended_ = false;
 };
 

@@ -50,6 +50,12 @@ std::string detail_text(const inspect::Detail& detail) {
 
 double by_size(std::uint64_t bytes) { return std::log2(static_cast<double>(bytes) + 1); }
 
+std::string noted_text(std::uint32_t alerts, std::uint32_t events) {
+  std::string text = alerts ? fmt::format("{} alert{}", alerts, alerts == 1 ? "" : "s") : "";
+  if (const std::string names = event_list(events); !names.empty()) append(text, names);
+  return text;
+}
+
 }  // namespace
 
 Summary::Noted Summary::take_notes(std::uint64_t number) {
@@ -82,7 +88,7 @@ void Summary::on_connection(const engine::ConnectionRecord& record) {
     gap_bytes_[way] += record.gap_bytes[way];
   }
   const Noted notes = take_notes(record.info.number);
-  const double interest = (notes.count ? 1000 + 100 * std::popcount(notes.events) : 0) + (1 - record.visibility) * 500 +
+  const double interest = (notes.alerts ? 5000 : 0) + (notes.count ? 1000 + 100 * std::popcount(notes.events) : 0) + (1 - record.visibility) * 500 +
                           10.0 * static_cast<double>(record.subflows.size()) + by_size(record.bytes[kUp] + record.bytes[kDown]);
   if (!wanted(interest)) return;
 
@@ -95,7 +101,7 @@ void Summary::on_connection(const engine::ConnectionRecord& record) {
   line.endpoints = record.info.endpoints;
   std::ranges::copy(record.bytes, line.bytes);
   line.visibility = record.visibility;
-  line.notable = event_list(notes.events);
+  line.notable = noted_text(notes.alerts, notes.events);
   if (record.fallback_reason != engine::FallbackReason::kNone) append(line.notable, name_of(record.fallback_reason));
   if (record.midstream) append(line.notable, "seen from its middle");
   if (const auto gaps = record.gap_bytes[kUp] + record.gap_bytes[kDown]) append(line.notable, fmt::format("{} bytes not seen", grouped(gaps)));
@@ -114,7 +120,7 @@ void Summary::on_flow(const engine::FlowRecord& record) {
     gap_bytes_[way] += record.gap_bytes[way];
   }
   const Noted notes = take_notes(record.info.number);
-  const double interest = (notes.count ? 1000 : 0) + by_size(record.bytes[kUp] + record.bytes[kDown]);
+  const double interest = (notes.alerts ? 5000 : 0) + (notes.count ? 1000 : 0) + by_size(record.bytes[kUp] + record.bytes[kDown]);
   if (!wanted(interest)) return;
   Line line;
   line.interest = interest;
@@ -127,7 +133,7 @@ void Summary::on_flow(const engine::FlowRecord& record) {
   const auto gaps = record.gap_bytes[kUp] + record.gap_bytes[kDown];
   const auto all = record.bytes[kUp] + record.bytes[kDown] + gaps;
   line.visibility = all ? 1 - static_cast<double>(gaps) / static_cast<double>(all) : 1;
-  line.notable = event_list(notes.events);
+  line.notable = noted_text(notes.alerts, notes.events);
   if (record.midstream) append(line.notable, "seen from its middle");
   if (gaps) append(line.notable, fmt::format("{} bytes not seen", grouped(gaps)));
   keep(std::move(line));
@@ -147,6 +153,42 @@ void Summary::on_anomaly(const engine::AnomalyRecord& record) {
   ++notes.count;
   for (std::size_t i = 0; i < static_cast<std::size_t>(inspect::Event::kCount); ++i)
     if (inspect::event_name(static_cast<inspect::Event>(i)) == record.event) notes.events |= 1U << i;
+}
+
+void Summary::on_alert(const engine::AlertRecord& record) {
+  if (const std::pair key(record.gid, record.signature_id); alerts_.size() < kSignatures || alerts_.contains(key)) {
+    Alerted& alerted = alerts_[key];
+    if (record.split) ++alerted.split;
+    if (++alerted.count == 1) {
+      alerted.message = record.signature;
+      alerted.severity = record.severity;
+      alerted.first_id = record.connection.id;
+      alerted.first_subflows = fmt::format("{}", fmt::join(record.subflows, ", "));
+      alerted.first_dsn = record.dsn_first;
+      alerted.last_dsn = record.dsn_last;
+      alerted.way = record.direction == engine::Direction::kToServer ? "to the server" : "to the client";
+    }
+  }
+  if (noted_.size() >= kNoted && !noted_.contains(record.connection.number)) return;
+  ++noted_[record.connection.number].alerts;
+}
+
+std::string Summary::alerts_text(const TextStyle& style) const {
+  if (alerts_.empty()) return {};
+  std::vector<std::pair<std::uint32_t, const Alerted*>> order;
+  for (const auto& [key, alerted] : alerts_) order.emplace_back(key.second, &alerted);
+  std::ranges::stable_sort(order, {}, [](const auto& each) { return each.second->severity; });
+  std::string out = "\n" + style.bold("Alerts") + "\n";
+  for (std::size_t i = 0; i < std::min(order.size(), kAlertLines); ++i) {
+    const auto& [sid, a] = order[i];
+    out += fmt::format("  {} {:>6}x  {}\n", style.alarm(fmt::format("{:<10}", sid)), grouped(a->count), a->message);
+    const bool several = a->first_subflows.find(',') != std::string::npos;
+    out += fmt::format("{:{}}{}\n", "", 6,
+                       style.dim(fmt::format("first on {}, {}, bytes {} to {} of the stream, over subflow{} {}{}", a->first_id, a->way, grouped(a->first_dsn),
+                                             grouped(a->last_dsn), several ? "s" : "", a->first_subflows, several ? " (split)" : "")));
+  }
+  if (order.size() > kAlertLines) out += fmt::format("  and {} more signatures\n", grouped(order.size() - kAlertLines));
+  return out;
 }
 
 std::string Summary::connections_text(const TextStyle& style) const {
@@ -236,7 +278,7 @@ std::string Summary::totals_text(std::span<const NamedCounter> counters, const T
 
   std::string left_out;
   for (const auto& [name, count] : counters) {
-    static constexpr std::string_view kKinds[] = {"ignored.", "dropped.", "evicted.", "uncompared."};
+    static constexpr std::string_view kKinds[] = {"ignored.", "dropped.", "evicted.", "uncompared.", "limited.", "rules.refused"};
     const bool told = std::ranges::any_of(kKinds, [&, which = name](std::string_view kind) { return which.starts_with(kind); }) || name == "decode.invalid" ||
                       name == "defrag.dropped";
     if (told && count) append(left_out, fmt::format("{} {}", name, grouped(count)));
@@ -246,7 +288,7 @@ std::string Summary::totals_text(std::span<const NamedCounter> counters, const T
 }
 
 std::string Summary::text(std::span<const NamedCounter> counters, const TextStyle& style) const {
-  return connections_text(style) + anomalies_text(style) + totals_text(counters, style);
+  return connections_text(style) + alerts_text(style) + anomalies_text(style) + totals_text(counters, style);
 }
 
 }  // namespace weir::report

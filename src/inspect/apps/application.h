@@ -61,7 +61,13 @@ class Application {
 
  private:
   struct State;
+  void feed(const ApplicationSettings&, Direction, std::uint64_t offset, std::span<const std::byte>, TimeNs, Sink&);
+  void finish_if_done(const ApplicationSettings&, TimeNs, Sink&);
+  void give_up();
+
   std::unique_ptr<State> state_;
+  AppProtocol protocol_ = AppProtocol::kUnknown;
+  bool done_ = false;
 };
 
 }  // namespace weir::inspect::apps
