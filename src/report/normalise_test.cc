@@ -61,7 +61,7 @@ class NormaliserTest : public testing::Test, public FrameSink {
     return info;
   }
   static engine::StreamChunk chunk(Direction d, std::uint64_t offset, std::string_view text, TimeNs time) {
-    return {d, offset, std::as_bytes(std::span(text)), 0, time};
+    return {.direction = d, .offset = offset, .bytes = std::as_bytes(std::span(text)), .time_ns = time};
   }
 
   /// Every frame is a right TCP segment of the flow, numbers go up without a hole on either side but where `gaps`, nothing is

@@ -25,6 +25,7 @@ class Cli(unittest.TestCase):
 
     def file(self, name, content):
         path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as out:
             out.write(content if isinstance(content, bytes) else content.encode())
         return path
@@ -71,18 +72,55 @@ class Usage(Cli):
             self.run_weir(*arguments, status=2)
 
     def test_verbs_that_are_not_there_say_so(self):
-        for verb in "sensor gateway proxy probe analyzer rules policy".split():
+        for verb in "sensor gateway proxy probe analyzer policy".split():
             _, err = self.run_weir(verb, status=2)
             self.assertIn("not part of this version", err)
 
-    def test_options_that_are_not_there_say_so(self):
-        rules = self.file("a.rules", "")
-        for option in (["--rules", rules], ["--export-files", "out"], ["--report", "x.html"]):
-            _, err = self.run_weir("inspect", *option, self.capture, status=2)
-            self.assertIn("not part of this version", err)
+    def test_rules_that_are_not_there(self):
         _, err = self.run_weir("inspect", "--rules", "missing.rules", self.capture, status=2)
         self.assertIn("missing.rules", err)
         self.assertIn("No such file", err)
+
+
+class Rules(Cli):
+    GOOD = 'alert tcp any any -> any any (msg:"text"; content:"text"; sid:1; rev:2; classtype:trojan-activity;)\n'
+
+    def test_all_loaded(self):
+        out, err = self.run_weir("rules", "check", self.file("a.rules", "# a comment\n\n" + self.GOOD))
+        self.assertEqual(err, "")
+        self.assertRegex(out, r"loaded +1 +100.0 %")
+
+    def test_refused_by_name_line_and_column(self):
+        path = self.file("b.rules", self.GOOD + 'alert tcp any any -> any any (content:"x"; fly:1; sid:2;)\nalert udp any any -> any any (sid:3;)\n')
+        out, err = self.run_weir("rules", "check", path, status=1)
+        self.assertIn(f"weir: {path}:2:43: 'fly': not supported", err)
+        self.assertIn(f"weir: {path}:3:7: 'udp': the protocol is not supported", err)
+        self.assertIn("refused: fly", out)
+
+    def test_a_folder(self):
+        folder = os.path.dirname(self.file("rules.d/a.rules", self.GOOD))
+        self.file("rules.d/readme.txt", "no rule")
+        out, _ = self.run_weir("rules", "check", folder)
+        self.assertIn("1 file", out)
+
+    def test_wrong_usage(self):
+        for arguments in ([], ["check"], ["fly", "x"], ["check", "missing.rules"], ["check", "--fly", "x"], ["check", "--config"]):
+            self.run_weir("rules", *arguments, status=2)
+
+    def test_variables_come_from_the_configuration(self):
+        rules = self.file("v.rules", 'alert tcp $MINE any -> any $WEB (content:"x"; sid:1;)\n')
+        self.run_weir("rules", "check", rules, status=1)
+        config = self.file("v.yaml", "vars: {MINE: [10.0.0.0/8, '!10.1.0.0/16'], WEB: [80, 8080]}\n")
+        self.run_weir("rules", "check", "--config", config, rules)
+        _, err = self.run_weir("config", "check", self.file("bad.yaml", "vars:\n  MINE: [10.0.0.0/40]\n"), status=2)
+        self.assertIn("bad.yaml:2", err)
+
+    def test_a_refused_rule_does_not_stop_the_others(self):
+        rules = self.file("c.rules", self.GOOD + 'alert tcp any any -> any any (content:"x"; fly:1; sid:2;)\n')
+        out, err = self.run_weir("inspect", "--rules", rules, "--log", "-", self.capture)
+        self.assertIn("'fly'", err)
+        stats = [json.loads(line) for line in out.splitlines()][-1]["stats"]
+        self.assertEqual(stats["rules"], {"loaded": 1, "refused": 1})
 
 
 class Inspect(Cli):

@@ -69,7 +69,7 @@ void ConnectionMatcher::data(const Facts& facts, Direction d, std::uint64_t offs
   }
   s.next = offset + bytes.size();
   if (!s.provenance.add(s.next, subflow, kRuns)) ++shared.forgotten_provenance;
-  Call call{facts, d, bytes, now, shared, sink, std::nullopt};
+  Call call{facts, d, bytes, now, shared, sink, std::nullopt, std::nullopt};
   if (!s.group->database.empty()) {
     shared.hits.clear();
     if (!s.scan.scan(s.group->database, rules_->scratch(), bytes, shared.hits)) {
@@ -78,10 +78,12 @@ void ConnectionMatcher::data(const Facts& facts, Direction d, std::uint64_t offs
       s.scan_base = s.next;
     }
     for (const Hit& hit : shared.hits) {
-      for (const Meaning& meaning : s.group->meanings[hit.pattern]) on_hit(call, meaning, s.scan_base + hit.end);
+      call.looking_at = s.scan_base + hit.end;
+      for (const Meaning& meaning : s.group->meanings[hit.pattern]) on_hit(call, meaning, *call.looking_at);
     }
+    call.looking_at.reset();
   }
-  if (!s.pending.empty()) retry_all(call);
+  if (!s.pending.empty() || !s.deferred.empty()) retry_all(call);
   if (!s.group->bare.empty()) check_bare(call);
   check_decided(call);
   keep_history(s, bytes);
@@ -94,28 +96,33 @@ void ConnectionMatcher::gap(Direction d, std::uint64_t offset, std::uint64_t byt
   s.scan_base = s.next;
   s.history.clear();
   s.pending.clear();
+  s.deferred.clear();
 }
 
 void ConnectionMatcher::fin(const Facts& facts, Direction d, TimeNs now, Shared& shared, FoundSink& sink) {
   Side& s = sides_[index(d)];
   if (s.ended || passed_) return;
   if (s.group == nullptr) begin(facts, d);
-  Call call{facts, d, {}, now, shared, sink, std::nullopt};
+  Call call{facts, d, {}, now, shared, sink, std::nullopt, std::nullopt};
   shared.hits.clear();
   if (!s.group->database.empty()) s.scan.finish(rules_->scratch(), shared.hits, s.group->database);
   s.ended = true;
   for (const Hit& hit : shared.hits) {
-    for (const Meaning& meaning : s.group->meanings[hit.pattern]) on_hit(call, meaning, s.scan_base + hit.end);
+    call.looking_at = s.scan_base + hit.end;
+    for (const Meaning& meaning : s.group->meanings[hit.pattern]) on_hit(call, meaning, *call.looking_at);
   }
+  call.looking_at.reset();
   retry_all(call);
   complete_waiting(call);  // what only the absence of something held back
   s.history = {};
   s.pending = {};
+  s.deferred = {};
 }
 
 void ConnectionMatcher::keep_history(Side& s, std::span<const std::byte> bytes) {
   std::uint64_t from = s.next - std::min(s.next - s.scan_base, s.group->history_bytes);
   for (const Pending& p : s.pending) from = std::min(from, p.begin);
+  for (const Deferred& d : s.deferred) from = std::min(from, d.begin);
   const std::uint64_t have = s.next - bytes.size() - s.history.size();
   from = std::max(from, have);
   const std::uint64_t keep = s.next - from;
@@ -158,6 +165,8 @@ void ConnectionMatcher::on_hit(Call& call, const Meaning& meaning, std::uint64_t
   std::uint64_t first = end;
   if (segment.continues) {
     retry(call, meaning.plan, meaning.index - 1);
+    if (was_told(s, meaning.plan)) return;
+    if (is_pending(s, meaning.plan, meaning.index - 1)) defer(call, meaning, end);  // and try what is known already
     const auto before = s.progress.find(meaning.plan);
     if (before == s.progress.end() || !before->second.segments[meaning.index - 1]) return;
     anchor.position = before->second.segments[meaning.index - 1]->position;
@@ -174,7 +183,7 @@ void ConnectionMatcher::on_hit(Call& call, const Meaning& meaning, std::uint64_t
       return;
     }
     const std::uint64_t lowest = first - std::min(first, segment.lookback_bytes);
-    anchor.highest = first;
+    anchor.highest = first + segment.overlap_bytes;
     if (lowest > anchor.lowest) anchor.lowest = lowest;
     if (anchor.lowest > anchor.highest) return;
   } else if (segment.trigger == Segment::Trigger::kRegex) {
@@ -223,6 +232,7 @@ void ConnectionMatcher::retry(Call& call, std::uint32_t plan, std::uint32_t segm
     if (now) due.push_back(p);
     return now;
   });
+  s.settled |= !due.empty();
   for (const Pending& p : due) try_segment(call, p.plan, p.segment, p.anchor, p.first_step, p.begin);
 }
 
@@ -237,6 +247,28 @@ void ConnectionMatcher::retry_all(Call& call) {
   for (const Pending& p : due) {
     if (!was_told(s, p.plan)) try_segment(call, p.plan, p.segment, p.anchor, p.first_step, p.begin);
   }
+  s.settled |= !due.empty();
+  if (s.deferred.empty() || !std::exchange(s.settled, false)) return;
+  const auto waiting = std::exchange(s.deferred, {});
+  for (const Deferred& hit : waiting) on_hit(call, hit.meaning, hit.end);
+}
+
+bool ConnectionMatcher::is_pending(const Side& s, std::uint32_t plan, std::uint32_t segment) const {
+  return std::ranges::any_of(s.pending, [&](const Pending& p) { return p.plan == plan && p.segment == segment; }) ||
+         std::ranges::any_of(s.deferred, [&](const Deferred& d) { return d.meaning.plan == plan && d.meaning.index == segment; });
+}
+
+void ConnectionMatcher::defer(Call& call, const Meaning& meaning, std::uint64_t end) {
+  Side& s = side(call);
+  if (s.deferred.size() >= kPending) {
+    s.deferred.erase(s.deferred.begin());
+    ++call.shared.limited_pending;
+    limited_ = true;
+  }
+  const Segment& segment = rules_->plans()[meaning.plan].segments[meaning.index];
+  std::uint64_t size = 0;
+  if (segment.trigger == Segment::Trigger::kLiteral) size = std::get<Content>(segment.steps[segment.trigger_step].condition.what).bytes.size();
+  s.deferred.push_back({meaning, end, segment.simple ? s.next : end - std::min(end, size + segment.lookback_bytes)});
 }
 
 /// True: no other way need be looked for.
@@ -301,7 +333,8 @@ bool ConnectionMatcher::complete(Call& call, std::uint32_t plan_index, const Mat
       }
       for (std::size_t i = 0; i < p.present.size(); ++i) {
         if (p.present[i]) return false;
-        if (!s.ended && s.next < plan.absences[i].decided_at) return false;
+        const std::uint64_t decided_at = plan.absences[i].decided_at;
+        if (call.looking_at ? *call.looking_at <= decided_at : !s.ended && s.next < decided_at) return false;
       }
       ranges.insert(ranges.end(), p.parts.begin(), p.parts.end());
     }
@@ -403,7 +436,7 @@ void ConnectionMatcher::stage(const Facts& facts, Stage stage, const Transaction
     // What a rule on requests and responses has matched counts for the direction that its flow names, else that of the last part.
     Direction d = direction_of(stage);
     if (plan.rule.flow.to_server != plan.rule.flow.to_client) d = plan.rule.flow.to_server ? Direction::kToServer : Direction::kToClient;
-    Call call{facts, d, {}, now, shared, sink, std::nullopt};
+    Call call{facts, d, {}, now, shared, sink, std::nullopt, std::nullopt};
     Side& s = side(call);
     if (was_told(s, p)) continue;
     std::vector<StreamRange> ranges;
@@ -434,7 +467,7 @@ void ConnectionMatcher::stage(const Facts& facts, Stage stage, const Transaction
 
 void ConnectionMatcher::protocol_known(const Facts& facts, TimeNs now, Shared& shared, FoundSink& sink) {
   for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
-    Call call{facts, d, {}, now, shared, sink, std::nullopt};
+    Call call{facts, d, {}, now, shared, sink, std::nullopt, std::nullopt};
     complete_waiting(call);
   }
 }

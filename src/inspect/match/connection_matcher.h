@@ -57,7 +57,7 @@ struct Shared {
 class ConnectionMatcher {
  public:
   static constexpr std::size_t kProgress = 1'024;  ///< rules half matched, a direction; at it further ones are not followed
-  static constexpr std::size_t kPending = 256;     ///< places where more bytes may decide, a direction; at it the oldest is given up
+  static constexpr std::size_t kPending = 1'024;   ///< places where more bytes may decide, a direction; at it the oldest is given up
   static constexpr std::size_t kRuns = 16'384;     ///< of Provenance
   static constexpr std::size_t kThresholds = 65'536;
 
@@ -92,6 +92,12 @@ class ConnectionMatcher {
     std::uint64_t begin = 0;  ///< what has to be kept of the stream
     std::uint64_t wanted = 0;
   };
+  /// A hit of a segment while the segment before it may still turn out to match.
+  struct Deferred {
+    Meaning meaning;
+    std::uint64_t end = 0;
+    std::uint64_t begin = 0;  ///< what has to be kept of the stream
+  };
   struct Side {
     const PortGroup* group = nullptr;
     ScanState scan;
@@ -100,6 +106,8 @@ class ConnectionMatcher {
     Provenance provenance;
     std::vector<std::byte> history;  ///< the bytes before `next`
     std::vector<Pending> pending;
+    std::vector<Deferred> deferred;
+    bool settled = false;  ///< something pending was decided: what was deferred may go on
     std::map<std::uint32_t, Progress> progress;
     std::vector<std::uint32_t> told;  ///< plans that have alerted, ascending
     std::size_t decided = 0;          ///< of PortGroup::decisions, those that have been checked
@@ -114,6 +122,7 @@ class ConnectionMatcher {
     Shared& shared;
     FoundSink& sink;
     std::optional<Window> window;
+    std::optional<std::uint64_t> looking_at;  ///< the hits behind this offset have not been looked at
   };
 
   Side& side(const Call& call) { return sides_[index(call.direction)]; }
@@ -123,6 +132,8 @@ class ConnectionMatcher {
   void try_segment(Call& call, std::uint32_t plan, std::uint32_t segment, Anchor anchor, std::size_t first_step, std::uint64_t begin);
   void retry(Call& call, std::uint32_t plan, std::uint32_t segment);
   void retry_all(Call& call);
+  void defer(Call& call, const Meaning& meaning, std::uint64_t end);
+  bool is_pending(const Side& side, std::uint32_t plan, std::uint32_t segment) const;
   bool take(Call& call, std::uint32_t plan, std::uint32_t segment, const Match& match);
   bool complete(Call& call, std::uint32_t plan, const Match* only);
   bool conditions_hold(const Call& call, const Plan& plan) const;

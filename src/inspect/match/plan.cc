@@ -90,7 +90,8 @@ std::uint64_t advance_of(const Step& s) {
 
 /// Chooses the content that the multi-pattern matcher looks for: the rule's own choice, else the longest that is near enough to the first step.
 void choose_trigger(Segment& segment, const EvaluationLimits& limits, bool every_match) {
-  std::uint64_t reach = 0;  // from the segment's first byte to the position before the step
+  std::uint64_t reach = 0;  // from the segment's first byte to the position before the step, at most
+  std::int64_t least = 0;   // the same, at least
   const Content* best = nullptr;
   for (std::size_t i = 0; i < segment.steps.size(); ++i) {
     const Step& step = segment.steps[i];
@@ -98,6 +99,7 @@ void choose_trigger(Segment& segment, const EvaluationLimits& limits, bool every
     if (c != nullptr && !c->negated && !c->bytes.empty()) {
       const std::uint64_t size = c->bytes.size();
       std::uint64_t back = 0;
+      const std::int64_t nearest = i == 0 ? 0 : least + c->distance.value_or(0);
       if (i > 0) {
         const std::uint64_t advance = advance_of(step);
         if (advance == kUnbounded) break;
@@ -109,9 +111,11 @@ void choose_trigger(Segment& segment, const EvaluationLimits& limits, bool every
         segment.trigger = Segment::Trigger::kLiteral;
         segment.trigger_step = i;
         segment.lookback_bytes = back;
+        segment.overlap_bytes = nearest < 0 ? static_cast<std::uint64_t>(-nearest) : 0;
         if (c->fast_pattern) break;
       }
       reach = i == 0 ? size : reach + advance_of(step);
+      least = nearest + static_cast<std::int64_t>(size);
     } else if (i == 0 && !(c != nullptr && c->negated)) {
       break;  // what is read at a fixed place: counted from the start
     } else if (advance_of(step) == kUnbounded) {
