@@ -52,6 +52,12 @@ bool Outputs::open(LinkType link, bool several_points) {
     fanout_.add(*files_, true);
     if (eve_) eve_->files_stored();
   }
+  if (options_.report) {
+    auto html = report::HtmlReport::open(*options_.report, names);
+    if (!html) return say(html.error()), false;
+    html_ = std::move(*html);
+    fanout_.add(*html_, true);
+  }
   if (options_.export_pcap) {
     auto writer = capture::PcapWriter::create(*options_.export_pcap, static_cast<std::uint32_t>(link));
     if (!writer) return say_once(writer.error()), false;
@@ -104,6 +110,9 @@ bool Outputs::close(const engine::Counters& counters, std::span<const report::Na
   }
   if (files_) {
     if (const auto problem = files_->close()) say(*problem), whole = false;
+  }
+  if (html_) {
+    if (const auto problem = html_->close(options_.captures)) say(*problem), whole = false;
   }
   const auto all = all_counters(counters, inspection);
   if (eve_) {

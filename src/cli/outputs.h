@@ -12,6 +12,7 @@
 #include "report/eve.h"
 #include "report/fanout.h"
 #include "report/files.h"
+#include "report/html.h"
 #include "report/line_output.h"
 #include "report/normalise.h"
 #include "report/pcap_frames.h"
@@ -53,6 +54,7 @@ class Outputs {
   std::optional<report::EveWriter> eve_;
   std::unique_ptr<report::StreamExport> streams_;
   std::unique_ptr<report::FileExport> files_;
+  std::unique_ptr<report::HtmlReport> html_;
   std::optional<report::PcapFrames> frames_;
   std::optional<report::Normaliser> normaliser_;
   std::optional<report::Summary> summary_;

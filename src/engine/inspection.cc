@@ -91,7 +91,8 @@ class Inspection::Told : public inspect::apps::Sink, public inspect::match::Foun
   Connection& c_;
 };
 
-Inspection::Inspection(InspectionSettings settings, Observer& next) : settings_(std::move(settings)),
+Inspection::Inspection(InspectionSettings settings, Observer& next)
+    : settings_(std::move(settings)),
       application_settings_(settings_.limits, settings_.rules && settings_.rules->needs_applications(), settings_.files),
       next_(next) {}
 

@@ -122,6 +122,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     f.rx[other(side)].acknowledged(acked_bytes, s.time_ns, subflow_output, limits);
     if (!subflow_output.consumed.empty()) pass_on(f, other(side), s.time_ns, s.point);
   }
+  if (good) tell_options(f, side, s, options);
   if (c.mptcp() && options.any) on_options(f, side, s, options, old, good);
   if (c.mptcp() && good && !options.any) note_syn_window(f, side, tcp, v);
   if (f.silent) return fate;  // an option ended it

@@ -4,6 +4,7 @@
 //   joins.cc      MP_JOIN: tokens, HMACs, orphans                       options.cc   DSS, ADD_ADDR, MP_PRIO, MP_FAIL, ...
 //   streams.cc    bytes from subflow to connection to observer          fallback.cc  back to plain TCP
 //   midstream.cc  capture began later: anchors, links by DSN            lifecycle.cc expiry, gaps, records
+//   timeline.cc   what plots show besides the stream
 //   stripped.cc   what one point saw and another did not                anomalies.cc events, once a connection
 #pragma once
 
@@ -221,6 +222,11 @@ struct Engine::State {
   void judge_suspects(Subflow& f, TimeNs now);
   void remember_plain_syn(const Segment& s);
   void compare_with_plain_syn(Subflow& f, const Segment& s);
+
+  // timeline.cc
+  void tell_mapped(Connection& c, Direction d, std::uint64_t offset, std::uint64_t bytes, std::uint32_t subflow, bool seen_before, TimeNs now);
+  void tell_option(Subflow& f, Side side, const char* name, std::string detail, TimeNs now);
+  void tell_options(Subflow& f, Side side, const Segment& s, const SegmentOptions& options);
 
   // anomalies.cc
   bool raise(Connection& c, inspect::Event event, TimeNs now, inspect::Detail detail);

@@ -210,9 +210,12 @@ void Engine::State::pass_mapped(Subflow& f, Side side, Consumed& piece, TimeNs n
     in.doubtful = beyond;
   }
   data_output.clear();
+  const std::uint64_t duplicates = data.duplicate_bytes();
   data.arrive(in, limits, data_output);
   const bool over_limit = data_output.over_limit;
+  const bool seen_before = in.size != 0 && data.duplicate_bytes() - duplicates >= in.size;
   give(c, d, now);
+  if (data.started() && in.position >= data.first()) tell_mapped(c, d, data.offset_of(in.position), in.size, f.id, seen_before, now);
   if (over_limit) {
     ++counters.dropped_reorder;
     if (c.held) {
@@ -243,7 +246,10 @@ void Engine::State::pass_plain(Subflow& f, Side side, const Consumed& piece, Tim
     counters.gap_bytes += missing;
     tell_gap(c, d, stream.next - stream.start, missing, now);
   }
-  if (!piece.cut) tell_data(c, d, piece.position - stream.start, piece.bytes, f.id, now);
+  if (!piece.cut) {
+    tell_data(c, d, piece.position - stream.start, piece.bytes, f.id, now);
+    tell_mapped(c, d, piece.position - stream.start, piece.size, f.id, false, now);
+  }
   stream.next = piece.position + piece.size;
 }
 

@@ -93,7 +93,7 @@ class Rules(Cli):
     def test_refused_by_name_line_and_column(self):
         path = self.file("b.rules", self.GOOD + 'alert tcp any any -> any any (content:"x"; fly:1; sid:2;)\nalert udp any any -> any any (sid:3;)\n')
         out, err = self.run_weir("rules", "check", path, status=1)
-        self.assertIn(f"weir: {path}:2:43: 'fly': not supported", err)
+        self.assertIn(f"weir: {path}:2:44: 'fly': not supported", err)
         self.assertIn(f"weir: {path}:3:7: 'udp': the protocol is not supported", err)
         self.assertIn("refused: fly", out)
 
@@ -143,7 +143,7 @@ class Inspect(Cli):
         out, err = self.run_weir("inspect", "--log", "-", self.capture)
         self.assertEqual(err, "")
         records = self.records(out)
-        self.assertEqual([r["event_type"] for r in records], ["mptcp", "stats"])
+        self.assertEqual([r["event_type"] for r in records], ["http", "mptcp", "stats"])
         self.assertEqual(records[-1]["stats"]["decode"]["packets"], 14)
         self.assertIn("unanswered", records[-1]["stats"]["mptcp"])
         self.assertIn("bytes", records[-1]["stats"]["memory"])

@@ -216,6 +216,10 @@ void ConnectionMatcher::try_segment(Call& call, std::uint32_t plan, std::uint32_
     limited_ = true;
   }
   if (result.outcome != Outcome::kMore) return;
+  // A hit that was deferred comes here again.
+  const bool known = std::ranges::any_of(
+      s.pending, [&](const Pending& p) { return p.plan == plan && p.segment == index && p.anchor == anchor && p.first_step == first_step; });
+  if (known) return;
   if (s.pending.size() >= kPending) {
     s.pending.erase(s.pending.begin());
     ++call.shared.limited_pending;

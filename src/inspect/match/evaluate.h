@@ -22,6 +22,7 @@ struct Step {
 struct Anchor {
   std::uint64_t lowest = 0, highest = ~0ULL;  ///< of the first content's first byte, both included
   std::uint64_t position = 0;
+  friend bool operator==(const Anchor&, const Anchor&) = default;
 };
 
 enum class Outcome : std::uint8_t {
