@@ -199,7 +199,8 @@ void ConnectionMatcher::on_hit(Call& call, const Meaning& meaning, std::uint64_t
     anchor.lowest = end - std::min(end, segment.lookback_bytes);
     if (only_at_start(segment.steps[0]) && anchor.lowest != 0) return;
   }
-  try_segment(call, meaning.plan, meaning.index, anchor, first_step, std::min(anchor.lowest, first));
+  const std::uint64_t begin = std::min(anchor.lowest, first);
+  try_segment(call, meaning.plan, meaning.index, anchor, first_step, begin - std::min(begin, segment.before_bytes));
 }
 
 void ConnectionMatcher::try_segment(Call& call, std::uint32_t plan, std::uint32_t index, Anchor anchor, std::size_t first_step, std::uint64_t begin) {
@@ -272,7 +273,7 @@ void ConnectionMatcher::defer(Call& call, const Meaning& meaning, std::uint64_t 
   const Segment& segment = rules_->plans()[meaning.plan].segments[meaning.index];
   std::uint64_t size = 0;
   if (segment.trigger == Segment::Trigger::kLiteral) size = std::get<Content>(segment.steps[segment.trigger_step].condition.what).bytes.size();
-  s.deferred.push_back({meaning, end, segment.simple ? s.next : end - std::min(end, size + segment.lookback_bytes)});
+  s.deferred.push_back({meaning, end, segment.simple ? s.next : end - std::min(end, size + segment.lookback_bytes + segment.before_bytes)});
 }
 
 /// True: no other way need be looked for.

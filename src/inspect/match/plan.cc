@@ -88,6 +88,26 @@ std::uint64_t advance_of(const Step& s) {
   return std::holds_alternative<rules::ByteJump>(s.condition.what) ? kUnbounded : 0;
 }
 
+/// How far before its first byte the steps of a segment may look.
+std::uint64_t before_of(const Segment& segment) {
+  std::int64_t least = 0;  // the position, counted from the segment's first byte, at least
+  std::int64_t lowest = 0;
+  for (std::size_t i = 0; i < segment.steps.size(); ++i) {
+    const auto& what = segment.steps[i].condition.what;
+    if (const auto* c = std::get_if<Content>(&what)) {
+      const std::int64_t start = i == 0 ? 0 : least + c->distance.value_or(0);
+      lowest = std::min(lowest, start);
+      if (!c->negated) least = start + static_cast<std::int64_t>(c->bytes.size());
+    } else if (const auto* t = std::get_if<rules::ByteTest>(&what)) {
+      lowest = std::min(lowest, least + t->read.offset);
+    } else if (const auto* j = std::get_if<rules::ByteJump>(&what)) {
+      lowest = std::min(lowest, least + j->read.offset);
+      least += j->read.offset + j->post_offset;
+    }
+  }
+  return static_cast<std::uint64_t>(-lowest);
+}
+
 /// Chooses the content that the multi-pattern matcher looks for: the rule's own choice, else the longest that is near enough to the first step.
 void choose_trigger(Segment& segment, const EvaluationLimits& limits, bool every_match) {
   std::uint64_t reach = 0;  // from the segment's first byte to the position before the step, at most
@@ -122,6 +142,7 @@ void choose_trigger(Segment& segment, const EvaluationLimits& limits, bool every
       break;
     }
   }
+  segment.before_bytes = before_of(segment);
   if (best == nullptr) return;
   segment.simple = segment.steps.size() == 1 && !best->ends;
   segment.pattern = pattern_of(*best, every_match || !segment.simple);
@@ -214,7 +235,7 @@ std::uint64_t Plan::history_bytes() const {
     if (s.trigger == Segment::Trigger::kStart || (s.simple && s.trigger == Segment::Trigger::kLiteral)) continue;
     std::uint64_t size = 0;
     if (s.trigger == Segment::Trigger::kLiteral) size = std::get<Content>(s.steps[s.trigger_step].condition.what).bytes.size();
-    if (!s.simple) most = std::max(most, s.lookback_bytes + size);
+    if (!s.simple) most = std::max(most, s.lookback_bytes + size + s.before_bytes);
   }
   return most;
 }

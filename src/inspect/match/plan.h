@@ -38,6 +38,7 @@ struct Segment {
   std::size_t trigger_step = 0;
   std::uint64_t lookback_bytes = 0;  ///< from the segment's first byte to the trigger's first byte, at most
   std::uint64_t overlap_bytes = 0;   ///< the segment may begin so far behind the trigger's first byte (negative distances), at most
+  std::uint64_t before_bytes = 0;    ///< the steps look at so many bytes before the segment's first byte (negative distances), at most
   bool continues = false;            ///< of the chain of the segment before
   std::int64_t distance = 0;         ///< from the end of that one, at least
   bool simple = false;               ///< the trigger says it all
