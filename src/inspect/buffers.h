@@ -78,9 +78,9 @@ enum class Stage : std::uint8_t {
   X(kTlsCertIssuer, "tls.cert_issuer", kCertificate)                   \
   X(kTlsCertSerial, "tls.cert_serial", kCertificate)                   \
   X(kTlsCertFingerprint, "tls.cert_fingerprint", kCertificate)         \
-  X(kDnsQuery, "dns.query", kDnsQuery)                                  \
-  X(kHttpHostDotted, "http.host", kRequestHeaders)                      \
-  X(kTlsSniDotted, "tls.sni", kClientHello)                             \
+  X(kDnsQuery, "dns.query", kDnsQuery)                                 \
+  X(kHttpHostDotted, "http.host", kRequestHeaders)                     \
+  X(kTlsSniDotted, "tls.sni", kClientHello)                            \
   X(kDnsQueryDotted, "dns.query", kDnsQuery)
 
 /// A keyword that means one part of requests and another of responses (http.header, file.data, ...) stands for two of these; the rule's

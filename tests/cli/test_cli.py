@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -334,6 +335,17 @@ limits: {max_connections: 1000}
 
     def check(self, text, status=2):
         return self.run_weir("config", "check", self.file("weir.yaml", text), status=status)
+
+    def test_the_shipped_example_has_every_limit(self):
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+        self.run_weir("config", "check", os.path.join(root, "packaging", "weir.yaml"))
+        with open(os.path.join(root, "packaging", "weir.yaml")) as file:
+            example = file.read()
+        with open(os.path.join(root, "src", "base", "limits.h")) as file:
+            names = re.findall(r"^  X\((\w+),", file.read(), re.M)
+        self.assertGreater(len(names), 20)
+        for name in names:
+            self.assertRegex(example, rf"(?m)^  {name}: \d+ ")
 
     def test_good_ones(self):
         for text in (self.GOOD, "", "limits: {}\n", "# nothing\n"):
