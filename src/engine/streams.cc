@@ -401,6 +401,7 @@ void Engine::State::tell_ack(Connection& c, Direction d, TimeNs now) {
 void Engine::State::tell_fin(Connection& c, Direction d, TimeNs now) {
   if (c.told_fin[index(d)] || c.quiet) return;
   c.told_fin[index(d)] = true;
+  if (c.mptcp() && c.mp->data[index(d)].started()) c.mp->data[index(d)].end_here();
   if (!settings.stream_events) return;
   if (!c.told_established) tell_handshake(c, c.midstream ? Handshake::kMidstream : Handshake::kEstablished, now);
   observer.on_fin(info(c), d, now);

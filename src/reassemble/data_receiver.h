@@ -1,6 +1,7 @@
 // One direction of a connection, as its receiver delivers it: bytes in DSN order.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -108,6 +109,8 @@ class DataReceiver {
   void fin(std::uint64_t position) {
     if (fin_ == kNone) fin_ = position;
   }
+  /// The stream has been told to be over: nothing follows, whatever comes.
+  void end_here() { fin_ = std::min(fin_, next_); }
   /// The same, told by a segment that the receiver may have thrown away: it counts once it is acknowledged.
   void doubtful_fin(std::uint64_t position, DataOutput& out) { backlog(out).doubtful_fin = position; }
   std::uint64_t doubtful_fin_position() const { return backlog_ ? backlog_->doubtful_fin : kNone; }
