@@ -7,7 +7,6 @@
 namespace weir::report {
 namespace {
 
-using engine::Direction;
 using inspect::apps::DnsRecord;
 using inspect::apps::FileRecord;
 using inspect::apps::HttpRecord;

@@ -26,7 +26,7 @@ class FileExport : public engine::Observer {
   static std::expected<std::unique_ptr<FileExport>, Problem> open(const std::string& directory, std::size_t max_open = kOpen);
   ~FileExport() override;
 
-  void on_file_data(const engine::ConnectionInfo& info, std::uint64_t file, std::span<const std::byte> bytes) override;
+  void on_file_data(const engine::ConnectionInfo& info, std::uint64_t number, std::span<const std::byte> bytes) override;
   void on_application(const engine::ApplicationRecord& record) override;
   /// The first thing that went wrong, if any.
   std::optional<Problem> close();

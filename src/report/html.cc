@@ -259,7 +259,7 @@ std::string HtmlReport::detail_of(const Live& l, TimeNs first_ns) const {
   return out;
 }
 
-void HtmlReport::finish(std::uint64_t number, std::string line, double interest, TimeNs first_ns, std::string subflows) {
+void HtmlReport::finish(std::uint64_t number, std::string line, double interest, TimeNs first_ns, const std::string& subflows) {
   ++connections_;
   const auto found = live_.find(number);
   std::unique_ptr<Live> l = found != live_.end() ? std::move(found->second) : nullptr;
@@ -324,7 +324,7 @@ void HtmlReport::on_connection(const engine::ConnectionRecord& r) {
   json.end_array();
   const double interest =
       static_cast<double>(r.subflows.size()) * 100 + std::log2(1.0 + static_cast<double>(r.bytes[0] + r.bytes[1])) + (1 - r.visibility) * 1'000;
-  finish(r.info.number, std::move(line), interest, r.info.first_ns, std::move(subflows));
+  finish(r.info.number, std::move(line), interest, r.info.first_ns, subflows);
 }
 
 void HtmlReport::on_flow(const engine::FlowRecord& r) {

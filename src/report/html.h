@@ -85,7 +85,7 @@ class HtmlReport : public engine::Observer {
   static void thin(std::vector<Point>& points);
   static void add_run(std::vector<Run>& runs, std::uint64_t end, std::int64_t subflow);
   std::string detail_of(const Live& live, TimeNs first_ns) const;
-  void finish(std::uint64_t number, std::string line, double interest, TimeNs first_ns, std::string subflows);
+  void finish(std::uint64_t number, std::string line, double interest, TimeNs first_ns, const std::string& subflows);
 
   std::string path_, temporary_;
   int descriptor_ = -1;

@@ -64,7 +64,10 @@ std::string data_text(Bytes message, std::size_t at, std::size_t size, std::uint
   if (type == 1 && size == 4) return to_string(IpAddress::v4(data.first<4>()));
   if (type == 28 && size == 16) return to_string(IpAddress::v6(data.first<16>()));
   if (type == 2 || type == 5 || type == 12) return name_at(message, at).value_or("");
-  if (type == 15 && size > 2) return name_at(message, at += 2).value_or("");
+  if (type == 15 && size > 2) {
+    at += 2;
+    return name_at(message, at).value_or("");
+  }
   if (type == 16 && size > 0) {
     const std::size_t length = std::min(size - 1, std::to_integer<std::size_t>(data[0]));
     return {reinterpret_cast<const char*>(data.data() + 1), length};

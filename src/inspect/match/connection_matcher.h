@@ -129,7 +129,7 @@ class ConnectionMatcher {
   void begin(const Facts& facts, Direction d);
   const Window& window(Call& call);
   void on_hit(Call& call, const Meaning& meaning, std::uint64_t end);
-  void try_segment(Call& call, std::uint32_t plan, std::uint32_t segment, Anchor anchor, std::size_t first_step, std::uint64_t begin);
+  void try_segment(Call& call, std::uint32_t plan, std::uint32_t index, Anchor anchor, std::size_t first_step, std::uint64_t begin);
   void retry(Call& call, std::uint32_t plan, std::uint32_t segment);
   void retry_all(Call& call);
   void defer(Call& call, const Meaning& meaning, std::uint64_t end);

@@ -83,7 +83,7 @@ std::expected<Database, PatternError> Database::compile(std::span<const Pattern*
     std::size_t size = 0;
     if (hs_serialize_database(database, &bytes, &size) == HS_SUCCESS) {
       cache->store(key, std::span(bytes, size));
-      free(bytes);
+      free(bytes);  // NOLINT(cppcoreguidelines-no-malloc): Hyperscan took it from malloc
     }
   }
   return out;

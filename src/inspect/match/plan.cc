@@ -42,7 +42,7 @@ bool takes(const std::string& expression, unsigned flags) {
   hs_compile_error_t* error = nullptr;
   const bool taken = hs_expression_info(expression.c_str(), flags, &info, &error) == HS_SUCCESS;
   const bool never_empty = taken && info->min_width > 0;
-  free(info);
+  free(info);  // NOLINT(cppcoreguidelines-no-malloc): Hyperscan took it from malloc
   if (error != nullptr) hs_free_compile_error(error);
   return taken && never_empty;
 }

@@ -109,7 +109,7 @@ Parsed<bool> RuleBuilder::position(std::string_view keyword, std::string_view va
     return fault("'" + std::string(value) + "' is no number of octets up to 1048576 (variables are not supported)");
   auto& field = keyword == "offset" ? content->offset : keyword == "depth" ? content->depth : keyword == "distance" ? content->distance : content->within;
   if (field) return fault("it is given twice");
-  field = *n;
+  field = n;
   const auto size = static_cast<std::int64_t>(content->bytes.size());
   if ((keyword == "depth" || keyword == "within") && *n < size) return fault("the content of " + std::to_string(size) + " octets does not fit in it");
   if (keyword == "distance" || keyword == "within") content->relative = true;
@@ -285,7 +285,7 @@ Parsed<bool> RuleBuilder::settle_positions() {
       *relative = false;
       if (content != nullptr) {
         content->offset = std::max<std::int64_t>(0, content->distance.value_or(0));
-        if (content->within) content->depth = *content->within;
+        if (content->within) content->depth = content->within;
         content->distance = content->within = std::nullopt;
       }
     }
