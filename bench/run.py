@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import rules
+
 HERE = Path(__file__).resolve().parent
 PROGRAMS = ("weir", "weir_bench_generate", "weir_bench_measure")
 ROUNDS = 3
@@ -205,7 +207,7 @@ def main():
     parser.add_argument("--build", type=Path, default=HERE.parent / "build", help="folder with weir and weir_bench_generate (default: build)")
     parser.add_argument("--quick", action="store_true", help="about a minute: 200 MB, shorter curves; the ratios are rougher")
     parser.add_argument("--size", type=int, metavar="MB", help="of the captures in (a) and (b) (default: 1000, with --quick 200)")
-    parser.add_argument("--only", choices=["compare", "connections", "idle", "subflows", "reorder", "mixed"], action="append", help="this part only; may be repeated")
+    parser.add_argument("--only", choices=["compare", "connections", "idle", "subflows", "reorder", "mixed", "rules"], action="append", help="this part only; may be repeated")
     parser.add_argument("--folder", help="where the captures go for a while (default: the system's temporary folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
     options = parser.parse_args()
@@ -224,6 +226,7 @@ def main():
             "subflows": lambda: bench.curve("subflows", "Cost against the number of subflows, interleaved segment by segment", [1, 2, 4, 8, 16, 32], "subflows"),
             "reorder": lambda: bench.curve("depth", "Cost against reordering: two subflows, random order in blocks of so many segments", [1, 4, 16, 64, 256, 1024, 4096], "reorder"),
             "mixed": bench.mixed,
+            "rules": lambda: rules.run(bench),
         }
         try:
             for name, part in parts.items():

@@ -231,6 +231,10 @@ void Engine::State::pass_mapped(Subflow& f, Side side, Consumed& piece, TimeNs n
 void Engine::State::pass_plain(Subflow& f, Side side, const Consumed& piece, TimeNs now) {
   Connection& c = *f.connection;
   const Direction d = f.direction(side);
+  if (c.told_fin[index(d)]) {  // nothing follows a FIN
+    ++counters.ignored_after_end;
+    return;
+  }
   PlainStream& stream = c.plain(d);
   if (!stream.started) {
     stream.started = true;
