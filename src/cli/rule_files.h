@@ -23,7 +23,7 @@ struct LoadedRules {
 /// Paths: a file, a folder (its *.rules), or a pattern with * and ?. Problem: one that cannot be read; nothing is loaded then.
 std::expected<LoadedRules, report::Problem> load_rules(const std::vector<std::string>& paths, const inspect::rules::Variables& variables, const Limits& limits);
 
-/// Says each refused rule: "weir: FILE:LINE: keyword 'x': WHY".
+/// Says each refused rule: "weir: FILE:LINE:COLUMN: 'KEYWORD': WHY"; the column and the keyword only where the fault has them.
 void say_refusals(const LoadedRules& rules);
 
 }  // namespace weir::cli

@@ -175,9 +175,10 @@ void DataReceiver::drain(const Limits& limits, DataOutput& out) {
     if (front.doubtful && front.end > next_ && front.end > acked_) break;
     QueuedPiece piece = d.queue.take_front();
     if (piece.end <= next_) continue;
-    if (fin_ != kNone && piece.begin >= fin_) continue;
+    if (next_ >= fin_) continue;
     if (piece.cut) {
-      give_gap(piece.end, piece.end - next_, out);
+      const std::uint64_t end = std::min(piece.end, fin_);
+      give_gap(end, end - next_, out);
       continue;
     }
     piece.bytes.drop_front(next_ - piece.begin);
@@ -226,7 +227,9 @@ bool DataReceiver::skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Lim
     if (!force) return false;
     backlog_->queue.take_front();
   } else {
-    give_gap(front.begin, 0, out);
+    const bool behind_end = front.begin >= fin_;  // kNone where no end is known
+    if (const std::uint64_t end = std::min(front.begin, fin_); end > next_) give_gap(end, 0, out);
+    if (behind_end) backlog_->queue.take_front();
   }
   backlog_->hole_acked = false;
   drain(limits, out);

@@ -52,6 +52,32 @@ TEST_F(Data, OrderIsThatOfTheDsns) {
   EXPECT_EQ(stream, "abcdef");
 }
 
+TEST_F(Data, NothingIsToldBehindTheEnd) {
+  begin();
+  bytes(0, "ab");
+  bytes(8, "ij");
+  rx.fin(DataReceiver::kFirst + 5);
+  acknowledge(20);
+  out.clear();
+  rx.finish(0, limits, out);
+  take();
+  EXPECT_EQ(stream, "ab...") << "a gap up to the DATA_FIN, and no further";
+  EXPECT_TRUE(rx.fin_reached());
+  EXPECT_EQ(rx.gap_bytes(), 3U);
+}
+
+TEST_F(Data, WhatTheCaptureCutEndsAtTheEnd) {
+  begin();
+  Arrival in;
+  in.position = DataReceiver::kFirst + 2;
+  in.size = 100;  // none of them captured
+  rx.arrive(in, limits, out);
+  rx.fin(DataReceiver::kFirst + 5);
+  bytes(0, "ab");
+  EXPECT_EQ(stream, "ab...");
+  EXPECT_TRUE(rx.fin_reached());
+}
+
 TEST_F(Data, WhatWasTakenInOrderStays) {
   begin();
   bytes(0, "abc", 0);

@@ -62,9 +62,10 @@ void Application::data(const ApplicationSettings& settings, Direction d, std::ui
   if (found == AppProtocol::kHttp) s.http = std::make_unique<Http>(settings);
   if (found == AppProtocol::kTls) s.tls = std::make_unique<Tls>();
   if (found == AppProtocol::kDns) s.dns = std::make_unique<Dns>();
-  // What the other direction said before, in the order of a request and its answer.
+  // What the other direction said before, in the order of a request and its answer. The reader may end, and the state with it.
+  const State::First first[2] = {std::exchange(s.first[0], {}), std::exchange(s.first[1], {})};
   for (const Direction each : {Direction::kToServer, Direction::kToClient}) {
-    const State::First kept = std::exchange(s.first[index(each)], {});
+    const State::First& kept = first[index(each)];
     if (!kept.bytes.empty() && state_) feed(settings, each, kept.offset, kept.bytes, now, sink);
   }
 }

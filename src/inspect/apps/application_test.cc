@@ -184,6 +184,21 @@ TEST(Applications, ATruncatedBodyIsNoWholeFile) {
   }
 }
 
+// The sanitizers watch this one: the state is gone when the first piece was read.
+TEST(Applications, AReaderMayEndWithItsFirstPiece) {
+  Limits limits;
+  limits.app_transactions = 2;
+  const ApplicationSettings settings(limits, true, true);
+  Application application;
+  Told told;
+  std::string pipelined;
+  for (int i = 0; i < 4; ++i) pipelined += "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  application.data(settings, kUp, 0, std::as_bytes(std::span(pipelined)), 1, told);
+  EXPECT_TRUE(application.done()) << "more requests wait for an answer than app_transactions lets wait";
+  EXPECT_EQ(application.protocol(), AppProtocol::kHttp);
+  EXPECT_EQ(application.held_bytes(), 0U);
+}
+
 TEST(Applications, OtherTalkIsLeftAlone) {
   const ApplicationSettings settings(Limits{}, true, true);
   Application application;

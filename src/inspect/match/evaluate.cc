@@ -132,7 +132,7 @@ class Search {
     std::uint64_t limit = kFar;  // the match ends here at the latest
     if (c.relative) {
       lowest = moved(position, c.distance.value_or(0));
-      if (c.within) limit = moved(lowest, *c.within);
+      if (c.within) limit = moved(position, c.distance.value_or(0) + *c.within);
     } else if (!window_.ended && !c.depth && !c.starts) {
       limit = farthest();
     }

@@ -135,6 +135,17 @@ void run(std::uint64_t seed) {
   EXPECT_EQ(matched(set, stream, some, 3, below(random, 2) == 0), expected) << "at random\n" << text << stream;
 }
 
+TEST(MatchProperty, WithinCountsFromBeforeTheStream) {
+  for (const auto& [within, expected] : {std::pair("3", 0U), std::pair("4", 1U)}) {
+    auto parsed =
+        rules::parse("alert tcp any any -> any any (content:\"b\"; content:\"a\"; distance:-5; within:" + std::string(within) + "; sid:1;)", "one", {});
+    ASSERT_EQ(parsed.rules.size(), 1U);
+    std::vector<Refused> refused;
+    const auto set = RuleSet::make(std::move(parsed.rules), Limits{}, nullptr, refused);
+    EXPECT_EQ(matched(set, "ab", {}, 1, false).size(), expected) << "3 octets behind -3 end before the stream begins";
+  }
+}
+
 TEST(MatchProperty, WhereTheCutsLieMakesNoDifference) {
   std::uint64_t first = 1, last = 300;
   if (const char* const seeds = std::getenv("WEIR_SEEDS")) {

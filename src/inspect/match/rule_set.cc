@@ -10,7 +10,6 @@ namespace {
 /// Whether a stream of direction `d` can be one that the rule asks for, as far as its flow says.
 bool goes_along(const rules::Rule& rule, Direction d) {
   const rules::Flow& f = rule.flow;
-  if (f.not_established) return false;
   if (f.to_server == f.to_client) return true;
   return f.to_server == (d == Direction::kToServer);
 }

@@ -9,7 +9,8 @@
 namespace weir::inspect::rules {
 namespace {
 
-constexpr int kDeepest = 16;  // of lists and variables in one another
+constexpr int kDeepest = 16;                // of lists and variables in one another
+constexpr std::size_t kMostRanges = 4'096;  // members, and exceptions, of one group
 
 std::optional<AddressRange> prefix(const IpAddress& base, unsigned bits) {
   if (bits > 128) return std::nullopt;
@@ -31,7 +32,11 @@ Parsed<AddressRange> address_range(std::string_view text) {
     if (const auto mask = parse_ip_address(text.substr(slash + 1)); mask && mask->is_v4() && base->is_v4()) {  // 10.0.0.0/255.0.0.0
       unsigned bits = 0;
       for (const std::uint8_t octet : mask->wire()) bits += static_cast<unsigned>(std::popcount(octet));
-      return *prefix(*base, 96 + bits);
+      const AddressRange range = *prefix(*base, 96 + bits);
+      for (std::size_t i = 12; i < 16; ++i) {
+        if ((range.first.octets[i] ^ range.last.octets[i] ^ mask->octets[i]) != 0xff) return bad();  // a mask with holes
+      }
+      return range;
     }
     const auto bits = number<unsigned>(text.substr(slash + 1));
     if (!bits || *bits > (base->is_v4() ? 32U : 128U)) return bad();
@@ -64,6 +69,55 @@ Parsed<PortRange> port_range(std::string_view text) {
   return PortRange{*first, *last};
 }
 
+std::optional<IpAddress> after(IpAddress a) {
+  for (std::size_t i = 16; i-- > 0;) {
+    if (++a.octets[i] != 0) return a;
+  }
+  return std::nullopt;
+}
+IpAddress before(IpAddress a) {
+  for (std::size_t i = 16; i-- > 0;) {
+    if (a.octets[i]-- != 0) break;
+  }
+  return a;
+}
+std::optional<std::uint16_t> after(std::uint16_t port) { return port == 65'535 ? std::nullopt : std::optional(static_cast<std::uint16_t>(port + 1)); }
+std::uint16_t before(std::uint16_t port) { return static_cast<std::uint16_t>(port - 1); }
+
+/// IPv4 lies within IPv6 as IpAddress has it, but no IPv6 prefix or range means it.
+std::vector<AddressRange> without_v4(const AddressRange& r) {
+  const AddressRange v4 = *prefix(*parse_ip_address("0.0.0.0"), 96);
+  if (r.first.is_v4() || r.last < v4.first || v4.last < r.first) return {r};
+  std::vector<AddressRange> left;
+  if (r.first < v4.first) left.push_back({r.first, before(v4.first)});
+  if (v4.last < r.last) left.push_back({*after(v4.last), r.last});
+  return left;
+}
+std::vector<PortRange> without_v4(const PortRange& r) { return {r}; }
+
+AddressRange whole(const AddressGroup&) { return *prefix(IpAddress{}, 0); }
+PortRange whole(const PortGroup&) { return {0, 65'535}; }
+
+/// What a group holds, as ranges: its members without its exceptions.
+template <typename Group>
+auto held(const Group& group) {
+  auto ranges = group.in;
+  if (ranges.empty()) ranges.push_back(whole(group));
+  for (const auto& gone : group.out) {
+    decltype(ranges) left;
+    for (const auto& r : ranges) {
+      if (gone.last < r.first || r.last < gone.first) {
+        left.push_back(r);
+        continue;
+      }
+      if (r.first < gone.first) left.push_back({r.first, before(gone.first)});
+      if (gone.last < r.last) left.push_back({*after(gone.last), r.last});
+    }
+    ranges = std::move(left);
+  }
+  return ranges;
+}
+
 /// The text split at commas that stand in no brackets.
 Parsed<std::vector<std::string_view>> members(std::string_view text) {
   std::vector<std::string_view> out;
@@ -85,20 +139,28 @@ Parsed<std::vector<std::string_view>> members(std::string_view text) {
   return out;
 }
 
-/// Adds a group to `in`, or, negated, to `out`. `Read`: one member that is no list, variable or any.
+/// Adds a group to `into`: its members and, as lists and variables are only a way to write them, its exceptions. What is negated is one
+/// exception, however it is made: ![10.0.0.0/8,!10.1.0.0/16] leaves 10.1.0.0/16. `Read`: one member that is no list, variable or any.
 template <typename Group, typename Read>
-Parsed<bool> add(std::string_view text, bool negated, const Variables& variables, Read read, Group& group, bool& any, int depth) {
+Parsed<bool> add(std::string_view text, const Variables& variables, Read read, Group& into, int depth) {
   if (depth > kDeepest) return fault("lists or variables are nested too deeply");
   text = trimmed(text);
-  if (text.starts_with('!')) return add(text.substr(1), !negated, variables, read, group, any, depth + 1);
+  if (text.starts_with('!')) {
+    Group negated;
+    if (auto added = add(text.substr(1), variables, read, negated, depth + 1); !added) return added;
+    const auto ranges = held(negated);
+    if (ranges.empty()) return fault("nothing is left of what is negated");
+    if (into.out.size() + ranges.size() > kMostRanges) return fault("too many exceptions");
+    into.out.insert(into.out.end(), ranges.begin(), ranges.end());
+    return true;
+  }
   if (text.starts_with('$')) {
     const auto found = variables.find(text.substr(1));
     if (found == variables.end()) return fault("no variable " + std::string(text));
-    return add(std::string_view(found->second), negated, variables, read, group, any, depth + 1);
+    return add(std::string_view(found->second), variables, read, into, depth + 1);
   }
   if (text == "any") {
-    if (negated) return fault("!any is nothing");
-    any = true;
+    into.in.push_back(whole(into));
     return true;
   }
   if (text.starts_with('[')) {
@@ -106,22 +168,24 @@ Parsed<bool> add(std::string_view text, bool negated, const Variables& variables
     const auto parts = members(text.substr(1, text.size() - 2));
     if (!parts) return std::unexpected(parts.error());
     for (const auto part : *parts) {
-      if (auto added = add(part, negated, variables, read, group, any, depth + 1); !added) return added;
+      if (auto added = add(part, variables, read, into, depth + 1); !added) return added;
     }
     return true;
   }
   const auto one = read(text);
   if (!one) return std::unexpected(one.error());
-  (negated ? group.out : group.in).push_back(*one);
+  if (into.in.size() >= kMostRanges) return fault("too many members");
+  for (const auto& range : without_v4(*one)) into.in.push_back(range);
   return true;
 }
 
 template <typename Group, typename Read>
 Parsed<Group> parse_group(std::string_view text, const Variables& variables, Read read) {
   Group group;
-  bool any = false;
-  if (auto added = add(text, false, variables, read, group, any, 0); !added) return std::unexpected(added.error());
-  if (any) group.in.clear();
+  if (auto added = add(text, variables, read, group, 0); !added) return std::unexpected(added.error());
+  if (held(group).empty()) return fault("nothing is left of it: no packet can match");
+  const auto all = whole(group);
+  if (std::ranges::any_of(group.in, [&](const auto& r) { return r.first == all.first && r.last == all.last; })) group.in.clear();
   return group;
 }
 

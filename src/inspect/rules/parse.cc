@@ -89,8 +89,8 @@ class Reader {
     begin = at_;
     const std::string_view protocol = word();
     static constexpr std::pair<std::string_view, Protocol> kProtocols[] = {
-        {"ip", Protocol::kIp},     {"ip4", Protocol::kIp},     {"ipv4", Protocol::kIp}, {"tcp", Protocol::kTcp}, {"tcp-stream", Protocol::kTcp},
-        {"http", Protocol::kHttp}, {"http1", Protocol::kHttp}, {"tls", Protocol::kTls}, {"ssl", Protocol::kTls}, {"dns", Protocol::kDns}};
+        {"ip", Protocol::kIp},      {"tcp", Protocol::kTcp}, {"tcp-stream", Protocol::kTcp}, {"http", Protocol::kHttp},
+        {"http1", Protocol::kHttp}, {"tls", Protocol::kTls}, {"ssl", Protocol::kTls},        {"dns", Protocol::kDns}};
     const auto* const spoken = std::ranges::find(kProtocols, protocol, [](const auto& entry) { return entry.first; });
     if (spoken == std::end(kProtocols)) return refuse(begin, protocol, "the protocol is not supported");
     rule_.protocol = spoken->second;

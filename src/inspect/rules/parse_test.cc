@@ -51,6 +51,35 @@ TEST(RuleParser, NegatedVariableAndRange) {
   EXPECT_FALSE(r.dst.contains(ip("192.0.2.10")));
 }
 
+TEST(RuleParser, WhatIsNegatedIsOneException) {
+  const Variables v{{"HOME_NET", "[10.0.0.0/8,!10.1.0.0/16]"}, {"EXTERNAL_NET", "!$HOME_NET"}};
+  const Rule r = good("alert tcp $EXTERNAL_NET ![80,!80,8080] -> !$EXTERNAL_NET ![1:1024,!443] (sid:1;)", v);
+  EXPECT_TRUE(r.src.contains(ip("8.8.8.8")));
+  EXPECT_TRUE(r.src.contains(ip("2001:db8::1")));
+  EXPECT_TRUE(r.src.contains(ip("10.1.0.1")));
+  EXPECT_FALSE(r.src.contains(ip("10.2.0.1")));
+  EXPECT_TRUE(r.dst.contains(ip("10.2.0.1")));
+  EXPECT_FALSE(r.dst.contains(ip("10.1.255.255")));
+  EXPECT_FALSE(r.dst.contains(ip("11.0.0.0")));
+  EXPECT_FALSE(r.src_port.contains(8080));
+  EXPECT_TRUE(r.src_port.contains(80));
+  EXPECT_TRUE(r.dst_port.contains(443));
+  EXPECT_TRUE(r.dst_port.contains(0));
+  EXPECT_FALSE(r.dst_port.contains(444));
+  EXPECT_FALSE(good("alert tcp ::/0 any -> any any (sid:1;)").src.contains(ip("10.0.0.1")));
+  EXPECT_TRUE(good("alert tcp ::/0 any -> any any (sid:1;)").src.contains(ip("2001:db8::1")));
+  EXPECT_TRUE(good("alert tcp !::/0 any -> any any (sid:1;)").src.contains(ip("10.0.0.1")));
+  EXPECT_TRUE(good("alert tcp [any,!10.0.0.0/8] any -> any any (sid:1;)").src.contains(ip("1.2.3.4")));
+}
+
+TEST(RuleParser, PositionsWithoutAMatchBefore) {
+  const Rule r = good(options(R"(content:"ab"; distance:-2; within:4; isdataat:5; isdataat:5,relative;)"));
+  EXPECT_EQ(content(r, 0).offset, 0);
+  EXPECT_EQ(content(r, 0).depth, 2);
+  EXPECT_EQ(std::get<IsDataAt>(r.conditions[1].what).bytes, 6U) << "an octet at offset 5";
+  EXPECT_EQ(std::get<IsDataAt>(r.conditions[2].what).bytes, 5U);
+}
+
 TEST(RuleParser, ContentBytes) {
   const Rule r = good(options(R"(content:"a|00 4142|b\;\"\\\:c"; nocase; content:!"no"; offset:2; depth:10;)"));
   EXPECT_EQ(bytes(content(r, 0)), std::string("a\0AB"
@@ -80,7 +109,7 @@ TEST(RuleParser, BuffersStickyAndModifier) {
   EXPECT_EQ(modifier.conditions[0].buffer, Buffer::kHttpUri);
   EXPECT_EQ(modifier.conditions[1].buffer, Buffer::kStream);
   EXPECT_EQ(modifier.conditions[2].buffer, Buffer::kHttpUri);
-  EXPECT_EQ(modifier.conditions[3].buffer, Buffer::kHttpUriRaw);
+  EXPECT_EQ(modifier.conditions[3].buffer, Buffer::kHttpUri);
   EXPECT_EQ(std::get<BufferSize>(modifier.conditions[3].what).size.highest, 19U);
   EXPECT_EQ(good(options("tls.sni; dotprefix; content:\".example.org\"; endswith;")).conditions[0].buffer, Buffer::kTlsSniDotted);
 }
@@ -163,6 +192,21 @@ TEST(RuleParser, RefusesByName) {
       {options("classtype:none-such;"), "classtype"},
       {options("mptcp.opener:both;"), "mptcp.opener"},
       {options("mptcp.version:<0;"), "mptcp.version"},
+      {options("flow:established; flow:to_server;"), "flow"},
+      {options("flow:only_stream,no_stream;"), "flow"},
+      {options("flow:not_established;"), "flow"},
+      {options("dsize:>5; dsize:<9;"), "dsize"},
+      {options("mptcp.version:0; mptcp.version:1;"), "mptcp.version"},
+      {options("content:\"a\"; http_uri; http_header;"), "http_header"},
+      {options("http.uri; http.host; content:\"a\";"), "http.host"},
+      {options("http.uri;"), ""},
+      {options("content:\"abc\"; distance:-2; within:4;"), ""},
+      {"alert http any any -> any any (app-layer-protocol:tls; sid:1;)", "app-layer-protocol"},
+      {"alert ip4 any any -> any any (sid:1;)", "ip4"},
+      {"alert tcp [10.0.0.1,!10.0.0.0/8] any -> any any (sid:1;)", ""},
+      {"alert tcp !any any -> any any (sid:1;)", ""},
+      {"alert tcp any ![!80,80] -> any any (sid:1;)", ""},
+      {"alert tcp 10.0.0.0/255.0.255.0 any -> any any (sid:1;)", ""},
       {"alert udp any any -> any any (sid:1;)", "udp"},
       {"alert tcp any any -> any any (content:\"a\"; sid:1;", ""},
       {"alert tcp any any -> any any (content:\"a\"; sid:1)", "sid"},

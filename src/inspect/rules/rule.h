@@ -105,7 +105,7 @@ struct Condition {
 
 struct Flow {
   bool to_server = false, to_client = false;  ///< neither: both ways
-  bool established = false, not_established = false, stateless = false;
+  bool established = false, stateless = false;
   bool only_stream = false, no_stream = false;
 };
 struct FlowBits {

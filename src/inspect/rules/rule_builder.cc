@@ -44,12 +44,20 @@ bool* relative_of(Condition& c) {
 Content* RuleBuilder::last_content() { return content_ ? &std::get<Content>(rule_.conditions[*content_].what) : nullptr; }
 
 Parsed<bool> RuleBuilder::option(std::string_view keyword, std::optional<std::string_view> value, int column) {
+  static constexpr std::string_view kOnce[] = {"sid", "rev", "gid", "flow", "dsize", "mptcp.version", "mptcp.subflows", "mptcp.opener", "app-layer-protocol"};
+  if (const auto* const once = std::ranges::find(kOnce, keyword); once != std::end(kOnce)) {
+    const auto bit = 1U << static_cast<unsigned>(once - std::begin(kOnce));
+    if ((given_ & bit) != 0) return fault("it is given twice");
+    given_ |= bit;
+  }
   return value ? with_value(keyword, trimmed(*value), column) : without_value(keyword);
 }
 
 Parsed<bool> RuleBuilder::without_value(std::string_view keyword) {
   if (const auto sticky = sticky_buffer(keyword)) {
+    if (auto used = last_buffer_used(); !used) return used;
     buffer_ = *sticky;
+    sticky_at_ = rule_.conditions.size();
     content_.reset();
     return true;
   }
@@ -71,6 +79,7 @@ Parsed<bool> RuleBuilder::without_value(std::string_view keyword) {
   const auto needs_content = [] { return fault("it belongs behind a content"); };
   if (const auto modifier = modifier_buffer(keyword)) {
     if (content == nullptr) return needs_content();
+    if (!is_stream(rule_.conditions[*content_].buffer)) return fault("the content before it has a buffer already");
     rule_.conditions[*content_].buffer = *modifier;
     return true;
   }
@@ -157,7 +166,7 @@ Parsed<bool> RuleBuilder::with_value(std::string_view keyword, std::string_view 
     if (parts.size() > 2 || (parts.size() == 2 && !among(parts[1], {"norm", "raw"}))) return fault("it takes a number, and norm or raw");
     auto test = number_test(parts[0]);
     if (!test) return std::unexpected(test.error());
-    return push(Parsed<BufferSize>(BufferSize{*test}), parts.size() == 2 && parts[1] == "norm" ? Buffer::kHttpUri : Buffer::kHttpUriRaw);
+    return push(Parsed<BufferSize>(BufferSize{*test}), parts.size() == 2 && parts[1] == "raw" ? Buffer::kHttpUriRaw : Buffer::kHttpUri);
   }
   if (among(keyword, {"tls.subject", "tls.issuerdn", "tls.fingerprint"})) {
     const Buffer buffer = keyword == "tls.subject" ? Buffer::kTlsCertSubject : keyword == "tls.issuerdn" ? Buffer::kTlsCertIssuer : Buffer::kTlsCertFingerprint;
@@ -184,10 +193,7 @@ Parsed<bool> RuleBuilder::about_the_rule(std::string_view keyword, std::string_v
     rule_.message = unescaped(*text);
     return true;
   }
-  if (keyword == "sid") {
-    if (std::exchange(has_sid_, true)) return fault("it is given twice");
-    return small(rule_.sid, 1);
-  }
+  if (keyword == "sid") return small(rule_.sid, 1);
   if (keyword == "rev") return small(rule_.rev, 0);
   if (keyword == "gid") return small(rule_.gid, 0);
   if (keyword == "priority") {
@@ -246,6 +252,7 @@ Parsed<bool> RuleBuilder::about_the_rule(std::string_view keyword, std::string_v
         {"http", Protocol::kHttp}, {"http1", Protocol::kHttp}, {"tls", Protocol::kTls}, {"dns", Protocol::kDns}};
     const auto* const found = std::ranges::find(kNames, value, [](const auto& entry) { return entry.first; });
     if (found == std::end(kNames)) return fault("'" + std::string(value) + "' is not supported");
+    if (rule_.protocol != Protocol::kIp && rule_.protocol != Protocol::kTcp && rule_.protocol != found->second) return fault("the rule's protocol is another");
     rule_.protocol = found->second;
     return true;
   }
@@ -284,8 +291,11 @@ Parsed<bool> RuleBuilder::settle_positions() {
     if (relative != nullptr && *relative && !after_match) {
       *relative = false;
       if (content != nullptr) {
-        content->offset = std::max<std::int64_t>(0, content->distance.value_or(0));
-        if (content->within) content->depth = content->within;
+        const std::int64_t distance = content->distance.value_or(0);
+        content->offset = std::max<std::int64_t>(0, distance);
+        if (content->within) content->depth = *content->within + std::min<std::int64_t>(0, distance);
+        if (content->depth && *content->depth < static_cast<std::int64_t>(content->bytes.size()))
+          return fault("a content with a negative distance has no match before it, and does not fit in what is left of within");
         content->distance = content->within = std::nullopt;
       }
     }
@@ -294,8 +304,14 @@ Parsed<bool> RuleBuilder::settle_positions() {
   return true;
 }
 
+Parsed<bool> RuleBuilder::last_buffer_used() const {
+  if (is_stream(buffer_) || rule_.conditions.size() > sticky_at_) return true;
+  return fault("nothing is asked of " + std::string(info_of(buffer_).keyword));
+}
+
 Parsed<bool> RuleBuilder::finish() {
   if (rule_.sid == 0) return fault("it has no sid");
+  if (auto used = last_buffer_used(); !used) return used;
   settle_direction();
   return settle_positions();
 }

@@ -24,13 +24,17 @@ class RuleBuilder {
   Parsed<bool> position(std::string_view keyword, std::string_view value);
   Parsed<bool> about_the_rule(std::string_view keyword, std::string_view value);
   Content* last_content();
+  /// A sticky buffer that nothing follows would be passed over in silence.
+  Parsed<bool> last_buffer_used() const;
   void settle_direction();
   Parsed<bool> settle_positions();
 
   Rule& rule_;
   Buffer buffer_ = Buffer::kStream;
   std::optional<std::size_t> content_;  ///< the condition that modifiers are about
-  bool has_sid_ = false, has_priority_ = false;
+  std::size_t sticky_at_ = 0;           ///< how many conditions there were before buffer_
+  unsigned given_ = 0;                  ///< which of the keywords were given that a rule has once
+  bool has_priority_ = false;
 };
 
 }  // namespace weir::inspect::rules

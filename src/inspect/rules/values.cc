@@ -270,6 +270,7 @@ Parsed<IsDataAt> parse_isdataat(std::string_view value) {
       return fault(in_quotes(parts[i]) + " is not supported");
     }
   }
+  if (!test.relative) ++test.bytes;  // Suricata: there is an octet at that offset
   return test;
 }
 
@@ -283,7 +284,7 @@ Parsed<Flow> parse_flow(std::string_view value) {
     } else if (word == "established") {
       flow.established = true;
     } else if (word == "not_established") {
-      flow.not_established = true;
+      return fault("not_established is not supported: what is inspected is what a connection delivered");
     } else if (word == "stateless") {
       flow.stateless = true;
     } else if (word == "only_stream") {
@@ -296,8 +297,9 @@ Parsed<Flow> parse_flow(std::string_view value) {
       return fault(in_quotes(word) + " is not supported: a stream has no fragments");
     }
   }
+  if (flow.only_stream && flow.no_stream) return fault("only_stream and no_stream contradict each other");
   if (flow.to_server && flow.to_client) return fault("to_server and to_client contradict each other");
-  if (flow.established + flow.not_established + flow.stateless > 1) return fault("established, not_established and stateless contradict one another");
+  if (flow.established && flow.stateless) return fault("established and stateless contradict each other");
   return flow;
 }
 
