@@ -30,11 +30,10 @@ std::string_view name_of(AppProtocol protocol) {
 
 /// What is kept of a connection.
 struct Inspection::Connection {
-  ConnectionInfo info;
-  inspect::match::Facts facts;
   std::unique_ptr<inspect::match::ConnectionMatcher> matcher;
   inspect::apps::Application application;
   std::list<Connection*>::iterator place;
+  std::vector<std::uint32_t> server_opened;  ///< ids of subflows, ascending
   bool hot = false;
   bool protocol_told = false;
   bool depth_reached = false;
@@ -44,27 +43,34 @@ struct Inspection::Connection {
   std::uint64_t gaps[2] = {0, 0};
 };
 
+inspect::match::Facts Inspection::facts_of(const Connection& c, const ConnectionInfo& info) {
+  return {.endpoints = info.endpoints,
+          .version = info.mptcp ? info.version : std::nullopt,
+          .subflows = info.established_subflows,
+          .server_opened = c.server_opened,
+          .protocol = c.application.protocol()};
+}
+
 /// Passes on what application and matcher say of one connection.
 class Inspection::Told : public inspect::apps::Sink, public inspect::match::FoundSink {
  public:
-  Told(Inspection& owner, Connection& c) : owner_(owner), c_(c) {}
+  Told(Inspection& owner, Connection& c, const ConnectionInfo& info) : owner_(owner), c_(c), info_(info) {}
 
   void on_stage(Stage stage, const Transaction& transaction, TimeNs now) override {
     if (!c_.matcher) return;
-    c_.facts.protocol = c_.application.protocol();
-    c_.matcher->stage(c_.facts, stage, transaction, now, owner_.shared_, *this);
+    c_.matcher->stage(facts_of(c_, info_), stage, transaction, now, owner_.shared_, *this);
   }
-  void on_http(const inspect::apps::HttpRecord& record) override { owner_.next_.on_application({c_.info, record}); }
-  void on_tls(const inspect::apps::TlsRecord& record) override { owner_.next_.on_application({c_.info, record}); }
-  void on_file(const inspect::apps::FileRecord& record) override { owner_.next_.on_application({c_.info, record}); }
-  void on_dns(const inspect::apps::DnsRecord& record) override { owner_.next_.on_application({c_.info, record}); }
-  void on_file_data(std::uint64_t file, std::span<const std::byte> bytes) override { owner_.next_.on_file_data(c_.info, file, bytes); }
+  void on_http(const inspect::apps::HttpRecord& record) override { owner_.next_.on_application({info_, record}); }
+  void on_tls(const inspect::apps::TlsRecord& record) override { owner_.next_.on_application({info_, record}); }
+  void on_file(const inspect::apps::FileRecord& record) override { owner_.next_.on_application({info_, record}); }
+  void on_dns(const inspect::apps::DnsRecord& record) override { owner_.next_.on_application({info_, record}); }
+  void on_file_data(std::uint64_t file, std::span<const std::byte> bytes) override { owner_.next_.on_file_data(info_, file, bytes); }
 
   void on_found(const inspect::match::Found& found) override {
     const inspect::rules::Rule& rule = *found.rule;
     AlertRecord alert;
     alert.time_ns = found.time_ns;
-    alert.connection = c_.info;
+    alert.connection = info_;
     alert.gid = rule.gid;
     alert.signature_id = rule.sid;
     alert.rev = rule.rev;
@@ -89,6 +95,7 @@ class Inspection::Told : public inspect::apps::Sink, public inspect::match::Foun
  private:
   Inspection& owner_;
   Connection& c_;
+  const ConnectionInfo& info_;
 };
 
 Inspection::Inspection(InspectionSettings settings, Observer& next)
@@ -97,6 +104,12 @@ Inspection::Inspection(InspectionSettings settings, Observer& next)
       next_(next) {}
 
 Inspection::~Inspection() = default;
+
+void Inspection::use(std::shared_ptr<const inspect::match::RuleSet> rules) {
+  settings_.rules = std::move(rules);
+  // Connections that run on with rules about applications still need what is gathered for them.
+  application_settings_.rules |= settings_.rules && settings_.rules->needs_applications();
+}
 
 std::vector<std::pair<std::string_view, std::uint64_t>> Inspection::counters() const {
   return {{"alerts", alerts_},
@@ -115,18 +128,8 @@ Inspection::Connection& Inspection::connection(const ConnectionInfo& info) {
     c = std::make_unique<Connection>();
     if (settings_.rules) c->matcher = std::make_unique<inspect::match::ConnectionMatcher>(settings_.rules);
   }
-  refresh(*c, info);
   touch(*c);
   return *c;
-}
-
-void Inspection::refresh(Connection& c, const ConnectionInfo& info) {
-  if (c.info.number == 0 || c.info.id != info.id || c.info.endpoints != info.endpoints) {
-    c.info = info;
-    c.facts.endpoints = info.endpoints;
-  }
-  c.facts.version = info.mptcp ? info.version : std::nullopt;
-  c.facts.subflows = info.established_subflows;
 }
 
 void Inspection::touch(Connection& c) {
@@ -149,8 +152,11 @@ void Inspection::on_data(const ConnectionInfo& info, const StreamChunk& chunk) {
   Connection& c = connection(info);
   const auto d = index(chunk.direction);
   c.seen[d] += chunk.bytes.size();
-  if (chunk.opened_by_server) c.facts.server_opened.insert(chunk.subflow);
-  Told told(*this, c);
+  if (chunk.opened_by_server) {
+    const auto place = std::ranges::lower_bound(c.server_opened, chunk.subflow);
+    if (place == c.server_opened.end() || *place != chunk.subflow) c.server_opened.insert(place, chunk.subflow);
+  }
+  Told told(*this, c, info);
   auto bytes = chunk.bytes;
   if (const auto depth = static_cast<std::uint64_t>(settings_.limits.inspect_depth_bytes); depth != 0 && chunk.offset + bytes.size() > depth) {
     bytes = bytes.first(chunk.offset < depth ? static_cast<std::size_t>(depth - chunk.offset) : 0);
@@ -158,15 +164,13 @@ void Inspection::on_data(const ConnectionInfo& info, const StreamChunk& chunk) {
   }
   // The match may end in bytes whose subflow is known, and the parts of a transaction in bytes before these: provenance comes first.
   if (c.matcher && !bytes.empty()) {
-    c.facts.protocol = c.application.protocol();
-    c.matcher->data(c.facts, chunk.direction, chunk.offset, bytes, chunk.subflow, chunk.time_ns, shared_, told);
+    c.matcher->data(facts_of(c, info), chunk.direction, chunk.offset, bytes, chunk.subflow, chunk.time_ns, shared_, told);
   }
   if (settings_.applications && !c.application.done()) {
     c.application.data(application_settings_, chunk.direction, chunk.offset, chunk.bytes, chunk.time_ns, told);
     if (!c.protocol_told && c.application.protocol() != AppProtocol::kUnknown) {
       c.protocol_told = true;
-      c.facts.protocol = c.application.protocol();
-      if (c.matcher) c.matcher->protocol_known(c.facts, chunk.time_ns, shared_, told);
+      if (c.matcher) c.matcher->protocol_known(facts_of(c, info), chunk.time_ns, shared_, told);
     }
   }
   next_.on_data(info, chunk);
@@ -176,15 +180,15 @@ void Inspection::on_gap(const ConnectionInfo& info, Direction d, std::uint64_t o
   Connection& c = connection(info);
   c.gaps[index(d)] += bytes;
   if (c.matcher) c.matcher->gap(d, offset, bytes);
-  Told told(*this, c);
+  Told told(*this, c, info);
   if (settings_.applications && !c.application.done()) c.application.gap(application_settings_, d, offset, bytes, now, told);
   next_.on_gap(info, d, offset, bytes, now);
 }
 
-void Inspection::fin(Connection& c, Direction d, TimeNs now) {
+void Inspection::fin(Connection& c, const ConnectionInfo& info, Direction d, TimeNs now) {
   if (std::exchange(c.ended[index(d)], true)) return;
-  Told told(*this, c);
-  if (c.matcher) c.matcher->fin(c.facts, d, now, shared_, told);
+  Told told(*this, c, info);
+  if (c.matcher) c.matcher->fin(facts_of(c, info), d, now, shared_, told);
   if (settings_.applications && !c.application.done()) c.application.fin(application_settings_, d, now, told);
 }
 
@@ -192,10 +196,9 @@ void Inspection::end(const ConnectionInfo& info, TimeNs now) {
   const auto found = connections_.find(info.number);
   if (found == connections_.end()) return;
   Connection& c = *found->second;
-  refresh(c, info);
-  Told told(*this, c);
+  Told told(*this, c, info);
   if (settings_.applications && !c.application.done()) c.application.end(application_settings_, now, told);
-  for (const Direction d : {Direction::kToServer, Direction::kToClient}) fin(c, d, now);
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) fin(c, info, d, now);
 }
 
 std::unique_ptr<Inspection::Connection> Inspection::take(std::uint64_t number) {
@@ -209,7 +212,7 @@ std::unique_ptr<Inspection::Connection> Inspection::take(std::uint64_t number) {
 }
 
 void Inspection::on_fin(const ConnectionInfo& info, Direction d, TimeNs now) {
-  if (const auto found = connections_.find(info.number); found != connections_.end()) fin(*found->second, d, now);
+  if (const auto found = connections_.find(info.number); found != connections_.end()) fin(*found->second, info, d, now);
   next_.on_fin(info, d, now);
 }
 

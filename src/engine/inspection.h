@@ -32,7 +32,7 @@ class Inspection : public Observer {
   ~Inspection() override;
 
   /// Connections that begin from now on are matched against these; running ones go on with theirs.
-  void use(std::shared_ptr<const inspect::match::RuleSet> rules) { settings_.rules = std::move(rules); }
+  void use(std::shared_ptr<const inspect::match::RuleSet> rules);
   /// Name and value of what was not looked at, and why.
   std::vector<std::pair<std::string_view, std::uint64_t>> counters() const;
 
@@ -52,9 +52,9 @@ class Inspection : public Observer {
   struct Connection;
   class Told;
   Connection& connection(const ConnectionInfo& info);
-  void refresh(Connection& c, const ConnectionInfo& info);
+  static inspect::match::Facts facts_of(const Connection& c, const ConnectionInfo& info);
   void touch(Connection& c);
-  void fin(Connection& c, Direction d, TimeNs now);
+  void fin(Connection& c, const ConnectionInfo& info, Direction d, TimeNs now);
   void end(const ConnectionInfo& info, TimeNs now);
   std::unique_ptr<Connection> take(std::uint64_t number);
 

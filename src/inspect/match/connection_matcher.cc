@@ -33,13 +33,13 @@ bool only_at_start(const Step& step) {
 }  // namespace
 
 void ConnectionMatcher::begin(const Facts& facts, Direction d) {
-  Side& s = sides_[index(d)];
-  s.group = &rules_->group(d, facts.endpoints.dst_port);
+  Side& s = opened(d);
+  s.group = &rules_->group(d, facts.endpoints.src_port, facts.endpoints.dst_port);
   for (const std::uint32_t p : s.group->from_start) {
     const Plan& plan = rules_->plans()[p];
     for (std::uint32_t i = 0; i < plan.segments.size(); ++i) {
       if (plan.segments[i].trigger == Segment::Trigger::kStart)
-        s.pending.push_back({.plan = p, .segment = i, .anchor = {}, .first_step = 0, .begin = 0, .wanted = 0});
+        waiting(s).pending.push_back({.plan = p, .segment = i, .anchor = {}, .first_step = 0, .begin = 0, .wanted = 0});
     }
   }
   for (const std::uint32_t p : s.group->absences_only) progress(s, p);
@@ -61,7 +61,7 @@ const Window& ConnectionMatcher::window(Call& call) {
 
 void ConnectionMatcher::data(const Facts& facts, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now,
                              Shared& shared, FoundSink& sink) {
-  Side& s = sides_[index(d)];
+  Side& s = opened(d);
   if (s.ended || passed_) return;
   if (s.group == nullptr) {
     begin(facts, d);
@@ -83,24 +83,25 @@ void ConnectionMatcher::data(const Facts& facts, Direction d, std::uint64_t offs
     }
     call.looking_at.reset();
   }
-  if (!s.pending.empty() || !s.deferred.empty()) retry_all(call);
+  if (s.waiting) retry_all(call);
   if (!s.group->bare.empty()) check_bare(call);
   check_decided(call);
   keep_history(s, bytes);
 }
 
 void ConnectionMatcher::gap(Direction d, std::uint64_t offset, std::uint64_t bytes) {
-  Side& s = sides_[index(d)];
+  Side& s = opened(d);
   s.next = offset + bytes;
   s.scan.close();
   s.scan_base = s.next;
   s.history.clear();
-  s.pending.clear();
-  s.deferred.clear();
+  if (!s.waiting) return;
+  s.waiting->pending.clear();
+  s.waiting->deferred.clear();
 }
 
 void ConnectionMatcher::fin(const Facts& facts, Direction d, TimeNs now, Shared& shared, FoundSink& sink) {
-  Side& s = sides_[index(d)];
+  Side& s = opened(d);
   if (s.ended || passed_) return;
   if (s.group == nullptr) begin(facts, d);
   Call call{facts, d, {}, now, shared, sink, std::nullopt, std::nullopt};
@@ -115,14 +116,17 @@ void ConnectionMatcher::fin(const Facts& facts, Direction d, TimeNs now, Shared&
   retry_all(call);
   complete_waiting(call);  // what only the absence of something held back
   s.history = {};
-  s.pending = {};
-  s.deferred = {};
+  if (!s.waiting) return;
+  s.waiting->pending = {};
+  s.waiting->deferred = {};
 }
 
 void ConnectionMatcher::keep_history(Side& s, std::span<const std::byte> bytes) {
   std::uint64_t from = s.next - std::min(s.next - s.scan_base, s.group->history_bytes);
-  for (const Pending& p : s.pending) from = std::min(from, p.begin);
-  for (const Deferred& d : s.deferred) from = std::min(from, d.begin);
+  if (s.waiting) {
+    for (const Pending& p : s.waiting->pending) from = std::min(from, p.begin);
+    for (const Deferred& d : s.waiting->deferred) from = std::min(from, d.begin);
+  }
   const std::uint64_t have = s.next - bytes.size() - s.history.size();
   from = std::max(from, have);
   const std::uint64_t keep = s.next - from;
@@ -138,15 +142,33 @@ void ConnectionMatcher::keep_history(Side& s, std::span<const std::byte> bytes) 
 }
 
 ConnectionMatcher::Progress* ConnectionMatcher::progress(Side& s, std::uint32_t plan) {
-  if (const auto found = s.progress.find(plan); found != s.progress.end()) return &found->second;
-  if (s.progress.size() >= kProgress) return nullptr;
-  Progress& p = s.progress[plan];
+  Waiting& w = waiting(s);
+  if (const auto found = w.progress.find(plan); found != w.progress.end()) return &found->second;
+  if (w.progress.size() >= kProgress) return nullptr;
+  Progress& p = w.progress[plan];
   p.segments.resize(rules_->plans()[plan].segments.size());
   p.present.resize(rules_->plans()[plan].absences.size());
   return &p;
 }
 
-bool ConnectionMatcher::was_told(const Side& s, std::uint32_t plan) const { return std::ranges::binary_search(s.told, plan); }
+bool ConnectionMatcher::was_told(const Side& s, std::uint32_t plan) const { return s.waiting && std::ranges::binary_search(s.waiting->told, plan); }
+
+ConnectionMatcher::Side& ConnectionMatcher::opened(Direction d) {
+  auto& s = sides_[index(d)];
+  if (!s) s = std::make_unique<Side>();
+  return *s;
+}
+
+const ConnectionMatcher::Progress* ConnectionMatcher::found_so_far(const Side& s, std::uint32_t plan) const {
+  if (!s.waiting) return nullptr;
+  const auto found = s.waiting->progress.find(plan);
+  return found == s.waiting->progress.end() ? nullptr : &found->second;
+}
+
+ConnectionMatcher::Waiting& ConnectionMatcher::waiting(Side& s) {
+  if (!s.waiting) s.waiting = std::make_unique<Waiting>();
+  return *s.waiting;
+}
 
 void ConnectionMatcher::on_hit(Call& call, const Meaning& meaning, std::uint64_t end) {
   Side& s = side(call);
@@ -167,9 +189,9 @@ void ConnectionMatcher::on_hit(Call& call, const Meaning& meaning, std::uint64_t
     retry(call, meaning.plan, meaning.index - 1);
     if (was_told(s, meaning.plan)) return;
     if (is_pending(s, meaning.plan, meaning.index - 1)) defer(call, meaning, end);  // and try what is known already
-    const auto before = s.progress.find(meaning.plan);
-    if (before == s.progress.end() || !before->second.segments[meaning.index - 1]) return;
-    anchor.position = before->second.segments[meaning.index - 1]->position;
+    const Progress* const before = found_so_far(s, meaning.plan);
+    if (before == nullptr || !before->segments[meaning.index - 1]) return;
+    anchor.position = before->segments[meaning.index - 1]->position;
     anchor.lowest = anchor.position + static_cast<std::uint64_t>(segment.distance);
   }
   if (segment.trigger == Segment::Trigger::kLiteral) {
@@ -218,33 +240,37 @@ void ConnectionMatcher::try_segment(Call& call, std::uint32_t plan, std::uint32_
   }
   if (result.outcome != Outcome::kMore) return;
   // A hit that was deferred comes here again.
+  Waiting& w = waiting(s);
   const bool known = std::ranges::any_of(
-      s.pending, [&](const Pending& p) { return p.plan == plan && p.segment == index && p.anchor == anchor && p.first_step == first_step; });
+      w.pending, [&](const Pending& p) { return p.plan == plan && p.segment == index && p.anchor == anchor && p.first_step == first_step; });
   if (known) return;
-  if (s.pending.size() >= kPending) {
-    s.pending.erase(s.pending.begin());
+  if (w.pending.size() >= kPending) {
+    w.pending.erase(w.pending.begin());
     ++call.shared.limited_pending;
     limited_ = true;
   }
-  s.pending.push_back({plan, index, anchor, first_step, begin, result.wanted});
+  w.pending.push_back({plan, index, anchor, first_step, begin, result.wanted});
 }
 
 void ConnectionMatcher::retry(Call& call, std::uint32_t plan, std::uint32_t segment) {
   Side& s = side(call);
+  if (!s.waiting) return;
   std::vector<Pending> due;
-  std::erase_if(s.pending, [&](const Pending& p) {
+  std::erase_if(s.waiting->pending, [&](const Pending& p) {
     const bool now = p.plan == plan && p.segment == segment && (s.ended || p.wanted <= s.next);
     if (now) due.push_back(p);
     return now;
   });
-  s.settled |= !due.empty();
+  s.waiting->settled |= !due.empty();
   for (const Pending& p : due) try_segment(call, p.plan, p.segment, p.anchor, p.first_step, p.begin);
 }
 
 void ConnectionMatcher::retry_all(Call& call) {
   Side& s = side(call);
+  if (!s.waiting) return;
+  Waiting& w = *s.waiting;
   std::vector<Pending> due;
-  std::erase_if(s.pending, [&](const Pending& p) {
+  std::erase_if(w.pending, [&](const Pending& p) {
     const bool now = s.ended || p.wanted <= s.next;
     if (now && !was_told(s, p.plan)) due.push_back(p);
     return now || was_told(s, p.plan);
@@ -252,28 +278,30 @@ void ConnectionMatcher::retry_all(Call& call) {
   for (const Pending& p : due) {
     if (!was_told(s, p.plan)) try_segment(call, p.plan, p.segment, p.anchor, p.first_step, p.begin);
   }
-  s.settled |= !due.empty();
-  if (s.deferred.empty() || !std::exchange(s.settled, false)) return;
-  const auto waiting = std::exchange(s.deferred, {});
-  for (const Deferred& hit : waiting) on_hit(call, hit.meaning, hit.end);
+  w.settled |= !due.empty();
+  if (w.deferred.empty() || !std::exchange(w.settled, false)) return;
+  const auto hits = std::exchange(w.deferred, {});
+  for (const Deferred& hit : hits) on_hit(call, hit.meaning, hit.end);
 }
 
 bool ConnectionMatcher::is_pending(const Side& s, std::uint32_t plan, std::uint32_t segment) const {
-  return std::ranges::any_of(s.pending, [&](const Pending& p) { return p.plan == plan && p.segment == segment; }) ||
-         std::ranges::any_of(s.deferred, [&](const Deferred& d) { return d.meaning.plan == plan && d.meaning.index == segment; });
+  if (!s.waiting) return false;
+  return std::ranges::any_of(s.waiting->pending, [&](const Pending& p) { return p.plan == plan && p.segment == segment; }) ||
+         std::ranges::any_of(s.waiting->deferred, [&](const Deferred& d) { return d.meaning.plan == plan && d.meaning.index == segment; });
 }
 
 void ConnectionMatcher::defer(Call& call, const Meaning& meaning, std::uint64_t end) {
   Side& s = side(call);
-  if (s.deferred.size() >= kPending) {
-    s.deferred.erase(s.deferred.begin());
+  Waiting& w = waiting(s);
+  if (w.deferred.size() >= kPending) {
+    w.deferred.erase(w.deferred.begin());
     ++call.shared.limited_pending;
     limited_ = true;
   }
   const Segment& segment = rules_->plans()[meaning.plan].segments[meaning.index];
   std::uint64_t size = 0;
   if (segment.trigger == Segment::Trigger::kLiteral) size = std::get<Content>(segment.steps[segment.trigger_step].condition.what).bytes.size();
-  s.deferred.push_back({meaning, end, segment.simple ? s.next : end - std::min(end, size + segment.lookback_bytes + segment.before_bytes)});
+  w.deferred.push_back({meaning, end, segment.simple ? s.next : end - std::min(end, size + segment.lookback_bytes + segment.before_bytes)});
 }
 
 /// True: no other way need be looked for.
@@ -326,11 +354,11 @@ bool ConnectionMatcher::complete(Call& call, std::uint32_t plan_index, const Mat
   if (only != nullptr) {
     ranges.push_back({call.direction, only->first, only->end});
   } else {
-    const auto entry = s.progress.find(plan_index);
-    if (entry == s.progress.end()) {
+    const Progress* const half = found_so_far(s, plan_index);
+    if (half == nullptr) {
       if (plan.has_stream() || plan.has_parts()) return false;
     } else {
-      const Progress& p = entry->second;
+      const Progress& p = *half;
       if (plan.has_parts() && !p.parts_matched) return false;
       for (const auto& segment : p.segments) {
         if (!segment) return false;
@@ -349,7 +377,7 @@ bool ConnectionMatcher::complete(Call& call, std::uint32_t plan_index, const Mat
 
   Found found{.rule = &plan.rule, .direction = call.direction, .subflows = {}, .first = ~0ULL, .last = 0, .time_ns = call.now};
   for (const StreamRange& range : ranges) {
-    sides_[index(range.direction)].provenance.collect(range.first, range.end, found.subflows);
+    if (const auto& carried = sides_[index(range.direction)]) carried->provenance.collect(range.first, range.end, found.subflows);
     if (range.direction != call.direction) continue;
     found.first = std::min(found.first, range.first);
     found.last = std::max(found.last, range.end == 0 ? 0 : range.end - 1);
@@ -359,11 +387,15 @@ bool ConnectionMatcher::complete(Call& call, std::uint32_t plan_index, const Mat
   const rules::MptcpConditions& mptcp = plan.rule.mptcp;
   if (mptcp.split && found.subflows.size() < 2) return false;
   if (mptcp.opened_by_server) {
-    const bool any = std::ranges::any_of(found.subflows, [&](std::uint32_t id) { return call.facts.server_opened.contains(id) == *mptcp.opened_by_server; });
+    const bool any = std::ranges::any_of(found.subflows,
+                                         [&](std::uint32_t id) { return std::ranges::binary_search(call.facts.server_opened, id) == *mptcp.opened_by_server; });
     if (!any) return false;
   }
 
-  if (!plan.rule.threshold) s.told.insert(std::ranges::lower_bound(s.told, plan_index), plan_index);
+  if (!plan.rule.threshold) {
+    auto& told = waiting(s).told;
+    told.insert(std::ranges::lower_bound(told, plan_index), plan_index);
+  }
   const bool silent = set_flowbits(plan.rule) || plan.rule.no_alert;
   if (plan.rule.action == rules::Action::kPass) {
     passed_ = true;
@@ -393,9 +425,11 @@ void ConnectionMatcher::check_decided(Call& call) {
 }
 
 void ConnectionMatcher::complete_waiting(Call& call) {
-  std::vector<std::uint32_t> waiting;
-  for (const auto& [plan, each] : side(call).progress) waiting.push_back(plan);
-  for (const std::uint32_t plan : waiting) complete(call, plan, nullptr);
+  const Side& s = side(call);
+  if (!s.waiting) return;
+  std::vector<std::uint32_t> plans;
+  for (const auto& [plan, each] : s.waiting->progress) plans.push_back(plan);
+  for (const std::uint32_t plan : plans) complete(call, plan, nullptr);
 }
 
 bool ConnectionMatcher::flowbits_hold(const rules::Rule& rule) const {
@@ -466,7 +500,7 @@ void ConnectionMatcher::stage(const Facts& facts, Stage stage, const Transaction
     progress_of->parts = std::move(ranges);
     progress_of->parts_matched = true;
     const bool told = complete(call, p, nullptr);
-    if (!plan.has_stream() || (told && !plan.rule.threshold)) s.progress.erase(p);
+    if (!plan.has_stream() || (told && !plan.rule.threshold)) waiting(s).progress.erase(p);
   }
 }
 
@@ -478,10 +512,11 @@ void ConnectionMatcher::protocol_known(const Facts& facts, TimeNs now, Shared& s
 }
 
 void ConnectionMatcher::pack() {
-  for (Side& s : sides_) {
-    s.scan.pack();
-    s.history.shrink_to_fit();
-    s.pending.shrink_to_fit();
+  for (const auto& s : sides_) {
+    if (!s) continue;
+    s->scan.pack();
+    s->history.shrink_to_fit();
+    if (s->waiting && s->waiting->empty()) s->waiting.reset();
   }
 }
 

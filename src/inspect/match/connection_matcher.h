@@ -24,8 +24,8 @@ namespace weir::inspect::match {
 struct Facts {
   Endpoints endpoints;  ///< client to server
   std::optional<std::uint8_t> version;
-  std::uint32_t subflows = 1;             ///< established so far
-  std::set<std::uint32_t> server_opened;  ///< ids of subflows that the server opened
+  std::uint32_t subflows = 1;                    ///< established so far
+  std::span<const std::uint32_t> server_opened;  ///< ids of subflows that the server opened, ascending
   AppProtocol protocol = AppProtocol::kUnknown;
 };
 
@@ -73,10 +73,9 @@ class ConnectionMatcher {
   void fin(const Facts&, Direction, TimeNs, Shared&, FoundSink&);
   /// Nothing came for a while: what the scanner holds is packed.
   void pack();
-  bool is_packed() const { return sides_[0].scan.is_packed() || sides_[1].scan.is_packed(); }
+  bool is_packed() const { return (sides_[0] && sides_[0]->scan.is_packed()) || (sides_[1] && sides_[1]->scan.is_packed()); }
   /// A rule of this connection could not be followed to its end.
   bool limited() const { return limited_; }
-  const Provenance& provenance(Direction d) const { return sides_[index(d)].provenance; }
 
  private:
   struct Progress {
@@ -98,6 +97,15 @@ class ConnectionMatcher {
     std::uint64_t end = 0;
     std::uint64_t begin = 0;  ///< what has to be kept of the stream
   };
+  /// What a direction has only while something is half found, or was found.
+  struct Waiting {
+    std::vector<Pending> pending;
+    std::vector<Deferred> deferred;
+    std::map<std::uint32_t, Progress> progress;
+    std::vector<std::uint32_t> told;  ///< plans that have alerted, ascending
+    bool settled = false;             ///< something pending was decided: what was deferred may go on
+    bool empty() const { return pending.empty() && deferred.empty() && progress.empty() && told.empty(); }
+  };
   struct Side {
     const PortGroup* group = nullptr;
     ScanState scan;
@@ -105,12 +113,8 @@ class ConnectionMatcher {
     std::uint64_t next = 0;
     Provenance provenance;
     std::vector<std::byte> history;  ///< the bytes before `next`
-    std::vector<Pending> pending;
-    std::vector<Deferred> deferred;
-    bool settled = false;  ///< something pending was decided: what was deferred may go on
-    std::map<std::uint32_t, Progress> progress;
-    std::vector<std::uint32_t> told;  ///< plans that have alerted, ascending
-    std::size_t decided = 0;          ///< of PortGroup::decisions, those that have been checked
+    std::unique_ptr<Waiting> waiting;
+    std::uint32_t decided = 0;  ///< of PortGroup::decisions, those that have been checked
     bool ended = false;
   };
   /// One call's parameters, passed on.
@@ -125,7 +129,10 @@ class ConnectionMatcher {
     std::optional<std::uint64_t> looking_at;  ///< the hits behind this offset have not been looked at
   };
 
-  Side& side(const Call& call) { return sides_[index(call.direction)]; }
+  Side& side(const Call& call) { return opened(call.direction); }
+  Side& opened(Direction d);
+  static Waiting& waiting(Side& side);
+  const Progress* found_so_far(const Side& side, std::uint32_t plan) const;
   void begin(const Facts& facts, Direction d);
   const Window& window(Call& call);
   void on_hit(Call& call, const Meaning& meaning, std::uint64_t end);
@@ -148,7 +155,7 @@ class ConnectionMatcher {
   void keep_history(Side& side, std::span<const std::byte> bytes);
 
   std::shared_ptr<const RuleSet> rules_;
-  Side sides_[2];
+  std::unique_ptr<Side> sides_[2];
   std::set<std::string> flowbits_;
   bool passed_ = false;  ///< a pass rule matched
   bool limited_ = false;

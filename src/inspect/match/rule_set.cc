@@ -29,6 +29,19 @@ bool any_port(const rules::Rule& rule, Direction d) {
   return std::ranges::any_of(server_ports(rule, d), [](const auto* group) { return group->any(); });
 }
 
+/// The rule's ports on the client's side, where these are few, whichever way it is read: such a rule is about no other connection.
+std::vector<const rules::PortGroup*> few_client_ports(const rules::Rule& rule, Direction d) {
+  constexpr unsigned kFew = 1'024;
+  const auto are_few = [](const rules::PortGroup* group) {
+    unsigned count = 0;
+    for (const auto& range : group->in) count += range.last - range.first + 1U;
+    return !group->in.empty() && count <= kFew;
+  };
+  auto groups = server_ports(rule, reverse(d));  // as the server's of the other direction
+  if (!std::ranges::all_of(groups, are_few)) groups.clear();
+  return groups;
+}
+
 bool on_streams(const Plan& plan) { return plan.has_stream() || !plan.has_parts(); }
 
 }  // namespace
@@ -65,6 +78,7 @@ std::shared_ptr<RuleSet> RuleSet::make(std::vector<rules::Rule> rules, const Lim
   }
   for (const Ports& ports : set->ports_) {
     for (const PortGroup& group : ports.groups) set->scratch_.grow(group.database);
+    if (!ports.named.database.empty()) set->scratch_.grow(ports.named.database);
   }
   for (const StageGroup& stage : set->stages_) {
     for (const auto& fast : stage.fast) set->scratch_.grow(fast.database);
@@ -75,9 +89,20 @@ std::shared_ptr<RuleSet> RuleSet::make(std::vector<rules::Rule> rules, const Lim
 bool RuleSet::make_port_groups(Direction d, DatabaseCache* cache, std::vector<Refused>& refused) {
   Ports& ports = ports_[index(d)];
   ports = {};
-  std::vector<std::uint32_t> everywhere, somewhere;
+  std::vector<std::uint32_t> everywhere, somewhere, all;
+  bool any_named = false;
   for (std::uint32_t i = 0; i < plans_.size(); ++i) {
     if (left_out_[i] || !on_streams(plans_[i]) || !goes_along(plans_[i].rule, d)) continue;
+    all.push_back(i);
+    if (const auto named = few_client_ports(plans_[i].rule, d); !named.empty()) {
+      any_named = true;
+      for (const auto* group : named) {
+        for (const auto& range : group->in) {
+          for (unsigned port = range.first; port <= range.last; ++port) ports.client_ports.set(port);
+        }
+      }
+      continue;
+    }
     (any_port(plans_[i].rule, d) ? everywhere : somewhere).push_back(i);
   }
   // Ports between two boundaries have the same rules.
@@ -120,39 +145,43 @@ bool RuleSet::make_port_groups(Direction d, DatabaseCache* cache, std::vector<Re
 
   ports.groups.resize(known.size());
   for (const auto& [here, number] : known) {
-    PortGroup& group = ports.groups[number];
-    std::map<Pattern, std::vector<Meaning>> patterns;
     std::vector<std::uint32_t> members(everywhere);
     members.insert(members.end(), here.begin(), here.end());
-    for (const std::uint32_t i : members) {
-      const Plan& plan = plans_[i];
-      bool from_start = false;
-      if (plan.segments.empty() && !plan.has_parts()) (plan.absences.empty() ? group.bare : group.absences_only).push_back(i);
-      for (std::uint32_t s = 0; s < plan.segments.size(); ++s) {
-        if (plan.segments[s].trigger == Segment::Trigger::kStart) {
-          from_start = true;
-        } else {
-          patterns[plan.segments[s].pattern].push_back({Meaning::Kind::kSegment, i, s});
-        }
-      }
-      for (std::uint32_t a = 0; a < plan.absences.size(); ++a) patterns[plan.absences[a].pattern].push_back({Meaning::Kind::kAbsence, i, a});
-      if (from_start) group.from_start.push_back(i);
-      group.history_bytes = std::max(group.history_bytes, plan.history_bytes());
-    }
-    std::ranges::sort(group.decisions);
-    group.decisions.erase(std::ranges::unique(group.decisions).begin(), group.decisions.end());
-    std::vector<const Pattern*> list;
-    for (const auto& [pattern, meanings] : patterns) {
-      list.push_back(&pattern);
-      group.meanings.push_back(meanings);
-    }
-    auto database = Database::compile(list, Database::Mode::kStream, cache);
-    if (!database) {
-      for (const Meaning& m : group.meanings[database.error().pattern]) refuse(m.plan, "pcre: " + database.error().why, refused);
-      return false;
-    }
-    group.database = std::move(*database);
+    if (!fill(ports.groups[number], members, cache, refused)) return false;
   }
+  return !any_named || fill(ports.named, all, cache, refused);
+}
+
+bool RuleSet::fill(PortGroup& group, std::span<const std::uint32_t> members, DatabaseCache* cache, std::vector<Refused>& refused) {
+  std::map<Pattern, std::vector<Meaning>> patterns;
+  for (const std::uint32_t i : members) {
+    const Plan& plan = plans_[i];
+    bool from_start = false;
+    if (plan.segments.empty() && !plan.has_parts()) (plan.absences.empty() ? group.bare : group.absences_only).push_back(i);
+    for (std::uint32_t s = 0; s < plan.segments.size(); ++s) {
+      if (plan.segments[s].trigger == Segment::Trigger::kStart) {
+        from_start = true;
+      } else {
+        patterns[plan.segments[s].pattern].push_back({Meaning::Kind::kSegment, i, s});
+      }
+    }
+    for (std::uint32_t a = 0; a < plan.absences.size(); ++a) patterns[plan.absences[a].pattern].push_back({Meaning::Kind::kAbsence, i, a});
+    if (from_start) group.from_start.push_back(i);
+    group.history_bytes = std::max(group.history_bytes, plan.history_bytes());
+  }
+  std::ranges::sort(group.decisions);
+  group.decisions.erase(std::ranges::unique(group.decisions).begin(), group.decisions.end());
+  std::vector<const Pattern*> list;
+  for (const auto& [pattern, meanings] : patterns) {
+    list.push_back(&pattern);
+    group.meanings.push_back(meanings);
+  }
+  auto database = Database::compile(list, Database::Mode::kStream, cache);
+  if (!database) {
+    for (const Meaning& m : group.meanings[database.error().pattern]) refuse(m.plan, "pcre: " + database.error().why, refused);
+    return false;
+  }
+  group.database = std::move(*database);
   return true;
 }
 
@@ -188,8 +217,9 @@ bool RuleSet::make_stage(Stage s, DatabaseCache* cache, std::vector<Refused>& re
   return true;
 }
 
-const PortGroup& RuleSet::group(Direction d, std::uint16_t server_port) const {
+const PortGroup& RuleSet::group(Direction d, std::uint16_t client_port, std::uint16_t server_port) const {
   const Ports& ports = ports_[index(d)];
+  if (ports.client_ports.test(client_port)) return ports.named;
   const auto behind = std::ranges::upper_bound(ports.from, server_port, {}, [](const auto& entry) { return entry.first; });
   return ports.groups[std::prev(behind)->second];
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -63,7 +64,8 @@ class RuleSet {
   static std::shared_ptr<RuleSet> make(std::vector<rules::Rule> rules, const Limits& limits, DatabaseCache* cache, std::vector<Refused>& refused);
 
   const std::vector<Plan>& plans() const { return plans_; }
-  const PortGroup& group(Direction d, std::uint16_t server_port) const;
+  /// For a connection between these ports.
+  const PortGroup& group(Direction d, std::uint16_t client_port, std::uint16_t server_port) const;
   const StageGroup& stage(Stage s) const { return stages_[static_cast<std::size_t>(s)]; }
   const Scratch& scratch() const { return scratch_; }
   const EvaluationLimits& limits() const { return limits_; }
@@ -74,8 +76,12 @@ class RuleSet {
   struct Ports {
     std::vector<std::pair<std::uint16_t, std::uint32_t>> from;  ///< first port -> group, ascending
     std::vector<PortGroup> groups;
+    /// Rules for few ports of the client are about few connections: these have all rules in one group, the others go without such rules.
+    std::bitset<65'536> client_ports;
+    PortGroup named;
   };
   bool make_port_groups(Direction d, DatabaseCache* cache, std::vector<Refused>& refused);
+  bool fill(PortGroup& group, std::span<const std::uint32_t> members, DatabaseCache* cache, std::vector<Refused>& refused);
   bool make_stage(Stage s, DatabaseCache* cache, std::vector<Refused>& refused);
   void refuse(std::uint32_t plan, std::string why, std::vector<Refused>& refused);
 

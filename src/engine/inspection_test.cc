@@ -1,0 +1,98 @@
+// Rules that are replaced while connections run, and what a connection keeps when others are busy.
+#include "engine/inspection.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "inspect/rules/parse.h"
+
+namespace weir::engine {
+namespace {
+
+std::shared_ptr<const inspect::match::RuleSet> rules(const std::string& text) {
+  auto parsed = inspect::rules::parse(text, "test", {});
+  EXPECT_TRUE(parsed.refusals.empty());
+  std::vector<inspect::match::Refused> refused;
+  return inspect::match::RuleSet::make(std::move(parsed.rules), Limits{}, nullptr, refused);
+}
+
+class Inspected : public ::testing::Test, public Observer {
+ protected:
+  void on_alert(const AlertRecord& alert) override { alerts.emplace_back(alert.connection.number, alert.signature_id); }
+  void say(Inspection& inspection, std::uint64_t connection, std::string_view text, Direction d = Direction::kToServer, Endpoints endpoints = {}) {
+    ConnectionInfo info;
+    info.number = connection;
+    info.endpoints = endpoints;
+    info.id = std::to_string(connection);
+    inspection.on_data(
+        info, {.direction = d, .offset = said[connection], .bytes = std::as_bytes(std::span(text)), .subflow = 0, .opened_by_server = false, .time_ns = 1});
+    said[connection] += text.size();
+  }
+  using Alerts = std::vector<std::pair<std::uint64_t, std::uint32_t>>;
+  Alerts alerts;
+  std::map<std::uint64_t, std::uint64_t> said;
+};
+
+TEST_F(Inspected, ANewRuleSetIsForNewConnections) {
+  Inspection inspection({.limits = {}, .rules = rules("alert tcp any any -> any any (content:\"attack\"; sid:1;)\n")}, *this);
+  say(inspection, 1, "att");
+  inspection.use(rules("alert tcp any any -> any any (content:\"tack\"; sid:2;)\nalert http any any -> any any (http.uri; content:\"/x\"; sid:3;)\n"));
+  say(inspection, 1, "ack");
+  say(inspection, 2, "attack");
+  say(inspection, 3, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(alerts, (Alerts{{1, 1}, {2, 2}, {3, 3}})) << "what the first set had half found is found; buffers are gathered from now on";
+}
+
+TEST_F(Inspected, RunningConnectionsKeepTheirRulesAboutApplications) {
+  Inspection inspection({.limits = {}, .rules = rules("alert http any any -> any any (http.uri; content:\"/x\"; sid:3;)\n")}, *this);
+  say(inspection, 1, "GET ");
+  inspection.use(nullptr);
+  say(inspection, 1, "/x HTTP/1.1\r\nHost: a\r\n\r\n");
+  say(inspection, 2, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(alerts, (Alerts{{1, 3}}));
+}
+
+TEST_F(Inspected, RulesForFewPortsOfTheClientAreFoundOnThese) {
+  // The second names no direction: read the other way it is about what a client at port 80 is told.
+  Inspection inspection({.limits = {},
+                         .rules = rules("alert tcp any any -> any any (content:\"attack\"; sid:1;)\n"
+                                        "alert tcp any any -> any 80 (content:\"attack\"; sid:2;)\n"
+                                        "alert tcp any any <> any 80 (content:\"attack\"; sid:3;)\n")},
+                        *this);
+  const auto found = [&](std::uint64_t connection, std::uint16_t client, std::uint16_t server, Direction d) {
+    alerts.clear();
+    say(inspection, connection, "attack", d, {.src = {}, .dst = {}, .src_port = client, .dst_port = server});
+    std::vector<std::uint32_t> sids;
+    for (const auto& [number, sid] : alerts) sids.push_back(sid);
+    std::ranges::sort(sids);
+    return sids;
+  };
+  using Sids = std::vector<std::uint32_t>;
+  EXPECT_EQ(found(1, 40'000, 80, Direction::kToServer), (Sids{1, 2, 3}));
+  EXPECT_EQ(found(2, 40'000, 80, Direction::kToClient), (Sids{1, 3}));
+  EXPECT_EQ(found(3, 80, 40'000, Direction::kToClient), (Sids{1, 2, 3}));
+  EXPECT_EQ(found(4, 80, 40'000, Direction::kToServer), (Sids{1, 3}));
+  EXPECT_EQ(found(5, 40'000, 443, Direction::kToServer), (Sids{1}));
+  EXPECT_EQ(found(6, 40'000, 443, Direction::kToClient), (Sids{1}));
+}
+
+TEST_F(Inspected, HalfOfASignatureSurvivesPacking) {
+  Limits limits;
+  limits.hot_streams = 16;
+  Inspection inspection(
+      {.limits = limits, .rules = rules("alert tcp any any -> any any (content:\"attack\"; content:\"now\"; distance:1; within:8; sid:1;)\n")}, *this);
+  Alerts expected;
+  for (const std::string_view part : {"an att", "ack, no", "w"}) {
+    for (std::uint64_t connection = 1; connection <= 100; ++connection) say(inspection, connection, part);
+  }
+  for (std::uint64_t connection = 1; connection <= 100; ++connection) expected.emplace_back(connection, 1);
+  EXPECT_EQ(alerts, expected);
+}
+
+}  // namespace
+}  // namespace weir::engine
