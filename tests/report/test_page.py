@@ -18,6 +18,7 @@ const search = document.getElementById("search");
 const result = {
   ready: document.documentElement.dataset.ready, rows: before, heading: document.querySelector("h2") ? document.querySelector("h2").textContent : "",
   plots: [...document.querySelectorAll("canvas")].map((c) => [c.dataset.plot, drawn(c)]), findings: document.querySelectorAll(".finding").length,
+  marks: [57840, 57850].map((n) => size(n, 10)).concat([1003500, 1004000].map((t) => seconds(t, 500)), size(160000, 20000), size(57840)),
   injected: document.querySelectorAll("b.injected").length, errors: window.pageErrors, wide: document.documentElement.scrollWidth - innerWidth,
 };
 const before_theme = document.documentElement.dataset.theme;
@@ -70,6 +71,7 @@ def sample(weir, samples, folder):
         assert seen["errors"] == [], seen
         assert seen["heading"] == "10.1.1.104:31939 → 10.1.2.92:8000", seen
         assert seen["rows"] == 1 and seen["findings"] == 10 and seen["toggled"], seen
+        assert seen["marks"] == ["57.84 kB", "57.85 kB", "1.0035 s", "1.0040 s", "160 kB", "58 kB"], f"marks of a zoomed axis: {seen['marks']}"
         assert seen["wide"] <= 0, f"wider than a window of {width}: {seen}"
         kinds = [kind for kind, drawn in seen["plots"] if drawn]
         for kind in ("dsn", "ribbon", "throughput", "timeline"):

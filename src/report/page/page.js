@@ -16,14 +16,20 @@ const dark = () => document.documentElement.dataset.theme === "dark";
 const colour = (id) => (id === -1 ? css("--gap") : id === -2 ? css("--soft") : (dark() ? DARK : LIGHT)[id % 8]);
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const count = (n) => n.toLocaleString("en");
-const size = (n) => {
-  if (n < 1000) return n + " B";
+// With a step: as many digits as tell two marks apart.
+const digits = (unit, step, otherwise) => (step ? Math.min(9, Math.max(0, Math.ceil(-Math.log10(step / unit) - 1e-9))) : otherwise);
+const size = (n, step) => {
+  if (n < 1000) return n.toFixed(digits(1, step, 0)) + " B";
   const units = ["kB", "MB", "GB", "TB"];
   let i = -1;
   do { n /= 1000; ++i; } while (n >= 999.5 && i < 3);
-  return n.toFixed(n < 10 ? 1 : 0) + " " + units[i];
+  return n.toFixed(digits(1000 ** (i + 1), step, n < 10 ? 1 : 0)) + " " + units[i];
 };
-const seconds = (us) => (us < 1000 ? us.toFixed(0) + " µs" : us < 1e6 ? (us / 1000).toFixed(us < 1e4 ? 1 : 0) + " ms" : (us / 1e6).toFixed(us < 1e7 ? 2 : 1) + " s");
+const seconds = (us, step) => {
+  if (us < 1000) return us.toFixed(digits(1, step, 0)) + " µs";
+  if (us < 1e6) return (us / 1000).toFixed(digits(1000, step, us < 1e4 ? 1 : 0)) + " ms";
+  return (us / 1e6).toFixed(digits(1e6, step, us < 1e7 ? 2 : 1)) + " s";
+};
 const when = (us) => new Date(us / 1000).toISOString().replace("T", " ").replace("Z", " UTC");
 const WAYS = ["to the server", "to the client"];
 
@@ -155,12 +161,12 @@ function axes(g, box, x0, x1, y0, y1, xText, yText) {
   for (let y = Math.ceil(y0 / ys) * ys; y <= y1; y += ys) {
     const py = box.y(y);
     g.beginPath(); g.moveTo(box.l, py); g.lineTo(box.r, py); g.stroke();
-    g.fillText(yText(y), box.l - 6, py);
+    g.fillText(yText(y, ys), box.l - 6, py);
   }
   g.textBaseline = "top";
   g.textAlign = "center";
   const xs = nice(x1 - x0, Math.max(2, (box.r - box.l) / 110));
-  for (let x = Math.ceil(x0 / xs) * xs; x <= x1; x += xs) g.fillText(xText(x), Math.min(box.r - 14, Math.max(box.l + 10, box.x(x))), box.b + 5);
+  for (let x = Math.ceil(x0 / xs) * xs; x <= x1; x += xs) g.fillText(xText(x, xs), Math.min(box.r - 14, Math.max(box.l + 10, box.x(x))), box.b + 5);
 }
 const spread = (points, fn) => { for (let i = 0; i < points.length; i += 6) fn(points[i], points[i + 1], points[i + 2], points[i + 3], points[i + 4], points[i + 5]); };
 
@@ -316,7 +322,7 @@ function throughput(parent, c, full) {
     const b = { l: 64, r: w - 8, t: 8, b: h - 22 };
     b.x = (t) => b.l + (t / span) * (b.r - b.l);
     b.y = (v) => b.b - (v / most) * (b.b - b.t);
-    axes(g, b, 0, span, 0, most, seconds, (v) => size(v) + "/s");
+    axes(g, b, 0, span, 0, most, seconds, (v, step) => size(v, step) + "/s");
     for (const [id, s] of [...sums].sort((x, y) => x[0] - y[0])) {
       g.strokeStyle = colour(id);
       g.lineWidth = 1.8;
