@@ -105,6 +105,7 @@ class Reader {
     if (const YAML::Node rules = root["rules"]) read_rules(rules);
     if (const YAML::Node vars = root["vars"]; vars && vars.IsMap()) read_vars(vars);
     if (const YAML::Node log = root["log"]; log && log.IsMap()) read_log(log);
+    if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) read_interfaces(sensor["interfaces"]);
     if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) read_limits(limits);
   }
 
@@ -188,6 +189,18 @@ class Reader {
     if (!eve) return;
     if (!eve.IsScalar() || eve.Scalar().empty()) return error(eve, "log.eve is a path, \"-\" or unix:PATH");
     config_.eve = eve.Scalar();
+  }
+
+  void read_interfaces(const YAML::Node& interfaces) {
+    if (!interfaces.IsDefined()) return;
+    if (!interfaces.IsSequence()) return error(interfaces, "sensor.interfaces is a list of names", "as in: sensor: {interfaces: [eth0, eth1]}");
+    for (const auto& name : interfaces) {
+      if (name.IsScalar() && !name.Scalar().empty() && name.Scalar().size() < 16) {
+        config_.interfaces.push_back(name.Scalar());
+      } else {
+        error(name, "an interface's name has 1 to 15 octets");
+      }
+    }
   }
 
   void read_rules(const YAML::Node& rules) {

@@ -16,6 +16,7 @@ struct Config {
   std::optional<std::string> eve;  ///< log.eve
   Limits limits;
   std::vector<std::string> rules;       ///< paths, as they stand there
+  std::vector<std::string> interfaces;  ///< sensor.interfaces
   inspect::rules::Variables variables;  ///< the defaults, and vars over them
 };
 

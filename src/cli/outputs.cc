@@ -72,6 +72,19 @@ bool Outputs::open(LinkType link, bool several_points) {
   return true;
 }
 
+void Outputs::flush() {
+  if (log_) log_->flush();
+}
+
+void Outputs::stats(const engine::Counters& counters, std::span<const report::NamedCounter> inspection, TimeNs first, TimeNs now) {
+  if (eve_) eve_->write_stats(now, (now - first) / 1'000'000'000, all_counters(counters, inspection));
+}
+
+void Outputs::reopen() {
+  if (!log_) return;
+  if (const auto problem = log_->reopen(report::LineOutput::Mode::kAppend)) say(*problem);
+}
+
 void Outputs::input_ended() {
   if (eve_) eve_->input_ended();
 }

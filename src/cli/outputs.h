@@ -32,6 +32,12 @@ class Outputs {
   /// nullptr: none is wanted.
   report::Normaliser* normaliser() { return normaliser_ ? &*normaliser_ : nullptr; }
 
+  /// A second has passed: lines go out.
+  void flush();
+  /// A `stats` record of the counters so far.
+  void stats(const engine::Counters& counters, std::span<const report::NamedCounter> inspection, TimeNs first, TimeNs now);
+  /// The log was moved away.
+  void reopen();
   /// The engine is about to end what is left.
   void input_ended();
   /// Last lines, the summary, and closing; false: something could not be written; it is said.

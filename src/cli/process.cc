@@ -9,7 +9,10 @@
 namespace weir::cli {
 namespace {
 
-volatile std::sig_atomic_t stopped = 0;
+volatile std::sig_atomic_t stopped = 0, reload = 0, reopen = 0;
+
+extern "C" void on_hangup(int) { reload = 1; }
+extern "C" void on_user(int) { reopen = 1; }
 
 extern "C" void on_stop(int) {
   const int error = errno;
@@ -32,6 +35,26 @@ void catch_signals() {
 }
 
 bool stop_wanted() { return stopped != 0; }
+
+void catch_service_signals() {
+  struct sigaction action{};
+  action.sa_handler = on_hangup;
+  ::sigaction(SIGHUP, &action, nullptr);
+  action.sa_handler = on_user;
+  ::sigaction(SIGUSR1, &action, nullptr);
+}
+
+bool reload_wanted() {
+  if (reload == 0) return false;
+  reload = 0;
+  return true;
+}
+
+bool reopen_wanted() {
+  if (reopen == 0) return false;
+  reopen = 0;
+  return true;
+}
 
 void fill_standard_descriptors() {
   int descriptor = ::open("/dev/null", O_RDWR);

@@ -8,6 +8,11 @@ namespace weir::cli {
 void catch_signals();
 bool stop_wanted();
 
+/// SIGHUP and SIGUSR1 set these from now on; each call takes what came since the last.
+void catch_service_signals();
+bool reload_wanted();
+bool reopen_wanted();
+
 /// Standard input, output and error that the caller left closed lead nowhere, instead of into the next file opened.
 void fill_standard_descriptors();
 

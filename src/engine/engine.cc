@@ -41,6 +41,12 @@ Fate Engine::step(const RawPacket& packet) {
   return fate;
 }
 
+void Engine::advance(TimeNs now) {
+  constexpr std::size_t kMost = 4'096;  // connections a call: ending many at once must not hold up packets
+  state_->now_ns = std::max(state_->now_ns, now);
+  state_->expire(state_->now_ns, kMost);
+}
+
 void Engine::finish() { state_->finish_all(); }
 
 const Counters& Engine::counters() { return state_->counters; }

@@ -45,6 +45,8 @@ class Engine {
   /// Takes the packets in order; fates[i] is that of packets[i]. Batches let table entries be fetched ahead.
   void step(std::span<const RawPacket> packets, std::span<Fate> fates);
   Fate step(const RawPacket& packet);
+  /// Time goes on without packets: what has waited long enough ends. `now` in the packets' time.
+  void advance(TimeNs now);
   /// Ends the input: every connection still there is given its record.
   void finish();
   const Counters& counters();

@@ -68,6 +68,16 @@ void LineOutput::flush() {
   text_.clear();
 }
 
+std::optional<Problem> LineOutput::reopen(Mode mode) {
+  if (!owned_) return std::nullopt;
+  auto other = open(place_, mode);
+  if (!other) return other.error();
+  flush();
+  ::close(std::exchange(descriptor_, std::exchange(other->descriptor_, -1)));
+  problem_.reset();
+  return std::nullopt;
+}
+
 std::optional<Problem> LineOutput::close() {
   if (descriptor_ < 0) return problem_;
   flush();

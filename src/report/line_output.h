@@ -32,6 +32,8 @@ class LineOutput {
     if (text_.size() >= kFlushAt) flush();
   }
   void flush();
+  /// Opens the place again, for a log that was moved away; what is left goes to the old one. An earlier problem is over if it works.
+  std::optional<Problem> reopen(Mode mode);
   /// Writes what is left and closes; the first problem there was, if any.
   std::optional<Problem> close();
   std::uint64_t lines_lost() const { return lines_lost_; }

@@ -1,0 +1,253 @@
+// `weir sensor`: interfaces in, through the engine, into the reports, until a signal ends it.
+#include <fmt/format.h>
+#include <net/if.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "capture/limits.h"
+#include "capture/live_ring.h"
+#include "capture/points.h"
+#include "cli/config_file.h"
+#include "cli/outputs.h"
+#include "cli/process.h"
+#include "cli/rule_files.h"
+#include "cli/say.h"
+#include "cli/sensor_options.h"
+#include "cli/verbs.h"
+#include "engine/engine.h"
+#include "engine/inspection.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr TimeNs kSecond = 1'000'000'000;
+constexpr int kTickMs = 100;
+constexpr TimeNs kFlush = kSecond / 5;   ///< an alert is in the log within this time
+constexpr TimeNs kStats = 10 * kSecond;  ///< between two records of counters
+constexpr TimeNs kSettle = 500'000'000;  ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
+
+TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+
+/// A key that no sender of packets knows, so that none can make the flow table's chains long.
+std::uint64_t random_seed() {
+  std::random_device source;
+  return std::uint64_t{source()} << 32 | source();
+}
+
+/// Purpose: the main loop of one run.
+class Sensor {
+ public:
+  explicit Sensor(SensorOptions options) : options_(std::move(options)), outputs_(options_.inspect, points_) {}
+
+  int work() {
+    if (!options_.inspect.rules.empty()) {
+      if (const auto loaded = read_rules(); loaded) {
+        rules_ = *loaded;
+      } else {
+        return kBadUsage;
+      }
+    }
+    for (const std::string& name : options_.inspect.captures) {
+      auto ring = capture::LiveRing::open(name, {});
+      if (!ring) {
+        say(ring.error().file, ring.error().what, ring.error().hint);
+        return kNotDone;
+      }
+      inputs_.push_back({.name = name, .ring = std::move(*ring), .point = points_.whole(points_.add_file(name)), .before = {}});
+    }
+    const bool several_points = inputs_.size() > 1;
+    if (!outputs_.open(LinkType::kEthernet, several_points)) return kNotDone;
+
+    engine::InspectionSettings inspecting;
+    inspecting.limits = options_.inspect.limits;
+    inspecting.rules = rules_;
+    engine::Inspection inspection(inspecting, outputs_.observer());
+    engine::Settings settings;
+    settings.limits = options_.inspect.limits;
+    settings.checksums = options_.inspect.checksums;
+    settings.all_tcp = options_.inspect.all_tcp;
+    settings.several_points = several_points;
+    settings.hash_seed = random_seed();
+    engine::Engine engine(settings, inspection);
+    catch_service_signals();
+    fmt::print(stderr, "weir: ready\n");
+    began_ = now();
+    watch(engine, inspection);
+    drain(engine);
+    outputs_.input_ended();
+    engine.finish();
+    return outputs_.close(engine.counters(), counters(inspection), began_, now()) ? kDone : kNotDone;
+  }
+
+ private:
+  struct Input {
+    std::string name;
+    std::optional<capture::LiveRing> ring;  ///< none while the interface is away
+    PointId point = 0;
+    capture::LiveCounters before;  ///< of rings on it that are closed
+  };
+
+  std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules() {
+    const auto loaded = load_rules(options_.inspect.rules, options_.inspect.variables, options_.inspect.limits);
+    if (!loaded) {
+      say(loaded.error());
+      return std::nullopt;
+    }
+    say_refusals(*loaded);
+    outputs_.rules_loaded(loaded->loaded, loaded->refusals.size());
+    return loaded->set;
+  }
+
+  void watch(engine::Engine& engine, engine::Inspection& inspection) {
+    TimeNs flushed = now(), looked = flushed, told = flushed;
+    while (!stop_wanted()) {
+      if (!take_ready(engine)) wait();
+      const TimeNs time = now();
+      engine.advance(time - kSettle);
+      if (time - told >= kStats) {
+        outputs_.stats(engine.counters(), counters(inspection), began_, time);
+        told = time;
+      }
+      if (time - flushed >= kFlush) {
+        outputs_.flush();
+        flushed = time;
+      }
+      if (time - looked >= kSecond) {
+        look_after_interfaces();
+        looked = time;
+      }
+      if (reopen_wanted()) outputs_.reopen();
+      if (reload_wanted()) reload(inspection);
+    }
+  }
+
+  void wait() {
+    waiting_.clear();
+    for (const Input& input : inputs_) {
+      if (input.ring) waiting_.push_back({input.ring->descriptor(), POLLIN, 0});
+    }
+    ::poll(waiting_.data(), waiting_.size(), kTickMs);
+    // An error is told once; while it stands, poll() does not wait.
+    for (Input& input : inputs_) {
+      if (!input.ring) continue;
+      if (const int error = input.ring->take_error(); error != 0) say(input.name, std::strerror(error), "watched again when it is back");
+    }
+  }
+
+  /// Interfaces come and go: one that is there again, or another of the same name, is watched as the same capture point.
+  void look_after_interfaces() {
+    for (Input& input : inputs_) {
+      if (input.ring && input.ring->gone()) {
+        input.before = total(input);
+        input.ring.reset();
+        say(input.name, "the interface is gone", "watched again when one of that name is there");
+      }
+      if (input.ring || ::if_nametoindex(input.name.c_str()) == 0) continue;
+      if (auto ring = capture::LiveRing::open(input.name, {})) {
+        input.ring.emplace(std::move(*ring));
+        fmt::print(stderr, "weir: {}: watched again\n", input.name);
+      }
+    }
+  }
+
+  static capture::LiveCounters total(Input& input) {
+    capture::LiveCounters sum = input.before;
+    if (!input.ring) return sum;
+    const auto& now = input.ring->counters();
+    sum.packets += now.packets;
+    sum.dropped += now.dropped;
+    sum.freezes += now.freezes;
+    return sum;
+  }
+
+  /// One batch of each ring; false: none had any. Rings are blocks of some milliseconds: the engine puts points in order by itself.
+  bool take_ready(engine::Engine& engine) {
+    bool any = false;
+    for (Input& input : inputs_) {
+      const std::size_t count = input.ring ? input.ring->next_batch(packets_, input.point) : 0;
+      if (count == 0) continue;
+      any = true;
+      const auto packets = std::span(packets_).first(count);
+      if (report::Normaliser* const normaliser = outputs_.normaliser()) {
+        for (const RawPacket& packet : packets) {
+          normaliser->before(packet);
+          normaliser->after(packet, engine.step(packet));
+        }
+      } else {
+        engine.step(packets, std::span(fates_).first(count));
+      }
+    }
+    return any;
+  }
+
+  /// What the rings hold when the end is asked for; bounded, since traffic may never stop.
+  void drain(engine::Engine& engine) {
+    const TimeNs until = now() + kSecond;
+    while (now() < until && take_ready(engine)) {
+    }
+  }
+
+  /// A configuration or rule file that cannot be read leaves what runs as it is.
+  void reload(engine::Inspection& inspection) {
+    if (!options_.config.empty()) {
+      const auto config = load_config(options_.config);
+      if (!config) return say_errors(options_.config, config.error());
+      options_.inspect.variables = config->variables;
+      options_.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
+    }
+    if (options_.inspect.rules.empty()) {
+      inspection.use(nullptr);
+    } else if (const auto loaded = read_rules()) {
+      inspection.use(*loaded);
+    } else {
+      return;
+    }
+    fmt::print(stderr, "weir: reloaded\n");
+  }
+
+  std::vector<report::NamedCounter> counters(const engine::Inspection& inspection) {
+    capture::LiveCounters sum;
+    for (Input& input : inputs_) {
+      const auto each = total(input);
+      sum.packets += each.packets;
+      sum.dropped += each.dropped;
+      sum.freezes += each.freezes;
+    }
+    auto all = inspection.counters();
+    all.emplace_back("capture.kernel_drops", sum.dropped);
+    all.emplace_back("capture.kernel_packets", sum.packets);
+    all.emplace_back("capture.ring_full", sum.freezes);
+    return all;
+  }
+
+  SensorOptions options_;
+  capture::PointTable points_;
+  Outputs outputs_;
+  std::shared_ptr<const inspect::match::RuleSet> rules_;
+  TimeNs began_ = 0;
+  std::vector<Input> inputs_;
+  std::vector<pollfd> waiting_;
+  std::array<RawPacket, capture::kBatch> packets_;
+  std::array<engine::Fate, capture::kBatch> fates_{};
+};
+
+}  // namespace
+
+int sensor(std::span<const char* const> arguments) {
+  auto options = parse_sensor(arguments);
+  if (!options) return options.error();
+  return Sensor(std::move(*options)).work();
+}
+
+}  // namespace weir::cli

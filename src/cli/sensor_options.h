@@ -1,0 +1,22 @@
+// What `weir sensor` is asked to do: the command line over the configuration.
+#pragma once
+
+#include <expected>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cli/inspect_options.h"
+
+namespace weir::cli {
+
+struct SensorOptions {
+  InspectOptions inspect;                ///< rules and outputs; its captures are the interfaces
+  std::string config;                    ///< read again on SIGHUP; empty: none
+  std::vector<std::string> rules_given;  ///< on the command line: they win over the configuration's, also after a reload
+};
+
+/// The options, or the exit status where there is nothing more to do (help, wrong usage): all is said already.
+std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> arguments);
+
+}  // namespace weir::cli
