@@ -112,9 +112,10 @@ class Sensor {
   void watch(engine::Engine& engine, engine::Inspection& inspection) {
     TimeNs flushed = now(), looked = flushed, told = flushed;
     while (!stop_wanted()) {
-      if (!take_ready(engine)) wait();
+      const bool idle = !take_ready(engine);
+      if (idle) wait();
       const TimeNs time = now();
-      engine.advance(time - kSettle);
+      if (idle) engine.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
       if (time - told >= kStats) {
         outputs_.stats(engine.counters(), counters(inspection), began_, time);
         told = time;

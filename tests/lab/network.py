@@ -54,8 +54,8 @@ class Network:
         for end in (self.client, self.server):
             self._ip("-n", end, "route", "add", "default", "via", f"10.1.{1 if end == self.client else 2}.1")
             self._ip("-n", end, "mptcp", "limits", "set", "subflow", "8", "add_addr_accepted", "8")
-        for path in range(2, self.paths + 1):
-            self._ip("-n", self.client, "mptcp", "endpoint", "add", f"10.{path}.1.2", "dev", f"p{path}", "subflow")
+        for path in range(1, self.paths + 1):
+            self._ip("-n", self.client, "mptcp", "endpoint", "add", f"10.{path}.1.2", "dev", f"p{path}", "id", str(path), "subflow")
 
     @staticmethod
     def interface(path, side):

@@ -116,6 +116,22 @@ class LiveSensor(unittest.TestCase):
         self.send(1, 5_000)
         wait_for(lambda: len(sensor.records("alert")) == 2, "the rules that were there go on")
 
+    def test_a_signature_in_single_octets_over_two_paths(self):
+        rules = pathlib.Path(self.folder) / "local.rules"
+        rules.write_text('alert tcp any any -> any any (msg:"cut"; content:"unmistakable"; sid:7;)\n')
+        sensor = Sensor(self.lab, self.folder, "--rules", str(rules))
+        sending = self.lab.start(self.lab.client, sys.executable, str(HERE / "talk.py"), "cut", "10.1.2.2", str(PORT), "unmistakable", "2",
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        sent = sending.stdout.readline().split()
+        self.assertEqual(sent[:1], ["sent"])
+        alert = wait_for(lambda: sensor.records("alert"), "the alert while the connection is open")[0]
+        print(f"seen in the log {time.time() - float(sent[1]):.2f} s after the last octet was acknowledged")
+        self.assertEqual(alert["alert"]["signature_id"], 7)
+        self.assertTrue(alert["mptcp"]["split"])
+        self.assertEqual(alert["mptcp"]["subflows"], [0, 1])
+        self.assertEqual(sensor.records("mptcp"), [])
+        sending.stdin.close()
+
     def test_the_log_is_opened_again(self):
         sensor = Sensor(self.lab, self.folder)
         self.send(1, 5_000)
