@@ -267,6 +267,7 @@ void Engine::State::start_stream(Connection& c, Direction d, TimeNs now) {
   data_output.clear();
   const bool beginning_known = !c.midstream && (c.mp->has_key[index(d)] || c.fallen_back());
   const std::uint64_t first = beginning_known ? DataReceiver::kFirst - c.mp->syn_data[index(d)] : data.midstream_start();
+  if (c.told_fin[index(d)]) data.end_at(first);  // a FIN of the time before it was known to be MPTCP: nothing follows it
   data.start(first, limits, data_output);
   if (!data_output.delivered.empty()) give(c, d, now);
 }

@@ -110,8 +110,10 @@ class DataReceiver {
     if (fin_ == kNone) fin_ = position;
   }
   /// The stream has been told to be over: nothing follows, whatever comes.
-  void end_here() { fin_ = std::min(fin_, next_); }
-  /// The same, told by a segment that the receiver may have thrown away: it counts once it is acknowledged.
+  void end_here() { end_at(next_); }
+  /// The stream ends before `position`, or where it was known to end if that is earlier.
+  void end_at(std::uint64_t position) { fin_ = std::min(fin_, position); }
+  /// A DATA_FIN in a segment that the receiver may have thrown away: it counts once it is acknowledged.
   void doubtful_fin(std::uint64_t position, DataOutput& out) { backlog(out).doubtful_fin = position; }
   std::uint64_t doubtful_fin_position() const { return backlog_ ? backlog_->doubtful_fin : kNone; }
   /// Whether an acknowledged hole has been waited for long enough.

@@ -66,6 +66,19 @@ TEST_F(Data, NothingIsToldBehindTheEnd) {
   EXPECT_EQ(rx.gap_bytes(), 3U);
 }
 
+TEST_F(Data, WhatEndedBeforeItBeganGivesNothing) {
+  bytes(0, "ab");
+  bytes(8, "ij");
+  rx.end_at(DataReceiver::kFirst);
+  begin();
+  acknowledge(20);
+  out.clear();
+  rx.finish(0, limits, out);
+  take();
+  EXPECT_EQ(stream, "");
+  EXPECT_EQ(rx.gap_bytes(), 0U);
+}
+
 TEST_F(Data, WhatTheCaptureCutEndsAtTheEnd) {
   begin();
   Arrival in;
