@@ -1,6 +1,7 @@
 #include "capture/live_ring.h"
 
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -16,13 +17,10 @@
 #include <optional>
 #include <utility>
 
-#include "capture/limits.h"
-
 namespace weir::capture {
 namespace {
 
 constexpr std::size_t kBlock = 1 << 20;  // holds the largest super-packet with room to spare
-constexpr std::uint16_t kEveryProtocol = 0x0003;
 
 std::unexpected<Error> failed(const std::string& interface, std::string what, int error) {
   std::string hint;
@@ -54,76 +52,58 @@ bool set(int descriptor, int name, const Value& value) {
 
 }  // namespace
 
-std::expected<LiveRing, Error> LiveRing::open(const std::string& interface, const LiveSettings& settings) {
+std::expected<std::unique_ptr<LiveRing>, Error> LiveRing::open(const std::string& interface, const LiveSettings& settings) {
   if (interface.empty() || interface.size() >= IFNAMSIZ)
     return std::unexpected(Error{.file = interface, .offset = 0, .what = "an interface's name has 1 to 15 octets", .hint = {}});
   // Protocol 0: nothing comes in before the ring is there and the socket bound to its interface.
-  LiveRing ring(interface, ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (ring.descriptor_ < 0) return failed(interface, "cannot be captured on", errno);
+  std::unique_ptr<LiveRing> ring(new LiveRing(interface, ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)));
+  if (ring->descriptor_ < 0) return failed(interface, "cannot be captured on", errno);
   ifreq request{};
   std::memcpy(request.ifr_name, interface.data(), interface.size());
-  if (::ioctl(ring.descriptor_, SIOCGIFINDEX, &request) != 0) return failed(interface, "no such interface", errno);
+  if (::ioctl(ring->descriptor_, SIOCGIFINDEX, &request) != 0) return failed(interface, "no such interface", errno);
   const int number = request.ifr_ifindex;
-  ring.number_ = static_cast<unsigned>(number);
-  if (::ioctl(ring.descriptor_, SIOCGIFHWADDR, &request) != 0) return failed(interface, "has no hardware type", errno);
+  ring->number_ = static_cast<unsigned>(number);
+  if (::ioctl(ring->descriptor_, SIOCGIFHWADDR, &request) != 0) return failed(interface, "has no hardware type", errno);
   const auto link = link_of(request.ifr_hwaddr.sa_family);
   if (!link) return std::unexpected(Error{.file = interface, .offset = 0, .what = "is neither Ethernet nor IP", .hint = {}});
-  ring.link_ = *link;
-  ring.skip_outgoing_ = request.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
+  ring->link_ = *link;
+  ring->skip_outgoing_ = request.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
 
-  if (!set(ring.descriptor_, PACKET_VERSION, int{TPACKET_V3})) return failed(interface, "the kernel has no TPACKET_V3", errno);
+  if (!set(ring->descriptor_, PACKET_VERSION, int{TPACKET_V3})) return failed(interface, "the kernel has no TPACKET_V3", errno);
   tpacket_req3 wanted{};
   wanted.tp_block_size = kBlock;
   wanted.tp_block_nr = static_cast<unsigned>(std::max<std::size_t>(2, (settings.ring_bytes + kBlock - 1) / kBlock));
   wanted.tp_frame_size = TPACKET_ALIGNMENT << 7U;
   wanted.tp_frame_nr = wanted.tp_block_size / wanted.tp_frame_size * wanted.tp_block_nr;
   wanted.tp_retire_blk_tov = settings.block_timeout_ms;
-  if (!set(ring.descriptor_, PACKET_RX_RING, wanted)) return failed(interface, "the kernel gives no ring", errno);
-  ring.block_bytes_ = kBlock;
-  ring.blocks_ = wanted.tp_block_nr;
-  ring.ring_bytes_ = ring.block_bytes_ * ring.blocks_;
-  void* const mapped = ::mmap(nullptr, ring.ring_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, ring.descriptor_, 0);
+  if (!set(ring->descriptor_, PACKET_RX_RING, wanted)) return failed(interface, "the kernel gives no ring", errno);
+  ring->blocks_ = wanted.tp_block_nr;
+  void* const mapped = ::mmap(nullptr, ring->blocks_ * kBlock, PROT_READ | PROT_WRITE, MAP_SHARED, ring->descriptor_, 0);
   if (mapped == MAP_FAILED) return failed(interface, "the ring cannot be mapped", errno);
-  ring.ring_ = static_cast<std::byte*>(mapped);
+  ring->ring_ = static_cast<std::byte*>(mapped);
 
   if (settings.promiscuous) {
     packet_mreq membership{};
     membership.mr_ifindex = number;
     membership.mr_type = PACKET_MR_PROMISC;
-    set(ring.descriptor_, PACKET_ADD_MEMBERSHIP, membership);  // some have no such mode: they show what they have
+    set(ring->descriptor_, PACKET_ADD_MEMBERSHIP, membership);  // some have no such mode: they show what they have
   }
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(kEveryProtocol);
+  address.sll_protocol = htons(ETH_P_ALL);
   address.sll_ifindex = number;
-  if (::bind(ring.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return failed(interface, "cannot be bound to", errno);
-  if (const int error = ring.take_error(); error != 0) return failed(interface, "cannot be captured on", error);
+  if (::bind(ring->descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return failed(interface, "cannot be bound to", errno);
+  if (const int error = ring->take_error(); error != 0) return failed(interface, "cannot be captured on", error);
   return ring;
 }
 
-LiveRing::LiveRing(LiveRing&& other) noexcept
-    : interface_(std::move(other.interface_)),
-      descriptor_(std::exchange(other.descriptor_, -1)),
-      number_(other.number_),
-      link_(other.link_),
-      skip_outgoing_(other.skip_outgoing_),
-      ring_(std::exchange(other.ring_, nullptr)),
-      ring_bytes_(other.ring_bytes_),
-      block_bytes_(other.block_bytes_),
-      blocks_(other.blocks_),
-      block_(other.block_),
-      packets_left_(other.packets_left_),
-      next_offset_(other.next_offset_),
-      block_done_(other.block_done_),
-      counters_(other.counters_) {}
-
 LiveRing::~LiveRing() {
-  if (ring_ != nullptr) ::munmap(ring_, ring_bytes_);
+  if (ring_ != nullptr) ::munmap(ring_, blocks_ * kBlock);
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 void LiveRing::release_block() {
-  auto* const head = reinterpret_cast<tpacket_block_desc*>(ring_ + block_ * block_bytes_);
+  auto* const head = reinterpret_cast<tpacket_block_desc*>(ring_ + block_ * kBlock);
   std::atomic_ref(head->hdr.bh1.block_status).store(TP_STATUS_KERNEL, std::memory_order_release);
   block_ = (block_ + 1) % blocks_;
   block_done_ = false;
@@ -131,7 +111,7 @@ void LiveRing::release_block() {
 
 std::size_t LiveRing::next_batch(std::span<RawPacket> packets, PointId point) {
   if (block_done_) release_block();
-  std::byte* const block = ring_ + block_ * block_bytes_;
+  std::byte* const block = ring_ + block_ * kBlock;
   auto* const head = reinterpret_cast<tpacket_block_desc*>(block);
   if (packets_left_ == 0) {
     if ((std::atomic_ref(head->hdr.bh1.block_status).load(std::memory_order_acquire) & TP_STATUS_USER) == 0) return 0;

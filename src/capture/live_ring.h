@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "base/raw_packet.h"
 #include "capture/error.h"
@@ -17,6 +19,13 @@ struct LiveCounters {
   std::uint64_t packets = 0;  ///< that passed the interface, those dropped included
   std::uint64_t dropped = 0;  ///< for want of room in the ring
   std::uint64_t freezes = 0;  ///< times that the ring was full
+
+  LiveCounters& operator+=(const LiveCounters& more) {
+    packets += more.packets;
+    dropped += more.dropped;
+    freezes += more.freezes;
+    return *this;
+  }
 };
 
 struct LiveSettings {
@@ -31,14 +40,13 @@ struct LiveSettings {
 class LiveRing {
  public:
   /// Error::what for people: no such interface, no permission, no Ethernet or IP on it.
-  static std::expected<LiveRing, Error> open(const std::string& interface, const LiveSettings& settings);
-  LiveRing(LiveRing&& other) noexcept;
-  LiveRing& operator=(LiveRing&&) = delete;
+  static std::expected<std::unique_ptr<LiveRing>, Error> open(const std::string& interface, const LiveSettings& settings);
+  LiveRing(const LiveRing&) = delete;
+  LiveRing& operator=(const LiveRing&) = delete;
   ~LiveRing();
 
   /// Readable when a block is ready, and when the interface has gone.
   int descriptor() const { return descriptor_; }
-  const std::string& interface() const { return interface_; }
   /// Up to packets.size() packets; 0: none is ready. Times are the kernel's, nanoseconds since 1970 UTC.
   std::size_t next_batch(std::span<RawPacket> packets, PointId point);
   /// Grows only.
@@ -58,7 +66,7 @@ class LiveRing {
   LinkType link_ = LinkType::kEthernet;
   bool skip_outgoing_ = false;  ///< a loopback interface shows each packet twice
   std::byte* ring_ = nullptr;
-  std::size_t ring_bytes_ = 0, block_bytes_ = 0, blocks_ = 0;
+  std::size_t blocks_ = 0;
   std::size_t block_ = 0;           ///< under way, or to be filled next
   std::uint32_t packets_left_ = 0;  ///< in that block
   std::size_t next_offset_ = 0;     ///< of the next packet, from the start of the block

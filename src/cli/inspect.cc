@@ -5,7 +5,6 @@
 #include <array>
 #include <filesystem>
 #include <optional>
-#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,12 +48,6 @@ LinkType common_link(const std::vector<std::string>& captures, std::span<const R
   return agree ? common.value_or(LinkType::kEthernet) : LinkType::kEthernet;
 }
 
-/// A key that no sender of packets knows, so that none can make the flow table's chains long.
-std::uint64_t random_seed() {
-  std::random_device source;
-  return std::uint64_t{source()} << 32 | source();
-}
-
 /// Purpose: the main loop of one run.
 class Run {
  public:
@@ -64,11 +57,7 @@ class Run {
     std::shared_ptr<const inspect::match::RuleSet> rule_set;
     if (!options_.rules.empty()) {
       const auto loaded = load_rules(options_.rules, options_.variables, options_.limits);
-      if (!loaded) {
-        say(loaded.error());
-        return kBadUsage;
-      }
-      say_refusals(*loaded);
+      if (!loaded) return kBadUsage;
       rule_set = loaded->set;
       outputs_.rules_loaded(loaded->loaded, loaded->refusals.size());
     }
@@ -112,14 +101,7 @@ class Run {
 
  private:
   void take(engine::Engine& engine, std::span<const RawPacket> packets) {
-    if (report::Normaliser* const normaliser = outputs_.normaliser()) {
-      for (const RawPacket& packet : packets) {
-        normaliser->before(packet);
-        normaliser->after(packet, engine.step(packet));
-      }
-    } else {
-      engine.step(packets, std::span(fates_).first(packets.size()));
-    }
+    outputs_.feed(engine, packets);
     // Of a merged batch the last packet is the latest, but where a capture's own times go back.
     last_ = std::max(last_, packets.back().time_ns);
   }
@@ -147,7 +129,6 @@ class Run {
   capture::MergedCaptures input_;
   Outputs outputs_;
   std::array<RawPacket, capture::kBatch> packets_;
-  std::array<engine::Fate, capture::kBatch> fates_{};
   TimeNs first_ = 0, last_ = 0;
 };
 

@@ -3,13 +3,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
-#include <map>
 
-#include "cli/config_file.h"
-#include "cli/say.h"
+#include "cli/command_line.h"
 
 namespace weir::cli {
 namespace {
@@ -32,11 +29,6 @@ bool same_file(const std::string& a, const std::string& b) {
          first.st_ino == second.st_ino;
 }
 
-int refuse(std::string_view what, std::string_view why, std::string_view hint = {}) {
-  say(what, why, hint);
-  return kBadUsage;
-}
-
 std::optional<int> refuse_contradictions(const InspectOptions& options) {
   if (std::ranges::count(options.captures, "-") > 1) return refuse("-", "standard input can be read only once");
   if (options.export_pcap == "-") return refuse("--export-pcap", "a capture does not go to standard output", "/dev/stdout with --quiet, if it is a pipe");
@@ -53,72 +45,25 @@ std::optional<int> refuse_contradictions(const InspectOptions& options) {
   return std::nullopt;
 }
 
-std::optional<int> apply_config(const std::string& path, InspectOptions& options) {
-  const auto config = load_config(path);
-  if (!config) {
-    say_errors(path, config.error());
-    return kBadUsage;
-  }
-  options.limits = config->limits;
-  if (!options.log && config->eve) {
-    options.log = config->eve;
-    options.log_mode = report::LineOutput::Mode::kAppend;  // the place of a standing log: others may have written there
-  }
-  if (options.rules.empty()) options.rules = config->rules;
-  options.variables = config->variables;
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::expected<InspectOptions, int> parse_inspect(std::span<const char* const> arguments) {
-  static const std::map<std::string, engine::ChecksumPolicy> kPolicies{
-      {"auto", engine::ChecksumPolicy::kAuto}, {"verify", engine::ChecksumPolicy::kVerify}, {"ignore", engine::ChecksumPolicy::kIgnore}};
   InspectOptions options;
-  std::string log, pcap, streams, files, report, config, checksums = "auto";
+  std::string config;
 
-  CLI::App app(kAbout, "weir inspect");
-  app.footer(kExample);
-  app.get_formatter()->column_width(30);
-  const auto value = [&](const char* name, std::string& into, const char* type, const char* help) { return app.add_option(name, into, help)->type_name(type); };
-  app.add_option("CAPTURE", options.captures, "captures, one a capture point")->type_name("")->required();
-  app.add_option("--rules", options.rules, "signatures in Suricata's language: a file, or a folder's *.rules")->type_name("FILE|DIR")->allow_extra_args(false);
-  value("--log", log, "FILE|-", "EVE JSON lines; \"-\": to standard output, and nothing else there; unix:PATH: to a socket");
-  value("--export-pcap", pcap, "FILE", "the capture with every MPTCP connection as one plain TCP flow");
-  value("--export-streams", streams, "DIR", "the rebuilt bytes: DIR/ID.toserver and DIR/ID.toclient");
-  value("--export-files", files, "DIR", "files out of HTTP: DIR/SHA256");
-  value("--report", report, "FILE.html", "a page to look at: connections, plots, findings");
-  app.add_flag("--all-tcp", options.all_tcp, "inspect plain TCP, too");
-  value("--checksums", checksums, "auto|verify|ignore", "which TCP checksums a segment may have (default: auto)");
-  app.add_flag("--quiet", options.quiet, "no summary");
-  value("--config", config, "FILE", "configuration; options on the command line win over it");
+  CommandLine line("inspect", kAbout, kExample);
+  line.app().add_option("CAPTURE", options.captures, "captures, one a capture point")->type_name("")->required();
+  line.inspection(options);
+  line.text("--report", options.report, "FILE.html", "a page to look at: connections, plots, findings");
+  line.app().add_flag("--quiet", options.quiet, "no summary");
+  line.app().add_option("--config", config, "configuration; options on the command line win over it")->type_name("FILE");
+  if (const auto status = line.parse(arguments)) return std::unexpected(*status);
 
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 takes them
-  try {
-    app.parse(std::move(reversed));
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
-    return std::unexpected(kDone);
-  } catch (const CLI::ParseError& error) {
-    return std::unexpected(refuse("inspect", error.what(), "see weir inspect --help"));
+  if (!config.empty()) {
+    const auto read = read_config(config);
+    if (!read) return std::unexpected(read.error());
+    apply(*read, options);
   }
-  for (const auto& [name, text, into] : {std::tuple{"--log", &log, &options.log},
-                                         {"--export-pcap", &pcap, &options.export_pcap},
-                                         {"--export-streams", &streams, &options.export_streams},
-                                         {"--export-files", &files, &options.export_files},
-                                         {"--report", &report, &options.report}}) {
-    if (!text->empty()) {
-      *into = *text;
-    } else if (app.count(name) > 0) {
-      return std::unexpected(refuse(name, "needs a name that is not empty"));
-    }
-  }
-  const auto policy = kPolicies.find(checksums);
-  if (policy == kPolicies.end()) return std::unexpected(refuse("--checksums", fmt::format("'{}' is none of auto, verify, ignore", checksums)));
-  options.checksums = policy->second;
-
-  if (!config.empty())
-    if (const auto status = apply_config(config, options)) return std::unexpected(*status);
   if (const auto status = refuse_contradictions(options)) return std::unexpected(*status);
   return options;
 }

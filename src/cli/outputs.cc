@@ -12,6 +12,8 @@
 namespace weir::cli {
 namespace {
 
+constexpr TimeNs kSecond = 1'000'000'000;
+
 void say_once(const capture::Error& error) { say(error.file, error.what, error.hint); }
 
 /// All of `text` to standard output.
@@ -72,12 +74,20 @@ bool Outputs::open(LinkType link, bool several_points) {
   return true;
 }
 
+void Outputs::feed(engine::Engine& engine, std::span<const RawPacket> packets) {
+  if (!normaliser_) return engine.step(packets, std::span(fates_).first(packets.size()));
+  for (const RawPacket& packet : packets) {
+    normaliser_->before(packet);
+    normaliser_->after(packet, engine.step(packet));
+  }
+}
+
 void Outputs::flush() {
   if (log_) log_->flush();
 }
 
 void Outputs::stats(const engine::Counters& counters, std::span<const report::NamedCounter> inspection, TimeNs first, TimeNs now) {
-  if (eve_) eve_->write_stats(now, (now - first) / 1'000'000'000, all_counters(counters, inspection));
+  if (eve_) eve_->write_stats(now, (now - first) / kSecond, all_counters(counters, inspection));
 }
 
 void Outputs::reopen() {
@@ -112,7 +122,6 @@ std::vector<report::NamedCounter> Outputs::all_counters(const engine::Counters& 
 }
 
 bool Outputs::close(const engine::Counters& counters, std::span<const report::NamedCounter> inspection, TimeNs first, TimeNs last) {
-  static constexpr TimeNs kSecond = 1'000'000'000;
   bool whole = true;
   if (normaliser_) {
     normaliser_->finish();

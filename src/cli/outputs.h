@@ -1,14 +1,17 @@
 // Everything that a run of `weir inspect` writes, opened before and closed after the work.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "capture/limits.h"
 #include "capture/points.h"
 #include "cli/inspect_options.h"
 #include "engine/counters.h"
+#include "engine/engine.h"
 #include "report/eve.h"
 #include "report/fanout.h"
 #include "report/files.h"
@@ -29,8 +32,8 @@ class Outputs {
   /// False: something cannot be written; it is said.
   bool open(LinkType link, bool several_points);
   report::Fanout& observer() { return fanout_; }
-  /// nullptr: none is wanted.
-  report::Normaliser* normaliser() { return normaliser_ ? &*normaliser_ : nullptr; }
+  /// At most capture::kBatch packets through the engine, and those that are left unchanged into the normalised capture.
+  void feed(engine::Engine& engine, std::span<const RawPacket> packets);
 
   /// A second has passed: lines go out.
   void flush();
@@ -64,6 +67,7 @@ class Outputs {
   std::optional<report::PcapFrames> frames_;
   std::optional<report::Normaliser> normaliser_;
   std::optional<report::Summary> summary_;
+  std::array<engine::Fate, capture::kBatch> fates_{};
   std::uint64_t rules_loaded_ = 0, rules_refused_ = 0;
 };
 

@@ -5,11 +5,19 @@
 
 #include <cerrno>
 #include <csignal>
+#include <random>
 
 namespace weir::cli {
 namespace {
 
 volatile std::sig_atomic_t stopped = 0, reload = 0, reopen = 0;
+
+/// Whether it was set; it is not any more.
+bool taken(volatile std::sig_atomic_t& flag) {
+  if (flag == 0) return false;
+  flag = 0;
+  return true;
+}
 
 extern "C" void on_hangup(int) { reload = 1; }
 extern "C" void on_user(int) { reopen = 1; }
@@ -44,16 +52,12 @@ void catch_service_signals() {
   ::sigaction(SIGUSR1, &action, nullptr);
 }
 
-bool reload_wanted() {
-  if (reload == 0) return false;
-  reload = 0;
-  return true;
-}
+bool reload_wanted() { return taken(reload); }
+bool reopen_wanted() { return taken(reopen); }
 
-bool reopen_wanted() {
-  if (reopen == 0) return false;
-  reopen = 0;
-  return true;
+std::uint64_t random_seed() {
+  std::random_device source;
+  return std::uint64_t{source()} << 32 | source();
 }
 
 void fill_standard_descriptors() {

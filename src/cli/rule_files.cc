@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <expected>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -13,6 +14,7 @@
 
 #include "cli/database_cache.h"
 #include "cli/say.h"
+#include "report/problem.h"
 
 namespace weir::cli {
 namespace {
@@ -56,9 +58,8 @@ std::expected<std::string, report::Problem> content_of(const std::string& path) 
   return text;
 }
 
-}  // namespace
-
-std::expected<LoadedRules, report::Problem> load_rules(const std::vector<std::string>& paths, const inspect::rules::Variables& variables,
+/// Problem: a file that cannot be read.
+std::expected<LoadedRules, report::Problem> read_rules(const std::vector<std::string>& paths, const inspect::rules::Variables& variables,
                                                        const Limits& limits) {
   LoadedRules out;
   std::vector<inspect::rules::Rule> rules;
@@ -89,11 +90,21 @@ std::expected<LoadedRules, report::Problem> load_rules(const std::vector<std::st
   return out;
 }
 
+/// Each refused rule as "weir: FILE:LINE:COLUMN: 'KEYWORD': WHY"; the column and the keyword only where the fault has them.
 void say_refusals(const LoadedRules& rules) {
   for (const auto& r : rules.refusals) {
     const std::string where = r.column > 0 ? fmt::format("{}:{}:{}", r.file, r.line, r.column) : fmt::format("{}:{}", r.file, r.line);
     say(where, r.keyword.empty() ? r.why : fmt::format("'{}': {}", r.keyword, r.why));
   }
+}
+
+}  // namespace
+
+std::optional<LoadedRules> load_rules(const std::vector<std::string>& paths, const inspect::rules::Variables& variables, const Limits& limits) {
+  auto loaded = read_rules(paths, variables, limits);
+  if (!loaded) return say(loaded.error()), std::nullopt;
+  say_refusals(*loaded);
+  return *std::move(loaded);
 }
 
 }  // namespace weir::cli

@@ -1,15 +1,14 @@
 // Rules from files, made ready to run.
 #pragma once
 
-#include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/limits.h"
 #include "inspect/match/rule_set.h"
 #include "inspect/rules/parse.h"
-#include "report/problem.h"
 
 namespace weir::cli {
 
@@ -20,10 +19,8 @@ struct LoadedRules {
   std::size_t loaded = 0;
 };
 
-/// Paths: a file, a folder (its *.rules), or a pattern with * and ?. Problem: one that cannot be read; nothing is loaded then.
-std::expected<LoadedRules, report::Problem> load_rules(const std::vector<std::string>& paths, const inspect::rules::Variables& variables, const Limits& limits);
-
-/// Says each refused rule: "weir: FILE:LINE:COLUMN: 'KEYWORD': WHY"; the column and the keyword only where the fault has them.
-void say_refusals(const LoadedRules& rules);
+/// Paths: a file, a folder (its *.rules), or a pattern with * and ?. Says each refused rule: "weir: FILE:LINE:COLUMN: 'KEYWORD': WHY".
+/// Nothing, and it is said why: one of them cannot be read.
+std::optional<LoadedRules> load_rules(const std::vector<std::string>& paths, const inspect::rules::Variables& variables, const Limits& limits);
 
 }  // namespace weir::cli

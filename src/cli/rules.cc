@@ -87,11 +87,7 @@ int rules(std::span<const char* const> arguments) {
   }
   if (paths.empty()) return usage("expects: check FILE");
   const auto loaded = load_rules(paths, config.variables, config.limits);
-  if (!loaded) {
-    say(loaded.error());
-    return kBadUsage;
-  }
-  say_refusals(*loaded);
+  if (!loaded) return kBadUsage;
   print_table(*loaded);
   return loaded->refusals.empty() ? kDone : kNotDone;
 }

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <random>
 #include <span>
 #include <string>
 #include <utility>
@@ -18,7 +17,7 @@
 #include "capture/limits.h"
 #include "capture/live_ring.h"
 #include "capture/points.h"
-#include "cli/config_file.h"
+#include "cli/command_line.h"
 #include "cli/outputs.h"
 #include "cli/process.h"
 #include "cli/rule_files.h"
@@ -38,12 +37,6 @@ constexpr TimeNs kStats = 10 * kSecond;  ///< between two records of counters
 constexpr TimeNs kSettle = 500'000'000;  ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
 
 TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
-
-/// A key that no sender of packets knows, so that none can make the flow table's chains long.
-std::uint64_t random_seed() {
-  std::random_device source;
-  return std::uint64_t{source()} << 32 | source();
-}
 
 /// Purpose: the main loop of one run.
 class Sensor {
@@ -93,18 +86,14 @@ class Sensor {
  private:
   struct Input {
     std::string name;
-    std::optional<capture::LiveRing> ring;  ///< none while the interface is away
+    std::unique_ptr<capture::LiveRing> ring;  ///< none while the interface is away
     PointId point = 0;
     capture::LiveCounters before;  ///< of rings on it that are closed
   };
 
   std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules() {
     const auto loaded = load_rules(options_.inspect.rules, options_.inspect.variables, options_.inspect.limits);
-    if (!loaded) {
-      say(loaded.error());
-      return std::nullopt;
-    }
-    say_refusals(*loaded);
+    if (!loaded) return std::nullopt;
     outputs_.rules_loaded(loaded->loaded, loaded->refusals.size());
     return loaded->set;
   }
@@ -156,7 +145,7 @@ class Sensor {
       }
       if (input.ring || ::if_nametoindex(input.name.c_str()) == 0) continue;
       if (auto ring = capture::LiveRing::open(input.name, {})) {
-        input.ring.emplace(std::move(*ring));
+        input.ring = *std::move(ring);
         fmt::print(stderr, "weir: {}: watched again\n", input.name);
       }
     }
@@ -165,11 +154,7 @@ class Sensor {
   static capture::LiveCounters total(Input& input) {
     capture::LiveCounters sum = input.before;
     if (!input.ring) return sum;
-    const auto& now = input.ring->counters();
-    sum.packets += now.packets;
-    sum.dropped += now.dropped;
-    sum.freezes += now.freezes;
-    return sum;
+    return sum += input.ring->counters();
   }
 
   /// One batch of each ring; false: none had any. Rings are blocks of some milliseconds: the engine puts points in order by itself.
@@ -179,15 +164,7 @@ class Sensor {
       const std::size_t count = input.ring ? input.ring->next_batch(packets_, input.point) : 0;
       if (count == 0) continue;
       any = true;
-      const auto packets = std::span(packets_).first(count);
-      if (report::Normaliser* const normaliser = outputs_.normaliser()) {
-        for (const RawPacket& packet : packets) {
-          normaliser->before(packet);
-          normaliser->after(packet, engine.step(packet));
-        }
-      } else {
-        engine.step(packets, std::span(fates_).first(count));
-      }
+      outputs_.feed(engine, std::span(packets_).first(count));
     }
     return any;
   }
@@ -202,8 +179,8 @@ class Sensor {
   /// A configuration or rule file that cannot be read leaves what runs as it is.
   void reload(engine::Inspection& inspection) {
     if (!options_.config.empty()) {
-      const auto config = load_config(options_.config);
-      if (!config) return say_errors(options_.config, config.error());
+      const auto config = read_config(options_.config);
+      if (!config) return;
       options_.inspect.variables = config->variables;
       options_.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
     }
@@ -219,12 +196,7 @@ class Sensor {
 
   std::vector<report::NamedCounter> counters(const engine::Inspection& inspection) {
     capture::LiveCounters sum;
-    for (Input& input : inputs_) {
-      const auto each = total(input);
-      sum.packets += each.packets;
-      sum.dropped += each.dropped;
-      sum.freezes += each.freezes;
-    }
+    for (Input& input : inputs_) sum += total(input);
     auto all = inspection.counters();
     all.emplace_back("capture.kernel_drops", sum.dropped);
     all.emplace_back("capture.kernel_packets", sum.packets);
@@ -240,7 +212,6 @@ class Sensor {
   std::vector<Input> inputs_;
   std::vector<pollfd> waiting_;
   std::array<RawPacket, capture::kBatch> packets_;
-  std::array<engine::Fate, capture::kBatch> fates_{};
 };
 
 }  // namespace

@@ -72,8 +72,8 @@ std::optional<Problem> LineOutput::reopen(Mode mode) {
   if (!owned_) return std::nullopt;
   auto other = open(place_, mode);
   if (!other) return other.error();
-  flush();
-  ::close(std::exchange(descriptor_, std::exchange(other->descriptor_, -1)));
+  close();
+  descriptor_ = std::exchange(other->descriptor_, -1);
   problem_.reset();
   return std::nullopt;
 }

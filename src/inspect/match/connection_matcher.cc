@@ -516,7 +516,9 @@ void ConnectionMatcher::pack() {
     if (!s) continue;
     s->scan.pack();
     s->history.shrink_to_fit();
-    if (s->waiting && s->waiting->empty()) s->waiting.reset();
+    if (!s->waiting) continue;
+    s->waiting->pending.shrink_to_fit();
+    if (s->waiting->empty()) s->waiting.reset();
   }
 }
 

@@ -73,7 +73,6 @@ class ConnectionMatcher {
   void fin(const Facts&, Direction, TimeNs, Shared&, FoundSink&);
   /// Nothing came for a while: what the scanner holds is packed.
   void pack();
-  bool is_packed() const { return (sides_[0] && sides_[0]->scan.is_packed()) || (sides_[1] && sides_[1]->scan.is_packed()); }
   /// A rule of this connection could not be followed to its end.
   bool limited() const { return limited_; }
 

@@ -77,7 +77,6 @@ class ScanState {
   ~ScanState() { close(); }
 
   bool is_open() const { return stream_ != nullptr || !packed_.empty(); }
-  bool is_packed() const { return stream_ == nullptr && !packed_.empty(); }
   /// Hits are added in the order of their ends. False: the scanner gave up (counted; the stream is closed).
   bool scan(const Database& database, const Scratch& scratch, std::span<const std::byte> bytes, std::vector<Hit>& hits);
   /// The stream ends here: what waits for its end is told.

@@ -84,13 +84,19 @@ IpAddress before(IpAddress a) {
 std::optional<std::uint16_t> after(std::uint16_t port) { return port == 65'535 ? std::nullopt : std::optional(static_cast<std::uint16_t>(port + 1)); }
 std::uint16_t before(std::uint16_t port) { return static_cast<std::uint16_t>(port - 1); }
 
+/// Adds to `left` what is left of `range` without `gone`.
+template <typename Range>
+void add_difference(const Range& range, const Range& gone, std::vector<Range>& left) {
+  if (gone.last < range.first || range.last < gone.first) return left.push_back(range);
+  if (range.first < gone.first) left.push_back({range.first, before(gone.first)});
+  if (gone.last < range.last) left.push_back({*after(gone.last), range.last});
+}
+
 /// IPv4 lies within IPv6 as IpAddress has it, but no IPv6 prefix or range means it.
 std::vector<AddressRange> without_v4(const AddressRange& r) {
-  const AddressRange v4 = *prefix(*parse_ip_address("0.0.0.0"), 96);
-  if (r.first.is_v4() || r.last < v4.first || v4.last < r.first) return {r};
+  if (r.first.is_v4()) return {r};
   std::vector<AddressRange> left;
-  if (r.first < v4.first) left.push_back({r.first, before(v4.first)});
-  if (v4.last < r.last) left.push_back({*after(v4.last), r.last});
+  add_difference(r, *prefix(*parse_ip_address("0.0.0.0"), 96), left);
   return left;
 }
 std::vector<PortRange> without_v4(const PortRange& r) { return {r}; }
@@ -105,14 +111,7 @@ auto held(const Group& group) {
   if (ranges.empty()) ranges.push_back(whole(group));
   for (const auto& gone : group.out) {
     decltype(ranges) left;
-    for (const auto& r : ranges) {
-      if (gone.last < r.first || r.last < gone.first) {
-        left.push_back(r);
-        continue;
-      }
-      if (r.first < gone.first) left.push_back({r.first, before(gone.first)});
-      if (gone.last < r.last) left.push_back({*after(gone.last), r.last});
-    }
+    for (const auto& r : ranges) add_difference(r, gone, left);
     ranges = std::move(left);
   }
   return ranges;
