@@ -327,17 +327,7 @@ void Engine::State::remove_subflow(Subflow* f) {
   forget_half_seen(*f);
   forget_tunnel(*f);
   if (f->extra) {
-    for (const Alias& a : f->extra->aliases) {
-      FlowRef* ref = flows.find(a.hash);
-      if (ref == nullptr) continue;
-      if (ref->newest == f) {
-        flows.erase(a.hash);
-        continue;
-      }
-      for (Subflow* g = ref->newest; g != nullptr; g = g->older) {
-        if (g->older == f) g->older = nullptr;
-      }
-    }
+    for (const Alias& a : f->extra->aliases) unindex_alias(*f, a.hash, nullptr);
   }
   delete f;
 }

@@ -125,6 +125,7 @@ Subflow* Engine::State::half_seen_as(const Segment& s, bool syn_wanted) {
 }
 
 void Engine::State::add_alias(Subflow& f, const Segment& s, bool sender_opens) {
+  abandon(flows.at(s.hash).newest, s.hash);
   flows.at(s.hash) = {&f, s.from_low == sender_opens};
   f.more().aliases.push_back({.hash = s.hash, .tunnel_only = false, .opener_to_answerer = endpoints_of(s, sender_opens)});
 }
@@ -171,16 +172,46 @@ void Engine::State::unindex_flow(Subflow& f, std::uint64_t hash) {
   }
 }
 
+/// What an alias's tuple leads to: `instead` of `f` from now on, or nothing. A later use of the tuple finds `f` no more.
+void Engine::State::unindex_alias(Subflow& f, std::uint64_t hash, Subflow* instead) {
+  FlowRef* ref = flows.find(hash);
+  if (ref == nullptr) return;
+  if (ref->newest == &f) {
+    if (instead == nullptr) {
+      flows.erase(hash);
+    } else {
+      ref->newest = instead;
+    }
+    return;
+  }
+  for (Subflow* g = ref->newest; g != nullptr; g = g->older) {
+    if (g->older == &f) g->older = nullptr;
+  }
+}
+
+/// An alias has no room for older uses of its tuple: from `newest` on they are found no more, and none leads to another.
+void Engine::State::abandon(Subflow* newest, std::uint64_t hash) {
+  while (newest != nullptr && newest->hash == hash) newest = std::exchange(newest->older, nullptr);
+}
+
 /// `same` turned out to be `keep` seen at another point behind a NAT: its tuple leads to `keep` from now on, and `same` goes.
 void Engine::State::alias(Subflow& keep, Subflow& same) {
   FlowRef* ref = flows.find(same.hash);
-  if (ref != nullptr && ref->newest == &same) {
-    if (same.hash == keep.hash) {
-      ref->newest = same.older;
-    } else {
-      // An alias has no room for an older use of its tuple: what is still kept of that is found no more.
-      ref->newest = &keep;
-      keep.more().aliases.push_back({.hash = same.hash, .tunnel_only = false, .opener_to_answerer = same.endpoints});
+  if (ref == nullptr || ref->newest != &same) {
+    unindex_flow(same, same.hash);  // a later use of the tuple leads to it
+  } else if (same.hash == keep.hash) {
+    ref->newest = same.older != nullptr ? same.older : &keep;
+  } else {
+    abandon(std::exchange(same.older, nullptr), same.hash);
+    ref->newest = &keep;
+    keep.more().aliases.push_back({.hash = same.hash, .tunnel_only = false, .opener_to_answerer = same.endpoints});
+  }
+  if (same.extra) {
+    for (const Alias& a : same.extra->aliases) {
+      const FlowRef* led = flows.find(a.hash);
+      const bool leads = led != nullptr && led->newest == &same;
+      unindex_alias(same, a.hash, &keep);
+      if (leads && a.hash != keep.hash) keep.more().aliases.push_back(a);
     }
   }
   auto merge = [&](const PointView& v) {
@@ -248,6 +279,7 @@ Subflow* Engine::State::other_direction_of_tunnel(const Segment& s, Side& side) 
     const Side sender = tuple_matches_from(f->endpoints, *s.decoded) ? kOpener : kAnswerer;
     const track::TcpView& heard = f->home.side[other(sender)];
     if (f->home.side[sender].seen || !heard.seen || s.tcp->ack - heard.sent_end > 0 || !near(s.tcp->ack, heard.sent_end)) continue;
+    abandon(flows.at(s.hash).newest, s.hash);
     flows.at(s.hash) = {f, s.from_low == (sender == kOpener)};
     f->more().aliases.push_back({.hash = s.hash, .tunnel_only = true, .opener_to_answerer = f->endpoints});
     side = sender;

@@ -88,6 +88,8 @@ struct Engine::State {
   Subflow& add_subflow(Connection& c, const Segment& s, bool sender_opens);
   void index_flow(Subflow& f, std::uint64_t hash, bool low_is_opener);
   void unindex_flow(Subflow& f, std::uint64_t hash);
+  void unindex_alias(Subflow& f, std::uint64_t hash, Subflow* instead);
+  static void abandon(Subflow* newest, std::uint64_t hash);
   void alias(Subflow& keep, Subflow& same);
   Subflow& merge(Subflow& a, Subflow& b);
   Subflow* other_direction_of_tunnel(const Segment& s, Side& side);

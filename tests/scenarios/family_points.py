@@ -127,6 +127,20 @@ def nat(s, how):
     c.want.update(subflow_list=shown, community_id=None, duplicate_bytes=0)
 
 
+@variants(F, none=0.0005, ahead_2s=2.0, behind_2s=-2.0)
+def nat_uses_its_port_again(s, skew):
+    """A NAT gives the outside port of one connection to the next at once: the outside tuple leads to two connections, one after the other."""
+    table = {("10.0.5.2", 40000): ("203.0.113.9", 20001), ("10.0.5.3", 40000): ("203.0.113.9", 20001)}
+    for inside in (("10.0.5.2", 40000), ("10.0.5.3", 40000)):
+        c = Conn(s, client=inside).open()
+        c.exchange(4000, 6000)
+        c.close()
+        c.want.update(subflow_list=None, community_id=None, duplicate_bytes=0)
+        s.tick(0.01)
+    s.write("inside.pcap")
+    s.write("outside.pcap", change=lambda g: translate(g, table), skew=skew)
+
+
 @scenario(F)
 def nat_of_the_server(s):
     """Destination NAT: the server's address and port are rewritten (a port forward); subflows to two of its addresses."""
