@@ -11,8 +11,8 @@ import sys
 import tempfile
 
 WEIR, ROOT = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-sys.path.insert(0, os.path.join(ROOT, "tests", "scenarios"))
-import packets  # noqa: E402
+sys.path[:0] = [os.path.join(ROOT, "tests", "scenarios"), ROOT]
+from lab.octets import packets  # noqa: E402
 import scene  # noqa: E402
 from peers import Conn  # noqa: E402
 

@@ -1,5 +1,5 @@
 """Ordinary transfers: none raises an event of type mptcp."""
-import options as o
+from lab.octets import options as o
 from peers import Conn
 from scene import scenario, variants
 

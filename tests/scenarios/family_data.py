@@ -1,5 +1,5 @@
 """What counts as delivered, rules 3 to 7: mappings, DSS checksums, DSN order across subflows, ends of delivery."""
-import options as o
+from lab.octets import options as o
 from peers import Conn
 from scene import digest_of, scenario, variants
 from family_tcp import ended, running

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import files
 import links
-import options as o
+from lab.octets import options as o
 from peers import Conn
 from scene import digest_of, scenario, variants
 from family_tcp import decoy, ended, loose_duplicates, running

@@ -1,7 +1,7 @@
 """Link layers, tags, tunnels, fragments: the innermost TCP counts; a tunnel's identity keeps equal inner addresses apart."""
 import files
 import links
-import packets as p
+from lab.octets import packets as p
 from peers import Conn
 from scene import scenario, variants
 from family_tcp import ended, running

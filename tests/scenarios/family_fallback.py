@@ -1,5 +1,5 @@
 """Connections that were offered MPTCP and do not have it, or leave it: refused, fallback in all its forms, unanswered."""
-import options as o
+from lab.octets import options as o
 from peers import Conn
 from scene import scenario, variants
 from family_tcp import ended, running

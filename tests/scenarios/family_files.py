@@ -218,7 +218,7 @@ def same_file_twice(s):
 def noise(s):
     """ARP, UDP, ICMP, truncated headers, random octets between the packets of a transfer: nothing is disturbed."""
     some(s)
-    from packets import ip_packet
+    from lab.octets.packets import ip_packet
     junk = [links.ether(b"\0" * 28, 0x0806), links.ether(ip_packet("192.0.2.1", "192.0.2.2", 17, links.udp(b"x" * 30, 53, 53))),
             links.ether(ip_packet("192.0.2.1", "192.0.2.2", 1, b"\x08\0" + bytes(20))), links.ether(b"\x45"), b"", b"\xff" * 9,
             links.ether(ip_packet("192.0.2.1", "192.0.2.2", 6, b"\0" * 7)), links.ether(s.rng.randbytes(200), 0x0800), links.ether(s.rng.randbytes(200), 0x86DD)]

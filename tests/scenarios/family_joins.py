@@ -1,5 +1,5 @@
 """The catalogue's events about MP_JOIN: each raised once, and near misses that must stay silent."""
-import options as o
+from lab.octets import options as o
 from peers import Conn
 from scene import scenario, variants
 

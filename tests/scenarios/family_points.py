@@ -1,9 +1,9 @@
 """Several capture points: the same packets twice, NAT, skewed clocks, split directions and paths, offload, stripping, interfaces."""
 import files
 import links
-import options as o
+from lab.octets import options as o
 from dataclasses import replace
-from packets import RST, SYN
+from lab.octets.packets import RST, SYN
 from peers import Conn
 from scene import scenario, variants
 from family_tcp import ended, running

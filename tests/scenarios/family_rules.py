@@ -110,7 +110,7 @@ def after_fallback(s):
 @scenario(F)
 def in_a_refused_connection(s):
     """The pattern over two segments of a refused connection."""
-    import options as o
+    from lab.octets import options as o
     c = Conn(s)
     sub = c.first()
     sub.syn("c", o.mp_capable(1, 1))

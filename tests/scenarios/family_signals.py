@@ -1,5 +1,5 @@
 """The catalogue's events about addresses, priorities, aborts, versions, options: each raised once, and near misses that must stay silent."""
-import options as o
+from lab.octets import options as o
 from peers import Conn, Sub
 from scene import scenario, variants
 from family_joins import ended, running

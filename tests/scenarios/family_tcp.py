@@ -408,7 +408,7 @@ def data_behind_fin(s):
 @variants(F, plain=False, capable=True)
 def syn_in_established(s, capable):
     """A SYN in the window of an established subflow, with and without MP_CAPABLE, answered by a challenge ACK: nothing changes."""
-    import options as o
+    from lab.octets import options as o
     c = running(s)
     f = c.subs[0]
     f.seg("c", "S", mp=o.mp_capable(1, 1) if capable else b"", seq=f.half["c"].nxt + 77, head=o.mss(1460) + o.sack_permitted())

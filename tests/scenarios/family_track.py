@@ -1,5 +1,5 @@
 """Which subflow of which connection: midstream starts, keys that come late or never, 4-tuples used again, orphans, TCP Fast Open."""
-import options as o
+from lab.octets import options as o
 from peers import Conn, Sub
 from scene import scenario, variants
 from family_tcp import ended, running

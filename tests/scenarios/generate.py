@@ -7,8 +7,8 @@ import shutil
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
-import packets  # noqa: E402
+sys.path[:0] = [HERE, os.path.dirname(os.path.dirname(HERE))]
+from lab.octets import packets  # noqa: E402
 import scene  # noqa: E402
 
 FAMILIES = sorted(f[:-3] for f in os.listdir(HERE) if f.startswith("family_") and f.endswith(".py"))

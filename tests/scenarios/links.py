@@ -1,7 +1,7 @@
 """What may stand around an IP packet: link layers, tags and tunnels. Every function takes and gives octets."""
 import struct
 
-from packets import inet_checksum, ip_packet, raw_ip
+from lab.octets.packets import inet_checksum, ip_packet, raw_ip
 
 A, B = bytes.fromhex("020000000a01"), bytes.fromhex("020000000b02")
 

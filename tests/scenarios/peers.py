@@ -1,8 +1,8 @@
 """An MPTCP connection between two well-behaved hosts: keys, ISNs, DSNs, timestamps, windows, ACKs and DATA_ACKs are kept right, so that a
 plain use of it looks like Linux's; a scenario bends single segments. Sides are "c" (client) and "s" (server). On a subflow sequence numbers
 are relative to the side's ISN (the SYN is 0, the first octet 1); in the stream the first octet is offset 0 (DSN = IDSN + 1)."""
-import options as o
-from packets import FLAG, Segment, community_id, pad4
+from lab.octets import options as o
+from lab.octets.packets import FLAG, Segment, community_id, pad4
 from scene import digest_of
 
 OTHER = {"c": "s", "s": "c"}

@@ -3,7 +3,7 @@ import hashlib
 import hmac
 import struct
 
-from packets import inet_checksum, raw_ip
+from lab.octets.packets import inet_checksum, raw_ip
 
 M64 = (1 << 64) - 1
 

@@ -1,0 +1,1 @@
+"""TCP/IP packets and MPTCP options, to octets and back."""
