@@ -1,0 +1,52 @@
+"""`weir sensor` in a test: started in the router's namespace, told what to do by signals, and what it writes."""
+import json
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import network
+
+def wait_for(condition, what, seconds=20):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+class Sensor:
+    """One run of it in the router's namespace."""
+
+    def __init__(self, lab, folder, *options, interfaces=None):
+        self.folder = pathlib.Path(folder)
+        self.log = self.folder / "eve.json"
+        self.errors = self.folder / "errors"
+        names = interfaces or [lab.interface(path, 1) for path in range(1, lab.paths + 1)]
+        flags = [word for name in names for word in ("-i", name)]
+        with open(self.errors, "w") as errors:
+            self.process = lab.start(lab.router, WEIR, "sensor", *flags, "--log", str(self.log), *options, stderr=errors)
+        self.said("weir: ready")
+
+    def said(self, line, seconds=20):
+        def there():
+            assert self.process.poll() is None, self.errors.read_text()
+            return line in self.errors.read_text().splitlines()
+        wait_for(there, line, seconds)
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)  # ip netns exec becomes the program
+
+    def records(self, kind):
+        if not self.log.exists():
+            return []
+        lines = self.log.read_text().splitlines(keepends=True)
+        return [r for r in (json.loads(line) for line in lines if line.endswith("\n")) if r["event_type"] == kind]
+
+    def end(self):
+        began = time.monotonic()
+        self.signal(signal.SIGTERM)
+        status = self.process.wait(timeout=10)
+        return status, time.monotonic() - began
