@@ -1,4 +1,5 @@
 """The endpoint as a host: its links, who is connected, and the loop that all of it runs in."""
+import os
 import random
 import select
 import time
@@ -30,9 +31,10 @@ class Host:
 
     def link(self, interface, family=4, address=None):
         """The link on an interface, and an address of ours there."""
-        if interface not in self.links:
-            self.links[interface] = Link(interface)
-        link, address = self.links[interface], address or own_address(interface, family)
+        key = (os.stat("/proc/thread-self/ns/net").st_ino, interface)  # a stranger's p1 is another
+        if key not in self.links:
+            self.links[key] = Link(interface)
+        link, address = self.links[key], address or own_address(interface, family)
         if address is None:
             raise ValueError(f"{interface} has no IPv{family} address whose net could be used")
         link.own(address)

@@ -1,12 +1,16 @@
 """`weir sensor` in a test: started in the router's namespace, told what to do by signals, and what it writes."""
+import argparse
 import json
 import os
 import pathlib
 import signal
 import sys
 import time
+import unittest
 
 import network
+
+WEIR = None  # the program, once main() knows
 
 def wait_for(condition, what, seconds=20):
     deadline = time.monotonic() + seconds
@@ -50,3 +54,16 @@ class Sensor:
         self.signal(signal.SIGTERM)
         status = self.process.wait(timeout=10)
         return status, time.monotonic() - began
+
+
+def main(needs_weir=True):
+    """Runs the tests of the file that was started; SKIPPED where no network can be made."""
+    global WEIR
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--weir", required=needs_weir)
+    options, rest = parser.parse_known_args()
+    WEIR = os.path.abspath(options.weir) if options.weir else None
+    if reason := network.missing():
+        print(f"SKIPPED: {reason}")
+        sys.exit(77)
+    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)

@@ -1,8 +1,5 @@
 #!/usr/bin/env python3
 """`weir sensor` on a router between real kernels: what it writes, how it starts, reloads, reopens and ends."""
-import argparse
-import json
-import os
 import pathlib
 import signal
 import subprocess
@@ -11,12 +8,12 @@ import tempfile
 import time
 import unittest
 
+import live_sensor
 import network
 import talk
-from live_sensor import wait_for
+from live_sensor import Sensor, wait_for
 
 HERE = pathlib.Path(__file__).parent
-Sensor = None
 PORT = 7000
 
 
@@ -137,17 +134,10 @@ class LiveSensor(unittest.TestCase):
         self.assertGreater(record["mptcp"]["bytes_toserver"], 0)
 
     def test_an_interface_that_is_not_there(self):
-        done = subprocess.run([WEIR, "sensor", "-i", "none0"], capture_output=True, text=True, timeout=10)
+        done = subprocess.run([live_sensor.WEIR, "sensor", "-i", "none0"], capture_output=True, text=True, timeout=10)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, "weir: none0: no such interface: No such device\n")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--weir", required=True)
-    options, rest = parser.parse_known_args()
-    WEIR = os.path.abspath(options.weir)
-    if reason := network.missing():
-        print(f"SKIPPED: {reason}")
-        sys.exit(77)
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    live_sensor.main()
