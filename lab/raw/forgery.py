@@ -3,7 +3,7 @@ from lab.octets import options as o
 from lab.octets.packets import ACK, SYN, Segment, pad4
 
 WRONG = b"\xde\xad\xbe\xef" * 2
-UNKNOWN_ID = 77
+UNKNOWN_ID, NEVER_OFFERED = 77, 78
 
 KINDS = ("join_unknown_token", "join_wrong_hmac", "add_addr_wrong_hmac", "remove_addr_unknown_id", "mp_prio", "mp_fail", "fastclose_wrong_key")
 
@@ -15,7 +15,7 @@ def option(connection, kind):
             return o.add_addr_v0(UNKNOWN_ID, "203.0.113.66")
         return o.add_addr_v1(connection.key, connection.peer_key, UNKNOWN_ID, "203.0.113.66", wrong_hmac=True)
     if kind == "remove_addr_unknown_id":
-        return o.remove_addr(UNKNOWN_ID)
+        return o.remove_addr(NEVER_OFFERED)
     if kind == "mp_prio":
         return o.mp_prio(True)
     if kind == "mp_fail":

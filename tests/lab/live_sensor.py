@@ -4,13 +4,14 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
 import unittest
 
 import network
 
-WEIR = None  # the program, once main() knows
+WEIR = CHURN = None  # the programs, once main() knows
 
 def wait_for(condition, what, seconds=20):
     deadline = time.monotonic() + seconds
@@ -24,14 +25,16 @@ def wait_for(condition, what, seconds=20):
 class Sensor:
     """One run of it in the router's namespace."""
 
-    def __init__(self, lab, folder, *options, interfaces=None):
+    def __init__(self, lab, folder, *options, interfaces=None, log_to_pipe=False):
+        """`log_to_pipe`: its log is what `process.stdout` gives, and in no file."""
         self.folder = pathlib.Path(folder)
         self.log = self.folder / "eve.json"
         self.errors = self.folder / "errors"
         names = interfaces or [lab.interface(path, 1) for path in range(1, lab.paths + 1)]
         flags = [word for name in names for word in ("-i", name)]
         with open(self.errors, "w") as errors:
-            self.process = lab.start(lab.router, WEIR, "sensor", *flags, "--log", str(self.log), *options, stderr=errors)
+            self.process = lab.start(lab.router, WEIR, "sensor", *flags, "--log", "-" if log_to_pipe else str(self.log), *options, stderr=errors,
+                                     **({"stdout": subprocess.PIPE} if log_to_pipe else {}))
         self.said("weir: ready")
 
     def said(self, line, seconds=20):
@@ -56,13 +59,14 @@ class Sensor:
         return status, time.monotonic() - began
 
 
-def main(needs_weir=True):
+def main(needs_weir=True, needs_churn=False):
     """Runs the tests of the file that was started; SKIPPED where no network can be made."""
-    global WEIR
+    global WEIR, CHURN
     parser = argparse.ArgumentParser()
     parser.add_argument("--weir", required=needs_weir)
+    parser.add_argument("--churn", required=needs_churn)
     options, rest = parser.parse_known_args()
-    WEIR = os.path.abspath(options.weir) if options.weir else None
+    WEIR, CHURN = (os.path.abspath(one) if one else None for one in (options.weir, options.churn))
     if reason := network.missing():
         print(f"SKIPPED: {reason}")
         sys.exit(77)
