@@ -46,7 +46,8 @@ def answer(connection):
         connection.sendall(got.hexdigest().encode())
 
 
-def send(address, port, numbers, size):
+def send(address, port, numbers, size, paths=1):
+    """A connection for each number, all at once; each goes on after its first octets only when it has so many subflows."""
     def one(number):
         with socket.socket(family(address), socket.SOCK_STREAM, MPTCP) as connection:
             connection.settimeout(60)
@@ -54,6 +55,8 @@ def send(address, port, numbers, size):
             data = text(number, size)
             for at in range(0, size, 4096):
                 connection.sendall(data[at:at + 4096])
+                if at == 0:
+                    wait_for_subflows(connection, paths)
             connection.shutdown(socket.SHUT_WR)
             answered = b""
             while piece := connection.recv(4096):
@@ -94,7 +97,7 @@ def wait_until_acknowledged(connection, seconds=20):
         time.sleep(0.001)
 
 
-def wait_for_subflows(connection, paths, seconds=20):
+def wait_for_subflows(connection, paths, seconds=30):
     """MPTCP_INFO (SOL_MPTCP, 1) begins with the number of subflows beyond the first."""
     deadline = time.monotonic() + seconds
     while connection.getsockopt(284, 1, 64)[0] < paths - 1:
@@ -108,7 +111,7 @@ def main():
     elif sys.argv[1] == "cut":
         cut(sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
     else:
-        send(sys.argv[2], int(sys.argv[3]), range(int(sys.argv[4])), int(sys.argv[5]))
+        send(sys.argv[2], int(sys.argv[3]), range(int(sys.argv[4])), *map(int, sys.argv[5:7]))
 
 
 if __name__ == "__main__":

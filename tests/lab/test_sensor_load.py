@@ -60,18 +60,19 @@ class Load(unittest.TestCase):
         streams = self.folder / "streams"
         sensor = Sensor(lab, self.folder, "--export-streams", str(streams), interfaces=[lab.interface(path, side) for path in (1, 2, 3) for side in (1, 2)])
         began = time.monotonic()
-        done = lab.run(lab.client, sys.executable, str(LAB / "talk.py"), "send", lab.target(), "7000", str(count), str(size), capture_output=True, text=True)
+        done = lab.run(lab.client, sys.executable, str(LAB / "talk.py"), "send", lab.target(), "7000", str(count), str(size), str(lab.paths), capture_output=True, text=True)
         self.assertEqual(done.stdout, "done\n")
         took = time.monotonic() - began
         wait_for(lambda: len(sensor.records("mptcp")) >= count, "a record of each connection")
         self.assertEqual(sensor.end()[0], 0, sensor.errors.read_text())
         records = sensor.records("mptcp")
         subflows = sum(len(one["mptcp"]["subflows"]) for one in records)
-        print(f"{count} connections, {subflows} subflows, {count * size / took / 1e6:.1f} MB/s")
+        joins = lab.kernel_counters(lab.server)["MPTcpExtMPJoinAckRx"]
+        print(f"{count} connections, {subflows} subflows ({joins} joined by the kernel), {count * size / took / 1e6:.1f} MB/s")
         self.assertEqual(len(records), count)
         self.assertEqual({one["mptcp"]["state"] for one in records}, {"closed"})
         self.assertEqual({one["mptcp"]["visibility"] for one in records}, {1})
-        self.assertGreater(subflows, count)
+        self.assertEqual((joins, subflows), (2 * count, 3 * count))
         stats = sensor.records("stats")[-1]["stats"]
         self.assertEqual(stats["capture"]["kernel_drops"], 0)
         self.assertEqual(stats["mptcp"]["connections"], count)
