@@ -152,8 +152,8 @@ class Network:
         return json.loads(said)["kernel"]
 
     def kernel_connections(self, namespace):
-        """Lines of ss on the namespace's MPTCP connections, those that listen left out."""
-        return self.run(namespace, "ss", "-HMni", "state", "connected", capture_output=True, text=True).stdout.splitlines()
+        """The namespace's MPTCP connections as ss tells them, one a line, those that listen left out."""
+        return self.run(namespace, "ss", "-HMniO", "state", "connected", capture_output=True, text=True).stdout.splitlines()
 
     def without_a_bound_on_subflows(self, namespace):
         """Its kernel takes any number of subflows from now on: it leaves the choice to a path manager in user space, here one that only listens."""

@@ -39,7 +39,6 @@ class Connection:
         self.window = 0
         self.fin_at, self.fin_when = None, 0.0
         self.stream, self.parts, self.peer_fin = bytearray(), [], None
-        self.tokens_peer = None
         host.connections.append(self)
 
     # -- what others ask
@@ -106,7 +105,7 @@ class Connection:
                 self.peer_key = option.keys[0]
             sub.syn(o.mp_capable(self.version, self.flags, self.key), SYN | ACK)
         else:
-            sub.peer_nonce, sub.addr_id, sub.joined = option.nonce, option.addr_id, True
+            sub.peer_nonce, sub.addr_id = option.nonce, option.addr_id
             code = o.mac(self.version, self.key + self.peer_key, sub.nonce + sub.peer_nonce)
             sub.syn(o.join_synack(code[:8], sub.nonce), SYN | ACK)
 

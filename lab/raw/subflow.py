@@ -43,7 +43,7 @@ class Subflow:
         self.window = 65535
         self.hole = False            # octets were left out on purpose: what follows them never arrives
         self.fin_sent = self.fin_received = False
-        self.spoil_hmac = False
+        self.third_when, self.spoil_hmac = 0.0, False  # of a JOIN's third ACK
 
     # -- out
     def transmit(self, flags, seq, payload=b"", mp=b"", head=b""):

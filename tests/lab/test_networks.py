@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,11 @@ def serve(lab):
 def send(lab, address, count=1, size=2_000_000):
     done = lab.run(lab.client, sys.executable, str(LAB / "talk.py"), "send", address, str(PORT), str(count), str(size), capture_output=True, text=True, check=False)
     assert done.stdout == "done\n", done.stdout + done.stderr
+
+
+def needs(*programs):
+    absent = [program for program in programs if shutil.which(program) is None]
+    return unittest.skipIf(absent, f"there is no {' and no '.join(absent)} (packaging/apt-test.txt)")
 
 
 class Networks(unittest.TestCase):
@@ -54,6 +60,7 @@ class Networks(unittest.TestCase):
                     hosts = set(lab.hosts.values())
                 self.assertEqual(hosts & set(namespaces.existing()), set())
 
+    @needs("mptcpize", "iperf3")
     def test_rates_hold(self):
         lab = self.up("rates")
         rate = self.iperf3(lab, "mptcpize", "run")
@@ -75,6 +82,7 @@ class Networks(unittest.TestCase):
                 return said["end"]["sum_received"]["bits_per_second"] / 1e6
         raise AssertionError(said["error"])
 
+    @needs("mptcpize", "curl")
     def test_curl_and_a_web_server(self):
         lab = self.up("two-paths")
         lab.start(lab.server, "mptcpize", "run", sys.executable, "-m", "http.server", "8000", "--directory", str(LAB), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -82,6 +90,15 @@ class Networks(unittest.TestCase):
         got = lab.run(lab.client, "mptcpize", "run", "curl", "-s", f"http://{lab.target()}:8000/network.py", capture_output=True, text=True).stdout
         self.assertEqual(got, (LAB / "network.py").read_text())
         self.assertEqual(lab.kernel_counters(lab.server)["MPTcpExtMPCapableACKRX"], 1)
+
+    def test_the_kernel_tells_its_connections(self):
+        lab = self.up("two-paths")
+        self.assertEqual(lab.kernel_connections(lab.client), [])
+        sending = lab.start(lab.client, sys.executable, str(LAB / "talk.py"), "cut", lab.target(), str(PORT), "ab", "2", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        sending.stdout.readline()
+        told = lab.kernel_connections(lab.client)
+        self.assertEqual(len(told), 1)
+        self.assertIn("subflows:1", told[0])
 
     def test_the_server_sees_the_addresses_that_translation_leaves(self):
         for name, seen in {"two-paths": "10.1.1.2", "nat-masquerade": "10.1.2.1", "nat-one-to-one": "203.0.113.1", "two-routers": "10.1.3.1"}.items():
