@@ -119,23 +119,33 @@ std::optional<std::uint64_t> calculated(std::uint64_t left, Arithmetic operation
 
 std::uint64_t masked(std::uint64_t value, std::uint64_t mask) { return mask == 0 ? value : (value & mask) >> static_cast<unsigned>(std::countr_zero(mask)); }
 
-int base64_value(std::byte b) {
-  const auto c = static_cast<char>(std::to_integer<unsigned char>(b));
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
+/// RFC 4648 §4: the value of each octet, or -1.
+constexpr std::array<std::int8_t, 256> kBase64 = [] {
+  std::array<std::int8_t, 256> out{};
+  out.fill(-1);
+  std::int8_t value = 0;
+  for (char c = 'A'; c <= 'Z'; ++c) out[static_cast<std::size_t>(c)] = value++;
+  for (char c = 'a'; c <= 'z'; ++c) out[static_cast<std::size_t>(c)] = value++;
+  for (char c = '0'; c <= '9'; ++c) out[static_cast<std::size_t>(c)] = value++;
+  out['+'] = value++;
+  out['/'] = value;
+  return out;
+}();
+
+/// How many octets from the beginning on are base64.
+std::size_t base64_size(std::span<const std::byte> bytes) {
+  const auto end = std::ranges::find_if(bytes, [](std::byte b) { return kBase64[std::to_integer<std::size_t>(b)] < 0; });
+  return static_cast<std::size_t>(end - bytes.begin());
 }
 
-/// RFC 4648 §4; ends where something else than its alphabet stands. `used`: encoded octets that went into it.
-std::vector<std::byte> base64_decoded(std::span<const std::byte> bytes, std::size_t& used) {
+/// All of `bytes` are base64. What does not fill an octet at the end is left out.
+std::vector<std::byte> base64_decoded(std::span<const std::byte> bytes) {
   std::vector<std::byte> out;
+  out.reserve(bytes.size() * 3 / 4);
   std::uint32_t bits = 0;
   unsigned have = 0;
-  for (used = 0; used < bytes.size(); ++used) {
-    const int value = base64_value(bytes[used]);
-    if (value < 0) break;
-    bits = bits << 6U | static_cast<std::uint32_t>(value);
+  for (const std::byte b : bytes) {
+    bits = bits << 6U | static_cast<std::uint32_t>(kBase64[std::to_integer<std::size_t>(b)]);
     have += 6;
     if (have >= 8) {
       have -= 8;
@@ -336,10 +346,9 @@ class Search {
     if (at >= window_.end()) return !window_.ended && at <= farthest() && want(at + 1);
     const std::size_t most = b.bytes != 0 ? static_cast<std::size_t>(b.bytes) : kMost;
     const auto rest = window_.bytes.subspan(static_cast<std::size_t>(at - window_.base));
-    const auto encoded = rest.first(std::min(rest.size(), most));
-    std::size_t used = 0;
-    const auto decoded = base64_decoded(encoded, used);
+    const std::size_t used = base64_size(rest.first(std::min(rest.size(), most)));
     if (used == rest.size() && used < most && !window_.ended) return want(window_.end() + 1);
+    const auto decoded = base64_decoded(rest.first(used));
     if (decoded.empty()) return false;
     const Match match{std::min(so_far.first, at), std::max(so_far.end, at + used), 0};
     const Window inner{decoded, 0, true};
