@@ -26,6 +26,13 @@ alert tcp any any -> any any (content:"b"; byte_jump:1,0,relative; content:"a"; 
 alert tcp any any -> any any (content:"ac"; content:"b"; distance:-3; within:4; content:"cb"; distance:3; sid:10;)
 alert tcp any any -> any any (pcre:"/a[bc]{2,4}a/"; sid:11;)
 alert tcp any any -> any any (content:"ba"; pcre:"/^[ab]+c/R"; content:"c"; distance:1; sid:12;)
+alert tcp any any -> any any (content:"a"; byte_extract:1,0,n,relative; content:"b"; distance:n; within:4; sid:13;)
+alert tcp any any -> any any (content:"b"; byte_extract:1,1,n,relative,multiplier 2,align 4; content:!"c"; within:n; content:"a"; distance:n; sid:14;)
+alert tcp any any -> any any (byte_extract:2,1,n,string,hex; content:"a"; offset:n; content:"b"; depth:n; isdataat:!n,relative; sid:15;)
+alert tcp any any -> any any (byte_math:bytes 1, offset 3, oper -, rvalue 95, result n; byte_math:bytes 1, offset 0, oper <<, rvalue n, result m, relative, bitmask 0xff; content:"a"; offset:m; sid:16;)
+alert tcp any any -> any any (content:"c"; byte_math:bytes 1, offset -1, oper /, rvalue 9, result n, relative; byte_test:1,>,n,n,relative; byte_jump:1,n,relative; content:"b"; within:n; sid:17;)
+alert tcp any any -> any any (content:"b"; base64_decode:bytes 8, offset 1, relative; base64_data; content:"|69|"; byte_extract:1,0,n,relative; isdataat:!n,relative; pkt_data; content:"c"; distance:0; sid:18;)
+alert tcp any any -> any any (base64_decode:offset 2; base64_data; content:!"|6d|"; pcre:"/[i-m]/"; sid:19;)
 )";
 
 std::shared_ptr<const match::RuleSet> make_rules() {
@@ -56,9 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const match::Plan& plan : set->plans()) {
     std::vector<match::Step> steps;
     for (const auto& condition : plan.rule.conditions) {
-      match::Step step{condition, std::nullopt};
-      if (const auto* p = std::get_if<rules::Pcre>(&condition.what)) step.regex = std::move(*match::Regex::compile(*p, 1'000'000));
-      steps.push_back(std::move(step));
+      steps.push_back(std::move(*match::make_step(condition, 1'000'000)));
     }
     const auto result = match::evaluate(steps, {stream, 0, true}, {}, set->limits(), [](const match::Match&) { return true; });
     if (result.outcome == match::Outcome::kYes) expected.insert(plan.rule.sid);

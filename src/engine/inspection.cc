@@ -115,11 +115,13 @@ std::vector<std::pair<std::string_view, std::uint64_t>> Inspection::counters() c
   return {{"alerts", alerts_},
           {"limited.connections", limited_connections_},
           {"limited.depth", limited_depth_},
+          {"limited.flowints", shared_.limited_flowints},
           {"limited.pending", shared_.limited_pending},
           {"limited.provenance", shared_.forgotten_provenance},
           {"limited.rules", shared_.limited_evaluations + shared_.limited_rules},
           {"limited.scans", shared_.failed_scans},
-          {"limited.thresholds", shared_.thresholds.restarts()}};
+          {"limited.thresholds", shared_.thresholds.restarts()},
+          {"limited.xbits", shared_.host_bits.dropped()}};
 }
 
 Inspection::Connection& Inspection::connection(const ConnectionInfo& info) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/direction.h"
@@ -18,8 +19,10 @@ enum class Stage : std::uint8_t {
   kStream,           ///< no part of a transaction: the stream itself
   kRequestHeaders,   ///< HTTP request line and headers
   kRequestBody,      ///< the request's body, or its inspected beginning
+  kRequestFile,      ///< the file in it is over, and whole
   kResponseHeaders,  ///< status line and headers
   kResponseBody,     ///< the response's body, decoded, or its inspected beginning
+  kResponseFile,     ///< the file in it is over, and whole
   kClientHello,
   kServerHello,
   kCertificate,
@@ -36,8 +39,9 @@ enum class Stage : std::uint8_t {
   X(kHttpHost, "http.host", kRequestHeaders)                           \
   X(kHttpHostRaw, "http.host.raw", kRequestHeaders)                    \
   X(kHttpRequestLine, "http.request_line", kRequestHeaders)            \
-  X(kHttpRequestHeader, "http.request_header", kRequestHeaders)        \
-  X(kHttpRequestHeaderRaw, "http.request_header.raw", kRequestHeaders) \
+  X(kHttpRequestHeader, "http.header", kRequestHeaders)                \
+  X(kHttpRequestHeaderRaw, "http.header.raw", kRequestHeaders)         \
+  X(kHttpRequestHeaderEach, "http.request_header", kRequestHeaders)    \
   X(kHttpRequestHeaderNames, "http.header_names", kRequestHeaders)     \
   X(kHttpRequestProtocol, "http.protocol", kRequestHeaders)            \
   X(kHttpRequestStart, "http.start", kRequestHeaders)                  \
@@ -52,11 +56,14 @@ enum class Stage : std::uint8_t {
   X(kHttpRequestContentLen, "http.content_len", kRequestHeaders)       \
   X(kHttpRequestBody, "http.request_body", kRequestBody)               \
   X(kRequestFileData, "file.data", kRequestBody)                       \
+  X(kRequestFileName, "file.name", kRequestBody)                       \
+  X(kRequestFileSize, "filesize", kRequestFile)                        \
   X(kHttpStatCode, "http.stat_code", kResponseHeaders)                 \
   X(kHttpStatMsg, "http.stat_msg", kResponseHeaders)                   \
   X(kHttpResponseLine, "http.response_line", kResponseHeaders)         \
-  X(kHttpResponseHeader, "http.response_header", kResponseHeaders)     \
+  X(kHttpResponseHeader, "http.header", kResponseHeaders)              \
   X(kHttpResponseHeaderRaw, "http.header.raw", kResponseHeaders)       \
+  X(kHttpResponseHeaderEach, "http.response_header", kResponseHeaders) \
   X(kHttpResponseHeaderNames, "http.header_names", kResponseHeaders)   \
   X(kHttpResponseProtocol, "http.protocol", kResponseHeaders)          \
   X(kHttpResponseStart, "http.start", kResponseHeaders)                \
@@ -68,23 +75,25 @@ enum class Stage : std::uint8_t {
   X(kHttpResponseContentLen, "http.content_len", kResponseHeaders)     \
   X(kHttpResponseBody, "http.response_body", kResponseBody)            \
   X(kResponseFileData, "file.data", kResponseBody)                     \
+  X(kResponseFileName, "file.name", kResponseBody)                     \
+  X(kResponseFileSize, "filesize", kResponseFile)                      \
   X(kTlsSni, "tls.sni", kClientHello)                                  \
+  X(kTlsClientVersion, "tls.version", kClientHello)                    \
   X(kJa3Hash, "ja3.hash", kClientHello)                                \
   X(kJa3String, "ja3.string", kClientHello)                            \
   X(kJa4, "ja4.hash", kClientHello)                                    \
+  X(kTlsServerVersion, "tls.version", kServerHello)                    \
   X(kJa3sHash, "ja3s.hash", kServerHello)                              \
   X(kJa3sString, "ja3s.string", kServerHello)                          \
   X(kTlsCertSubject, "tls.cert_subject", kCertificate)                 \
   X(kTlsCertIssuer, "tls.cert_issuer", kCertificate)                   \
   X(kTlsCertSerial, "tls.cert_serial", kCertificate)                   \
   X(kTlsCertFingerprint, "tls.cert_fingerprint", kCertificate)         \
-  X(kDnsQuery, "dns.query", kDnsQuery)                                 \
-  X(kHttpHostDotted, "http.host", kRequestHeaders)                     \
-  X(kTlsSniDotted, "tls.sni", kClientHello)                            \
-  X(kDnsQueryDotted, "dns.query", kDnsQuery)
+  X(kTlsCerts, "tls.certs", kCertificate)                              \
+  X(kDnsQuery, "dns.query", kDnsQuery)
 
 /// A keyword that means one part of requests and another of responses (http.header, file.data, ...) stands for two of these; the rule's
-/// direction and its other buffers say which. Those named Dotted have a dot before the name (dotprefix).
+/// direction and its other buffers say which.
 enum class Buffer : std::uint8_t {
 #define WEIR_BUFFER_ENUMERATOR(enumerator, keyword, stage) enumerator,
   WEIR_BUFFERS(WEIR_BUFFER_ENUMERATOR)
@@ -103,10 +112,20 @@ inline constexpr auto kBufferTable = std::to_array<BufferInfo>({
 });
 constexpr const BufferInfo& info_of(Buffer b) { return kBufferTable[static_cast<std::size_t>(b)]; }
 constexpr bool is_stream(Buffer b) { return b == Buffer::kStream; }
+/// A transaction can have several of these (each header, each certificate): what is asked of it must hold of one of them.
+constexpr bool is_repeated(Buffer b) { return b == Buffer::kHttpRequestHeaderEach || b == Buffer::kHttpResponseHeaderEach || b == Buffer::kTlsCerts; }
 /// The direction that carries the parts of a stage.
 constexpr Direction direction_of(Stage s) {
-  return s == Stage::kResponseHeaders || s == Stage::kResponseBody || s == Stage::kServerHello || s == Stage::kCertificate ? Direction::kToClient
-                                                                                                                           : Direction::kToServer;
+  switch (s) {
+    case Stage::kResponseHeaders:
+    case Stage::kResponseBody:
+    case Stage::kResponseFile:
+    case Stage::kServerHello:
+    case Stage::kCertificate:
+      return Direction::kToClient;
+    default:
+      return Direction::kToServer;
+  }
 }
 
 /// Bytes of the stream that something was decoded from: [first, end).
@@ -124,6 +143,7 @@ struct Transaction {
   };
   std::uint64_t number = 0;  ///< within its connection, from 0
   std::array<Part, static_cast<std::size_t>(Buffer::kCount)> parts;
+  std::vector<std::pair<Buffer, Part>> further;  ///< of a buffer that is_repeated(), all but the first
   const Part& part(Buffer b) const { return parts[static_cast<std::size_t>(b)]; }
   Part& part(Buffer b) { return parts[static_cast<std::size_t>(b)]; }
 };

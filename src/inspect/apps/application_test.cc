@@ -25,6 +25,10 @@ class Told : public Sink {
       if (!part.present || kBufferTable[b].stage != stage) continue;
       buffers[{t.number, static_cast<Buffer>(b)}] = text_of(part.bytes);
       raw[{t.number, static_cast<Buffer>(b)}] = part.raw;
+      each[{t.number, static_cast<Buffer>(b)}] = {text_of(part.bytes)};
+    }
+    for (const auto& [buffer, part] : t.further) {
+      if (info_of(buffer).stage == stage) each[{t.number, buffer}].push_back(text_of(part.bytes));
     }
     log += "stage " + std::to_string(static_cast<int>(stage)) + " of " + std::to_string(t.number) + "\n";
   }
@@ -47,6 +51,7 @@ class Told : public Sink {
 
   std::map<std::pair<std::uint64_t, Buffer>, std::string> buffers;
   std::map<std::pair<std::uint64_t, Buffer>, StreamRange> raw;
+  std::map<std::pair<std::uint64_t, Buffer>, std::vector<std::string>> each;  ///< with those that there are several of
   std::vector<HttpRecord> http;
   std::vector<TlsRecord> tls;
   std::vector<FileRecord> files;
@@ -147,6 +152,9 @@ TEST(Applications, HttpBuffers) {
   EXPECT_EQ(buffer(0, Buffer::kResponseFileData), kBody);
   EXPECT_EQ(buffer(1, Buffer::kHttpRequestBody), "hello=world");
   EXPECT_EQ(buffer(1, Buffer::kHttpResponseBody), "lost indee");
+  EXPECT_EQ((told.each[{0, Buffer::kHttpRequestHeaderEach}]), (std::vector<std::string>{"Host: WWW.Example.org:8080", "User-Agent: test/1", "Cookie: k=v"}));
+  EXPECT_EQ(buffer(0, Buffer::kResponseFileName), "file.txt");
+  EXPECT_EQ(buffer(0, Buffer::kResponseFileSize), std::string("\0\0\0\0\0\0", 6) + static_cast<char>(kBody.size() >> 8U) + static_cast<char>(kBody.size()));
   // Where the raw bytes are: what mptcp.split asks.
   const std::string up = browsing()[0].text;
   const StreamRange host = told.raw[{0, Buffer::kHttpHost}];
@@ -162,6 +170,7 @@ TEST(Applications, WhereTheCutsLieMakesNoDifference) {
       const Told cut = read(talk, piece);
       EXPECT_EQ(cut.log, whole.log) << piece;
       EXPECT_EQ(cut.buffers, whole.buffers) << piece;
+      EXPECT_EQ(cut.each, whole.each) << piece;
     }
   }
 }
@@ -182,6 +191,7 @@ TEST(Applications, ATruncatedBodyIsNoWholeFile) {
   for (const FileRecord& f : told.files) {
     EXPECT_TRUE(f.name != "file.txt" || !f.complete);
   }
+  EXPECT_FALSE(told.buffers.contains({0, Buffer::kResponseFileSize})) << "its size is not known";
 }
 
 // The sanitizers watch this one: the state is gone when the first piece was read.
@@ -249,6 +259,8 @@ TEST(Applications, TlsHellos) {
   EXPECT_EQ(r.ja3s_string, "771,4865,43");
   EXPECT_EQ(r.ja4, "t13d0206h2_" + digest(EVP_sha256(), "1301,c02f").substr(0, 12) + "_" + digest(EVP_sha256(), "000a,000b,000d,002b_0403,0804").substr(0, 12));
   EXPECT_EQ(r.alpn_offered, (std::vector<std::string>{"h2", "http/1.1"}));
+  EXPECT_EQ((told.buffers[{0, Buffer::kTlsClientVersion}]), "\x03\x03");
+  EXPECT_EQ((told.buffers[{0, Buffer::kTlsServerVersion}]), "\x03\x04");
   const StreamRange name = told.raw[{0, Buffer::kTlsSni}];
   EXPECT_EQ(tls13()[0].text.substr(name.first, name.end - name.first).size(), r.sni.size());
   for (const std::size_t piece : {1, 2, 5, 61}) EXPECT_EQ(read(tls13(), piece).log, told.log) << piece;

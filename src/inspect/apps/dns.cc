@@ -130,11 +130,9 @@ void Dns::data(const ApplicationSettings& settings, Direction d, std::uint64_t o
     at += 2 + size;
     sink.on_dns(*record);
     if (!settings.rules || record->response) continue;
-    const std::string dotted = "." + record->name;
     Transaction t;
     t.number = record->transaction;
     t.part(Buffer::kDnsQuery) = {std::as_bytes(std::span(record->name)), {d, first, first + 2 + size}, true};
-    t.part(Buffer::kDnsQueryDotted) = {std::as_bytes(std::span(dotted)), {d, first, first + 2 + size}, true};
     sink.on_stage(Stage::kDnsQuery, t, now);
   }
   s.rest.erase(s.rest.begin(), s.rest.begin() + static_cast<std::ptrdiff_t>(at));

@@ -220,12 +220,23 @@ class Parts {
       range = {direction_, base + at, base + at + raw.size()};
     set(b, std::move(text), range);
   }
-  void set(Buffer b, std::string text, const StreamRange& range) {
-    texts_.push_back(std::make_unique<std::string>(std::move(text)));
-    Transaction::Part& part = transaction_.part(b);
-    part.bytes = std::as_bytes(std::span(*texts_.back()));
-    part.raw = range;
-    part.present = true;
+  void set(Buffer b, std::string text, const StreamRange& range) { add(transaction_, texts_, b, std::move(text), range); }
+  static void add(Transaction& transaction, std::vector<std::unique_ptr<std::string>>& texts, Buffer b, std::string text, const StreamRange& range) {
+    texts.push_back(std::make_unique<std::string>(std::move(text)));
+    const Transaction::Part part{std::as_bytes(std::span(*texts.back())), range, true};
+    if (is_repeated(b) && transaction.part(b).present) {
+      transaction.further.emplace_back(b, part);
+    } else {
+      transaction.part(b) = part;
+    }
+  }
+  /// Each header as "Name: value".
+  void set_each(Buffer b, const htp_table_t* headers) {
+    for (std::size_t i = 0, n = htp_table_size(headers); i < n; ++i) {
+      const auto* const h = static_cast<const htp_header_t*>(htp_table_get_index(headers, i, nullptr));
+      const std::string name = text_of(h->name), value = text_of(h->value);
+      set(b, name + ": " + value, value, "\n" + name + ":");
+    }
   }
   void set(Buffer b, const std::optional<std::string>& text, std::string_view name) {
     if (text) set(b, *text, *text, "\n" + std::string(name) + ":");
@@ -285,13 +296,11 @@ void Http::request_headers(htp_tx_t* tx) {
   parts.set(Buffer::kHttpRequestProtocol, r.protocol, r.protocol);
   parts.set(Buffer::kHttpRequestHeader, header_lines(h), m.raw_head);
   parts.set(Buffer::kHttpRequestHeaderRaw, m.raw_head, m.raw_head);
+  parts.set_each(Buffer::kHttpRequestHeaderEach, h);
   parts.set(Buffer::kHttpRequestHeaderNames, header_names(h), m.raw_head);
   parts.set(Buffer::kHttpRequestStart, head, head);
   const auto host = header(h, "host");
-  if (!r.hostname.empty()) {
-    parts.set(Buffer::kHttpHost, lowered(r.hostname), r.hostname, host ? "\nhost:" : "");
-    parts.set(Buffer::kHttpHostDotted, "." + lowered(r.hostname), r.hostname, host ? "\nhost:" : "");
-  }
+  if (!r.hostname.empty()) parts.set(Buffer::kHttpHost, lowered(r.hostname), r.hostname, host ? "\nhost:" : "");
   parts.set(Buffer::kHttpHostRaw, host, "host");
   parts.set(Buffer::kHttpUserAgent, header(h, "user-agent"), "user-agent");
   parts.set(Buffer::kHttpRequestCookie, header(h, "cookie"), "cookie");
@@ -339,6 +348,7 @@ void Http::response_headers(htp_tx_t* tx) {
   parts.set(Buffer::kHttpResponseProtocol, text_of(tx->response_protocol), text_of(tx->response_protocol));
   parts.set(Buffer::kHttpResponseHeader, header_lines(h), m.raw_head);
   parts.set(Buffer::kHttpResponseHeaderRaw, m.raw_head, m.raw_head);
+  parts.set_each(Buffer::kHttpResponseHeaderEach, h);
   parts.set(Buffer::kHttpResponseHeaderNames, header_names(h), m.raw_head);
   parts.set(Buffer::kHttpResponseStart, head, head);
   parts.set(Buffer::kHttpResponseCookie, header(h, "set-cookie"), "set-cookie");
@@ -388,13 +398,27 @@ void Http::tell_body(Exchange& e, Direction d) {
     part.raw = range;
     part.present = true;
   }
+  if (!m.file_name.empty()) Parts::add(e.transaction, e.texts, request ? Buffer::kRequestFileName : Buffer::kResponseFileName, m.file_name, range);
   tell_stage(e, request ? Stage::kRequestBody : Stage::kResponseBody);
+}
+
+/// The file in the body is over, and its size known.
+void Http::tell_file(Exchange& e, Direction d) {
+  Message& m = e.messages[index(d)];
+  if (!call_->settings.rules || m.file_name.empty() || m.bytes == 0 || m.gaps) return;
+  std::string size;
+  for (unsigned shift = 64; shift > 0; shift -= 8) size += static_cast<char>(m.bytes >> (shift - 8U) & 0xffU);
+  const StreamRange range{d, m.head_end, std::max(m.body_end, position(d))};
+  const bool request = d == Direction::kToServer;
+  Parts::add(e.transaction, e.texts, request ? Buffer::kRequestFileSize : Buffer::kResponseFileSize, std::move(size), range);
+  tell_stage(e, request ? Stage::kRequestFile : Stage::kResponseFile);
 }
 
 /// No more of the body comes. `whole`: it is all there.
 void Http::end_body(Exchange& e, Direction d, bool whole) {
   Message& m = e.messages[index(d)];
   tell_body(e, d);
+  if (whole) tell_file(e, d);
   if (!m.file) return;
   FileRecord r;
   r.time_ns = call_->now;

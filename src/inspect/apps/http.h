@@ -52,6 +52,7 @@ class Http {
   void body(Exchange& e, Direction d, htp_tx_t* tx, std::span<const std::byte> bytes);
   void decoded(Exchange& e, Direction d, std::span<const std::byte> bytes);
   void tell_body(Exchange& e, Direction d);
+  void tell_file(Exchange& e, Direction d);
   void end_body(Exchange& e, Direction d, bool whole);
   void tell_stage(Exchange& e, Stage stage);
   void tell_record(Exchange& e);

@@ -16,6 +16,9 @@ constexpr std::uint8_t kHandshakeRecord = 22, kAlertRecord = 21;
 constexpr std::uint8_t kClientHelloMessage = 1, kServerHelloMessage = 2, kCertificateMessage = 11;
 constexpr std::size_t kRecordHead = 5, kMessageHead = 4, kLongestRecord = (1U << 14U) + 2'048;
 
+std::string network_order(std::uint16_t n) { return {static_cast<char>(n >> 8U), static_cast<char>(n & 0xffU)}; }
+std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
 }  // namespace
 
 std::uint64_t Tls::offset_of(const Side& side, std::size_t at) {
@@ -95,11 +98,14 @@ bool Tls::take_messages(const ApplicationSettings& settings, Direction d, TimeNs
 
 void Tls::set(Direction d, Buffer b, const std::string& text, std::size_t from, std::size_t size) {
   texts_.push_back(std::make_unique<std::string>(text));
-  Transaction::Part& part = transaction_.part(b);
-  part.bytes = std::as_bytes(std::span(*texts_.back()));
   const Side& s = sides_[index(d)];
-  part.raw = {d, offset_of(s, from), size == 0 ? offset_of(s, from) : offset_of(s, from + size - 1) + 1};
-  part.present = true;
+  const StreamRange raw{d, offset_of(s, from), size == 0 ? offset_of(s, from) : offset_of(s, from + size - 1) + 1};
+  const Transaction::Part part{std::as_bytes(std::span(*texts_.back())), raw, true};
+  if (is_repeated(b) && transaction_.part(b).present) {
+    transaction_.further.emplace_back(b, part);
+  } else {
+    transaction_.part(b) = part;
+  }
 }
 
 void Tls::client_hello(const ApplicationSettings& settings, std::span<const std::byte> body, std::size_t at, TimeNs now, Sink& sink) {
@@ -113,10 +119,8 @@ void Tls::client_hello(const ApplicationSettings& settings, std::span<const std:
   record_.ja3_hash = digest(EVP_md5(), record_.ja3_string);
   record_.ja4 = ja4(*hello);
   if (!settings.rules) return;
-  if (!record_.sni.empty()) {
-    set(Direction::kToServer, Buffer::kTlsSni, record_.sni, at + hello->server_name_at, record_.sni.size());
-    set(Direction::kToServer, Buffer::kTlsSniDotted, "." + record_.sni, at + hello->server_name_at, record_.sni.size());
-  }
+  if (!record_.sni.empty()) set(Direction::kToServer, Buffer::kTlsSni, record_.sni, at + hello->server_name_at, record_.sni.size());
+  set(Direction::kToServer, Buffer::kTlsClientVersion, network_order(hello->version), at, body.size());
   set(Direction::kToServer, Buffer::kJa3Hash, record_.ja3_hash, at, body.size());
   set(Direction::kToServer, Buffer::kJa3String, record_.ja3_string, at, body.size());
   set(Direction::kToServer, Buffer::kJa4, record_.ja4, at, body.size());
@@ -134,6 +138,7 @@ void Tls::server_hello(const ApplicationSettings& settings, std::span<const std:
   record_.ja3s_string = ja3s_string(*hello);
   record_.ja3s_hash = digest(EVP_md5(), record_.ja3s_string);
   if (!settings.rules) return;
+  set(Direction::kToClient, Buffer::kTlsServerVersion, network_order(hello->selected_version), at, body.size());
   set(Direction::kToClient, Buffer::kJa3sHash, record_.ja3s_hash, at, body.size());
   set(Direction::kToClient, Buffer::kJa3sString, record_.ja3s_string, at, body.size());
   sink.on_stage(Stage::kServerHello, transaction_, now);
@@ -152,6 +157,12 @@ void Tls::certificate(const ApplicationSettings& settings, std::span<const std::
   set(Direction::kToClient, Buffer::kTlsCertIssuer, record_.issuer, from, der.size());
   set(Direction::kToClient, Buffer::kTlsCertSerial, record_.serial, from, der.size());
   set(Direction::kToClient, Buffer::kTlsCertFingerprint, record_.fingerprint, from, der.size());
+  set(Direction::kToClient, Buffer::kTlsCerts, text_of(der), from, der.size());
+  while (list.remaining() > 0) {
+    const Bytes next = list.take(list.u24());
+    if (!list.ok() || next.empty()) break;
+    set(Direction::kToClient, Buffer::kTlsCerts, text_of(next), at + static_cast<std::size_t>(next.data() - body.data()), next.size());
+  }
   sink.on_stage(Stage::kCertificate, transaction_, now);
 }
 

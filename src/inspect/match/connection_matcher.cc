@@ -24,6 +24,31 @@ bool speaks(rules::Protocol wanted, AppProtocol spoken) {
   return false;
 }
 
+bool speaks(const std::optional<rules::Speaks>& wanted, AppProtocol spoken) {
+  if (!wanted) return true;
+  return spoken != AppProtocol::kUnknown && (spoken == wanted->protocol) != wanted->negated;
+}
+
+/// Sender to receiver.
+Endpoints along(const Endpoints& e, Direction d) { return d == Direction::kToServer ? e : Endpoints{e.dst, e.src, e.dst_port, e.src_port}; }
+
+bool compare(std::uint32_t a, rules::Compare how, std::uint32_t b) {
+  switch (how) {
+    case rules::Compare::kNotEqual:
+      return a != b;
+    case rules::Compare::kLess:
+      return a < b;
+    case rules::Compare::kGreater:
+      return a > b;
+    case rules::Compare::kLessEqual:
+      return a <= b;
+    case rules::Compare::kGreaterEqual:
+      return a >= b;
+    default:
+      return a == b;
+  }
+}
+
 /// An expression that only the stream's beginning can match. After a gap the scanner begins anew, and would find it there.
 bool only_at_start(const Step& step) {
   const auto* p = std::get_if<Pcre>(&step.condition.what);
@@ -309,7 +334,7 @@ bool ConnectionMatcher::take(Call& call, std::uint32_t plan_index, std::uint32_t
   Side& s = side(call);
   const Plan& plan = rules_->plans()[plan_index];
   const bool last_of_chain = segment + 1 >= plan.segments.size() || !plan.segments[segment + 1].continues;
-  const bool waits = plan.rule.protocol > rules::Protocol::kTcp && call.facts.protocol == AppProtocol::kUnknown;
+  const bool waits = (plan.rule.protocol > rules::Protocol::kTcp || plan.rule.speaks) && call.facts.protocol == AppProtocol::kUnknown;
   if (plan.segments.size() == 1 && plan.absences.empty() && !plan.has_parts() && !waits) return complete(call, plan_index, &match) || !plan.every_match;
   Progress* p = progress(s, plan_index);
   if (p == nullptr) {
@@ -327,22 +352,73 @@ bool ConnectionMatcher::take(Call& call, std::uint32_t plan_index, std::uint32_t
 }
 
 bool ConnectionMatcher::header_matches(const Call& call, const rules::Rule& rule) const {
-  Endpoints flow = call.facts.endpoints;
-  if (call.direction == Direction::kToClient) flow = {flow.dst, flow.src, flow.dst_port, flow.src_port};
-  const auto along = [&](const Endpoints& e) {
+  const Endpoints flow = along(call.facts.endpoints, call.direction);
+  const auto fits = [&](const Endpoints& e) {
     return rule.src.contains(e.src) && rule.dst.contains(e.dst) && rule.src_port.contains(e.src_port) && rule.dst_port.contains(e.dst_port);
   };
-  return along(flow) || (rule.both_ways && along({flow.dst, flow.src, flow.dst_port, flow.src_port}));
+  return fits(flow) || (rule.both_ways && fits({flow.dst, flow.src, flow.dst_port, flow.src_port}));
 }
 
 bool ConnectionMatcher::conditions_hold(const Call& call, const Plan& plan) const {
   const rules::Rule& rule = plan.rule;
-  if (!speaks(rule.protocol, call.facts.protocol)) return false;
+  if (!speaks(rule.protocol, call.facts.protocol) || !speaks(rule.speaks, call.facts.protocol)) return false;
   if (rule.flow.to_server != rule.flow.to_client && rule.flow.to_server != (call.direction == Direction::kToServer)) return false;
   if (rule.mptcp.version && (!call.facts.version || !rule.mptcp.version->holds(*call.facts.version))) return false;
   if (rule.mptcp.subflows && (!call.facts.version || !rule.mptcp.subflows->holds(call.facts.subflows))) return false;
   if (rule.payload_size && !rule.payload_size->holds(call.bytes.size())) return false;
-  return header_matches(call, rule) && flowbits_hold(rule);
+  if (!header_matches(call, rule) || !flowbits_hold(rule) || !flowints_hold(rule) || !sizes_hold(rule)) return false;
+  const Endpoints flow = along(call.facts.endpoints, call.direction);
+  return std::ranges::all_of(rule.xbits, [&](const rules::XBits& bits) { return call.shared.host_bits.holds(bits, flow, call.now); });
+}
+
+bool ConnectionMatcher::flowints_hold(const rules::Rule& rule) const {
+  using Operation = rules::FlowInt::Operation;
+  return std::ranges::all_of(rule.flowints, [&](const rules::FlowInt& f) {
+    if (f.changes()) return true;
+    const auto found = flowints_.find(f.name);
+    if (f.operation == Operation::kIsSet) return found != flowints_.end();
+    if (f.operation == Operation::kIsNotSet) return found == flowints_.end();
+    if (found == flowints_.end()) return false;
+    if (f.value_name.empty()) return compare(found->second, f.compare, f.value);
+    const auto other = flowints_.find(f.value_name);
+    return other != flowints_.end() && compare(found->second, f.compare, other->second);
+  });
+}
+
+void ConnectionMatcher::change_flowints(const rules::Rule& rule, Shared& shared) {
+  using Operation = rules::FlowInt::Operation;
+  for (const rules::FlowInt& f : rule.flowints) {
+    if (!f.changes()) continue;
+    std::uint32_t value = f.value;
+    if (!f.value_name.empty()) {
+      const auto other = flowints_.find(f.value_name);
+      if (other == flowints_.end()) continue;
+      value = other->second;
+    }
+    const auto found = flowints_.find(f.name);
+    if (found != flowints_.end()) {
+      found->second = f.operation == Operation::kAssign ? value : f.operation == Operation::kAdd ? found->second + value : found->second - value;
+    } else if (f.operation != Operation::kSubtract) {
+      if (flowints_.size() >= kFlowInts) {
+        ++shared.limited_flowints;
+        limited_ = true;
+        continue;
+      }
+      flowints_[f.name] = value;
+    }
+  }
+}
+
+bool ConnectionMatcher::sizes_hold(const rules::Rule& rule) const {
+  using Which = rules::StreamSize::Side;
+  const auto sent = [&](Direction d) { return 1 + (sides_[index(d)] ? sides_[index(d)]->next : 0); };
+  return std::ranges::all_of(rule.stream_sizes, [&](const rules::StreamSize& s) {
+    const bool client = s.size.holds(sent(Direction::kToServer));
+    const bool server = s.size.holds(sent(Direction::kToClient));
+    if (s.side == Which::kClient) return client;
+    if (s.side == Which::kServer) return server;
+    return s.side == Which::kBoth ? client && server : client || server;
+  });
 }
 
 /// Tells the rule if all of it holds. True: it was told (or would have been, but for noalert and thresholds).
@@ -392,18 +468,22 @@ bool ConnectionMatcher::complete(Call& call, std::uint32_t plan_index, const Mat
     if (!any) return false;
   }
 
+  bool again = false;
   if (!plan.rule.threshold) {
-    auto& told = waiting(s).told;
-    told.insert(std::ranges::lower_bound(told, plan_index), plan_index);
+    auto& told = plan.repeats() ? waiting(s).counting : waiting(s).told;
+    const auto place = std::ranges::lower_bound(told, plan_index);
+    again = place != told.end() && *place == plan_index;
+    if (!again) told.insert(place, plan_index);
   }
-  const bool silent = set_flowbits(plan.rule) || plan.rule.no_alert;
+  const Endpoints flow = along(call.facts.endpoints, call.direction);
+  for (const rules::XBits& bits : plan.rule.xbits) call.shared.host_bits.apply(bits, flow, call.now, kHostBits);
+  change_flowints(plan.rule, call.shared);
+  const bool silent = set_flowbits(plan.rule) || plan.rule.no_alert || again;
   if (plan.rule.action == rules::Action::kPass) {
     passed_ = true;
     return true;
   }
   if (silent) return true;
-  Endpoints flow = call.facts.endpoints;
-  if (call.direction == Direction::kToClient) flow = {flow.dst, flow.src, flow.dst_port, flow.src_port};
   if (call.shared.thresholds.allows(plan.rule, flow, call.now, kThresholds)) call.sink.on_found(found);
   return true;
 }
@@ -457,15 +537,43 @@ bool ConnectionMatcher::set_flowbits(const rules::Rule& rule) {
   return silent;
 }
 
+/// Whether the conditions on one buffer hold; the bytes that it was made of are added to `ranges`.
+bool ConnectionMatcher::part_holds(const PartSteps& steps, const Transaction& transaction, Shared& shared, std::vector<StreamRange>& ranges) {
+  const auto holds = [&](const Transaction::Part& part) {
+    std::vector<std::byte> room;
+    const Window window{steps.transformer.apply(part.bytes, room), 0, true};
+    const Evaluation result = evaluate(steps.steps, window, {}, rules_->limits(), [](const Match&) { return true; });
+    if (result.limited) {
+      ++shared.limited_evaluations;
+      limited_ = true;
+    }
+    if (result.outcome != Outcome::kYes) return false;
+    ranges.push_back(part.raw);
+    return true;
+  };
+  const Transaction::Part& first = transaction.part(steps.subject.buffer);
+  if (!first.present) return steps.may_be_absent;
+  if (holds(first)) return true;
+  return is_repeated(steps.subject.buffer) &&
+         std::ranges::any_of(transaction.further, [&](const auto& entry) { return entry.first == steps.subject.buffer && holds(entry.second); });
+}
+
 void ConnectionMatcher::stage(const Facts& facts, Stage stage, const Transaction& transaction, TimeNs now, Shared& shared, FoundSink& sink) {
   const StageGroup& group = rules_->stage(stage);
   if (passed_ || (group.fast.empty() && group.always.empty())) return;
   std::vector<std::uint32_t> candidates(group.always);
   for (const StageGroup::Fast& fast : group.fast) {
-    const Transaction::Part& part = transaction.part(fast.buffer);
+    const Transaction::Part& part = transaction.part(fast.subject.buffer);
     if (!part.present) continue;
     std::vector<Hit> hits;
-    if (!scan_block(fast.database, rules_->scratch(), part.bytes, hits)) ++shared.failed_scans;
+    std::vector<std::byte> room;
+    if (!scan_block(fast.database, rules_->scratch(), fast.transformer.apply(part.bytes, room), hits)) ++shared.failed_scans;
+    if (is_repeated(fast.subject.buffer)) {
+      for (const auto& [buffer, another] : transaction.further) {
+        if (buffer == fast.subject.buffer && !scan_block(fast.database, rules_->scratch(), fast.transformer.apply(another.bytes, room), hits))
+          ++shared.failed_scans;
+      }
+    }
     for (const Hit& hit : hits) candidates.insert(candidates.end(), fast.plans[hit.pattern].begin(), fast.plans[hit.pattern].end());
   }
   std::ranges::sort(candidates);
@@ -479,17 +587,7 @@ void ConnectionMatcher::stage(const Facts& facts, Stage stage, const Transaction
     Side& s = side(call);
     if (was_told(s, p)) continue;
     std::vector<StreamRange> ranges;
-    const bool holds = std::ranges::all_of(plan.parts.buffers, [&](const auto& entry) {
-      const Transaction::Part& part = transaction.part(entry.first);
-      if (!part.present) return false;
-      const Evaluation result = evaluate(entry.second, Window{part.bytes, 0, true}, {}, rules_->limits(), [](const Match&) { return true; });
-      if (result.limited) {
-        ++shared.limited_evaluations;
-        limited_ = true;
-      }
-      ranges.push_back(part.raw);
-      return result.outcome == Outcome::kYes;
-    });
+    const bool holds = std::ranges::all_of(plan.parts.each, [&](const PartSteps& steps) { return part_holds(steps, transaction, shared, ranges); });
     if (!holds) continue;
     Progress* const progress_of = progress(s, p);
     if (progress_of == nullptr) {
@@ -500,7 +598,7 @@ void ConnectionMatcher::stage(const Facts& facts, Stage stage, const Transaction
     progress_of->parts = std::move(ranges);
     progress_of->parts_matched = true;
     const bool told = complete(call, p, nullptr);
-    if (!plan.has_stream() || (told && !plan.rule.threshold)) waiting(s).progress.erase(p);
+    if (!plan.has_stream() || (told && !plan.repeats())) waiting(s).progress.erase(p);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "base/endpoints.h"
 #include "base/raw_packet.h"
 #include "inspect/buffers.h"
+#include "inspect/match/host_bits.h"
 #include "inspect/match/provenance.h"
 #include "inspect/match/rule_set.h"
 #include "inspect/match/thresholds.h"
@@ -47,9 +48,11 @@ class FoundSink {
 /// What the inspection of all connections shares. Counters only grow.
 struct Shared {
   Thresholds thresholds;
+  HostBits host_bits;
   std::vector<Hit> hits;             ///< of the scan under way
   std::vector<std::byte> assembled;  ///< history and the bytes under way, side by side
   std::uint64_t limited_evaluations = 0, limited_pending = 0, limited_rules = 0, failed_scans = 0, forgotten_provenance = 0;
+  std::uint64_t limited_flowints = 0;
 };
 
 /// Purpose: tells when a rule matches a connection: exactly when it would match the same bytes over one plain TCP connection, however they
@@ -60,6 +63,8 @@ class ConnectionMatcher {
   static constexpr std::size_t kPending = 1'024;   ///< places where more bytes may decide, a direction; at it the oldest is given up
   static constexpr std::size_t kRuns = 16'384;     ///< of Provenance
   static constexpr std::size_t kThresholds = 65'536;
+  static constexpr std::size_t kHostBits = 65'536;
+  static constexpr std::size_t kFlowInts = 256;  ///< of a connection; at it further ones are not set
 
   explicit ConnectionMatcher(std::shared_ptr<const RuleSet> rules) : rules_(std::move(rules)) {}
 
@@ -101,9 +106,10 @@ class ConnectionMatcher {
     std::vector<Pending> pending;
     std::vector<Deferred> deferred;
     std::map<std::uint32_t, Progress> progress;
-    std::vector<std::uint32_t> told;  ///< plans that have alerted, ascending
-    bool settled = false;             ///< something pending was decided: what was deferred may go on
-    bool empty() const { return pending.empty() && deferred.empty() && progress.empty() && told.empty(); }
+    std::vector<std::uint32_t> told;      ///< plans that have alerted, ascending; those that count on have not
+    std::vector<std::uint32_t> counting;  ///< plans that have alerted and count on, ascending
+    bool settled = false;                 ///< something pending was decided: what was deferred may go on
+    bool empty() const { return pending.empty() && deferred.empty() && progress.empty() && told.empty() && counting.empty(); }
   };
   struct Side {
     const PortGroup* group = nullptr;
@@ -151,11 +157,16 @@ class ConnectionMatcher {
   bool was_told(const Side& side, std::uint32_t plan) const;
   bool flowbits_hold(const rules::Rule& rule) const;
   bool set_flowbits(const rules::Rule& rule);
+  bool flowints_hold(const rules::Rule& rule) const;
+  void change_flowints(const rules::Rule& rule, Shared& shared);
+  bool sizes_hold(const rules::Rule& rule) const;
+  bool part_holds(const PartSteps& steps, const Transaction& transaction, Shared& shared, std::vector<StreamRange>& ranges);
   void keep_history(Side& side, std::span<const std::byte> bytes);
 
   std::shared_ptr<const RuleSet> rules_;
   std::unique_ptr<Side> sides_[2];
   std::set<std::string> flowbits_;
+  std::map<std::string, std::uint32_t> flowints_;
   bool passed_ = false;  ///< a pass rule matched
   bool limited_ = false;
 };

@@ -2,22 +2,32 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace weir::inspect::match {
 namespace {
 
+using rules::Absent;
+using rules::Arithmetic;
+using rules::Base64;
 using rules::BufferSize;
+using rules::ByteExtract;
 using rules::ByteJump;
+using rules::ByteMath;
 using rules::ByteRead;
 using rules::ByteTest;
 using rules::Compare;
 using rules::Content;
 using rules::IsDataAt;
+using rules::NumberIn;
 using rules::Pcre;
+using rules::Variable;
 
 constexpr std::uint64_t kFar = 1ULL << 62U;
+constexpr std::uint64_t kFarthestVariable = 1ULL << 40U;  // as a position: beyond every stream, and sums of them stay in 64 bits
 
 constexpr std::uint8_t lower(std::uint8_t c) { return c >= 'A' && c <= 'Z' ? static_cast<std::uint8_t>(c + 32) : c; }
 
@@ -89,11 +99,71 @@ bool compare(std::uint64_t read, Compare how, std::uint64_t with) {
   return false;
 }
 
+std::optional<std::uint64_t> calculated(std::uint64_t left, Arithmetic operation, std::uint64_t right) {
+  switch (operation) {
+    case Arithmetic::kAdd:
+      return left + right;
+    case Arithmetic::kSubtract:
+      return left - right;
+    case Arithmetic::kMultiply:
+      return left * right;
+    case Arithmetic::kDivide:
+      return right == 0 ? std::nullopt : std::optional(left / right);
+    case Arithmetic::kShiftLeft:
+      return right < 64 ? left << right : 0;
+    case Arithmetic::kShiftRight:
+      return right < 64 ? left >> right : 0;
+  }
+  return std::nullopt;
+}
+
+std::uint64_t masked(std::uint64_t value, std::uint64_t mask) { return mask == 0 ? value : (value & mask) >> static_cast<unsigned>(std::countr_zero(mask)); }
+
+/// RFC 4648 §4: the value of each octet, or -1.
+constexpr std::array<std::int8_t, 256> kBase64 = [] {
+  std::array<std::int8_t, 256> out{};
+  out.fill(-1);
+  std::int8_t value = 0;
+  for (char c = 'A'; c <= 'Z'; ++c) out[static_cast<std::size_t>(c)] = value++;
+  for (char c = 'a'; c <= 'z'; ++c) out[static_cast<std::size_t>(c)] = value++;
+  for (char c = '0'; c <= '9'; ++c) out[static_cast<std::size_t>(c)] = value++;
+  out['+'] = value++;
+  out['/'] = value;
+  return out;
+}();
+
+/// How many octets from the beginning on are base64.
+std::size_t base64_size(std::span<const std::byte> bytes) {
+  const auto end = std::ranges::find_if(bytes, [](std::byte b) { return kBase64[std::to_integer<std::size_t>(b)] < 0; });
+  return static_cast<std::size_t>(end - bytes.begin());
+}
+
+/// All of `bytes` are base64. What does not fill an octet at the end is left out.
+std::vector<std::byte> base64_decoded(std::span<const std::byte> bytes) {
+  std::vector<std::byte> out;
+  out.reserve(bytes.size() * 3 / 4);
+  std::uint32_t bits = 0;
+  unsigned have = 0;
+  for (const std::byte b : bytes) {
+    bits = bits << 6U | static_cast<std::uint32_t>(kBase64[std::to_integer<std::size_t>(b)]);
+    have += 6;
+    if (have >= 8) {
+      have -= 8;
+      out.push_back(static_cast<std::byte>(bits >> have & 0xffU));
+    }
+  }
+  return out;
+}
+
+/// What byte_extract and byte_math have read, on the way that is being tried.
+using Values = std::array<std::uint64_t, rules::kMostVariables>;
+
 /// Purpose: one evaluation: a depth-first search over the ways in which the steps can hold.
 class Search {
  public:
-  Search(std::span<const Step> steps, const Window& window, const Anchor& anchor, const EvaluationLimits& limits, const std::function<bool(const Match&)>& take)
-      : steps_(steps), window_(window), anchor_(anchor), limits_(limits), take_(take) {}
+  Search(std::span<const Step> steps, const Window& window, const Anchor& anchor, const EvaluationLimits& limits, const std::function<bool(const Match&)>& take,
+         Values& values)
+      : steps_(steps), window_(window), anchor_(anchor), limits_(limits), take_(take), values_(values) {}
 
   Evaluation run() {
     const bool taken = from(0, anchor_.position, Match{.first = kFar, .end = 0, .position = anchor_.position});
@@ -108,6 +178,18 @@ class Search {
   /// The search goes no further here until the stream has reached `offset`.
   bool want(std::uint64_t offset) {
     wanted_ = std::min(wanted_, std::max(offset, window_.end() + 1));
+    return false;
+  }
+  std::uint64_t value_of(Variable v, std::uint64_t without) const { return v == rules::kNoVariable ? without : values_[static_cast<std::size_t>(v)]; }
+  std::int64_t position_of(Variable v, std::int64_t without) const {
+    return v == rules::kNoVariable ? without : static_cast<std::int64_t>(std::min(values_[static_cast<std::size_t>(v)], kFarthestVariable));
+  }
+  /// Goes on with the variable set; another way finds it as it was.
+  bool with(Variable v, std::uint64_t value, std::size_t i, std::uint64_t position, const Match& so_far) {
+    auto& at = values_[static_cast<std::size_t>(v)];
+    const std::uint64_t before = std::exchange(at, value);
+    if (from(i, position, so_far)) return true;
+    at = before;
     return false;
   }
   std::uint64_t farthest() const { return std::min(kFar, std::max(anchor_.position, anchor_.lowest) + limits_.ahead_bytes); }
@@ -128,18 +210,23 @@ class Search {
 
   bool step(std::size_t i, const Content& c, std::uint64_t position, const Match& so_far) {
     const std::uint64_t size = c.bytes.size();
+    const std::int64_t offset = position_of(c.offset_variable, c.offset.value_or(0));
+    const std::int64_t distance = position_of(c.distance_variable, c.distance.value_or(0));
     std::uint64_t lowest = 0;
     std::uint64_t limit = kFar;  // the match ends here at the latest
     if (c.relative) {
-      lowest = moved(position, c.distance.value_or(0));
-      if (c.within) limit = moved(position, c.distance.value_or(0) + *c.within);
+      lowest = moved(position, distance);
+      if (c.within) limit = moved(position, distance + position_of(c.within_variable, *c.within));
     } else if (!window_.ended && !c.depth && !c.starts) {
       limit = farthest();
     }
     if (c.starts) limit = std::min(limit, size);
-    if (c.offset) lowest = std::max(lowest, moved(0, *c.offset));
-    if (c.depth) limit = std::min(limit, moved(moved(0, c.offset.value_or(0)), *c.depth));
-    if (c.relative && !c.within && !window_.ended) limit = std::min(limit, moved(position, static_cast<std::int64_t>(limits_.ahead_bytes)));
+    if (c.offset) lowest = std::max(lowest, moved(0, offset));
+    if (c.depth) limit = std::min(limit, moved(moved(0, offset), position_of(c.depth_variable, *c.depth)));
+    const bool open = !c.within || c.within_variable != rules::kNoVariable || c.distance_variable != rules::kNoVariable;
+    const bool far_off = c.offset_variable != rules::kNoVariable || c.depth_variable != rules::kNoVariable;
+    if (!c.relative && far_off && !window_.ended) limit = std::min(limit, farthest());
+    if (c.relative && open && !window_.ended) limit = std::min(limit, moved(position, static_cast<std::int64_t>(limits_.ahead_bytes)));
     if (i == 0 && !c.negated) {
       lowest = std::max(lowest, anchor_.lowest);
       if (anchor_.highest < kFar) limit = std::min(limit, anchor_.highest + size);
@@ -193,28 +280,28 @@ class Search {
 
   /// The number, or nothing; `after` is set to the offset behind it. `more`: it has not come yet.
   std::optional<std::uint64_t> read(const ByteRead& r, std::uint64_t position, std::uint64_t& after, bool& more) {
-    const std::uint64_t at = moved(r.relative ? position : 0, r.offset);
-    const std::uint64_t end = at + r.bytes;
+    const std::uint64_t at = moved(r.relative ? position : 0, position_of(r.offset_variable, r.offset));
+    const std::uint64_t count = value_of(r.bytes_variable, r.bytes);
+    if (count == 0 || count > (r.string_base == 0 ? 8U : 23U)) return std::nullopt;
+    const std::uint64_t end = at + count;
     if (at < window_.base) return std::nullopt;
     if (end > window_.end()) {
-      if (!window_.ended && end <= farthest() + r.bytes) {
+      if (!window_.ended && end <= farthest() + count) {
         more = true;
         want(end);
       }
       return std::nullopt;
     }
-    const auto bytes = window_.bytes.subspan(static_cast<std::size_t>(at - window_.base), r.bytes);
+    const auto bytes = window_.bytes.subspan(static_cast<std::size_t>(at - window_.base), static_cast<std::size_t>(count));
     after = end;
-    auto value = r.string_base == 0 ? std::optional(binary(bytes, r.endian)) : digits(bytes, r.string_base);
-    if (value && r.bitmask != 0) value = (*value & r.bitmask) >> static_cast<unsigned>(std::countr_zero(r.bitmask));
-    return value;
+    return r.string_base == 0 ? std::optional(binary(bytes, r.endian)) : digits(bytes, r.string_base);
   }
 
   bool step(std::size_t i, const ByteTest& t, std::uint64_t position, const Match& so_far) {
     std::uint64_t after = 0;
     bool more = false;
     const auto value = read(t.read, position, after, more);
-    if (!value || compare(*value, t.compare, t.value) == t.negated) return false;
+    if (!value || compare(masked(*value, t.read.bitmask), t.compare, value_of(t.value_variable, t.value)) == t.negated) return false;
     return from(i + 1, position, so_far);
   }
 
@@ -223,7 +310,7 @@ class Search {
     bool more = false;
     const auto value = read(j.read, position, after, more);
     if (!value) return false;
-    std::uint64_t by = *value * j.multiplier;
+    std::uint64_t by = masked(*value, j.read.bitmask) * j.multiplier;
     if (j.align && by % 4 != 0) by += 4 - by % 4;
     if (by > kFar) return false;
     if (j.from_end && !window_.ended) return want(window_.end() + 1);
@@ -233,8 +320,61 @@ class Search {
     return from(i + 1, target, so_far);
   }
 
+  bool step(std::size_t i, const ByteExtract& e, std::uint64_t position, const Match& so_far) {
+    std::uint64_t after = 0;
+    bool more = false;
+    const auto read_value = read(e.read, position, after, more);
+    if (!read_value) return false;
+    std::uint64_t value = masked(*read_value, e.read.bitmask) * e.multiplier;
+    if (e.align != 0 && value % e.align != 0) value += e.align - value % e.align;
+    return with(e.result, value, i + 1, after, so_far);
+  }
+
+  bool step(std::size_t i, const ByteMath& m, std::uint64_t position, const Match& so_far) {
+    std::uint64_t after = 0;
+    bool more = false;
+    const auto read_value = read(m.read, position, after, more);
+    if (!read_value) return false;
+    const auto value = calculated(*read_value, m.operation, value_of(m.value_variable, m.value));
+    return value && with(m.result, masked(*value, m.read.bitmask), i + 1, after, so_far);
+  }
+
+  bool step(std::size_t i, const Base64& b, std::uint64_t position, const Match& so_far) {
+    constexpr std::size_t kMost = 65'535;
+    const std::uint64_t at = moved(b.relative ? position : 0, static_cast<std::int64_t>(b.offset));
+    if (at < window_.base) return false;
+    if (at >= window_.end()) return !window_.ended && at <= farthest() && want(at + 1);
+    const std::size_t most = b.bytes != 0 ? static_cast<std::size_t>(b.bytes) : kMost;
+    const auto rest = window_.bytes.subspan(static_cast<std::size_t>(at - window_.base));
+    const std::size_t used = base64_size(rest.first(std::min(rest.size(), most)));
+    if (used == rest.size() && used < most && !window_.ended) return want(window_.end() + 1);
+    const auto decoded = base64_decoded(rest.first(used));
+    if (decoded.empty()) return false;
+    const Match match{std::min(so_far.first, at), std::max(so_far.end, at + used), 0};
+    const Window inner{decoded, 0, true};
+    const Anchor beginning;
+    const std::function<bool(const Match&)> go_on = [&](const Match&) { return from(i + 1, position, match); };
+    Search search(steps_[i].decoded, inner, beginning, limits_, go_on, values_);
+    search.spent_ = spent_;
+    const bool taken = search.run().outcome == Outcome::kYes;
+    spent_ = std::max(spent_, search.spent_);
+    limited_ |= search.limited_;
+    return taken;
+  }
+
+  bool step(std::size_t i, const NumberIn& n, std::uint64_t position, const Match& so_far) {
+    const std::uint64_t value = binary(window_.bytes, rules::Endian::kBig);
+    const bool any = std::ranges::any_of(n.any_of, [&](const rules::NumberTest& test) { return test.holds(value); });
+    return any != n.negated && from(i + 1, position, so_far);
+  }
+
+  /// The buffer is there.
+  bool step(std::size_t i, const Absent& a, std::uint64_t position, const Match& so_far) { return a.or_else && from(i + 1, position, so_far); }
+
   bool step(std::size_t i, const IsDataAt& d, std::uint64_t position, const Match& so_far) {
-    const std::uint64_t needed = moved(d.relative ? position : 0, static_cast<std::int64_t>(std::min(d.bytes, kFar)));
+    const std::uint64_t count = std::min(d.bytes, kFar) + static_cast<std::uint64_t>(position_of(d.bytes_variable, 0));
+    const std::uint64_t needed = moved(d.relative ? position : 0, static_cast<std::int64_t>(count));
+    if (d.bytes_variable != rules::kNoVariable && !window_.ended && needed > farthest()) return d.negated && from(i + 1, position, so_far);
     const bool there = needed <= window_.end();
     if (!there && !window_.ended) return want(needed);
     return there != d.negated && from(i + 1, position, so_far);
@@ -250,6 +390,7 @@ class Search {
   const Anchor& anchor_;
   const EvaluationLimits& limits_;
   const std::function<bool(const Match&)>& take_;
+  Values& values_;
   std::uint64_t wanted_ = kFar;
   std::uint32_t spent_ = 0;
   bool limited_ = false;
@@ -273,7 +414,25 @@ std::size_t find(std::span<const std::byte> in, std::span<const std::byte> what,
 
 Evaluation evaluate(std::span<const Step> steps, const Window& window, const Anchor& anchor, const EvaluationLimits& limits,
                     const std::function<bool(const Match&)>& take) {
-  return Search(steps, window, anchor, limits, take).run();
+  Values values{};
+  return Search(steps, window, anchor, limits, take, values).run();
+}
+
+std::expected<Step, std::string> make_step(const rules::Condition& condition, std::uint32_t match_limit) {
+  Step step{condition, std::nullopt};
+  if (const auto* p = std::get_if<Pcre>(&condition.what)) {
+    auto regex = Regex::compile(*p, match_limit);
+    if (!regex) return std::unexpected("pcre: " + regex.error());
+    step.regex = std::move(*regex);
+  }
+  if (const auto* b = std::get_if<Base64>(&condition.what)) {
+    for (const rules::Condition& inner : b->decoded) {
+      auto made = make_step(inner, match_limit);
+      if (!made) return made;
+      step.decoded.push_back(std::move(*made));
+    }
+  }
+  return step;
 }
 
 }  // namespace weir::inspect::match

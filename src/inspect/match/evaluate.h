@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "inspect/match/regex.h"
@@ -12,11 +14,14 @@
 
 namespace weir::inspect::match {
 
-/// A condition, made ready. `regex` is set where the condition is a pcre.
+/// A condition, made ready. `regex` is set where the condition is a pcre, `decoded` where it is base64_decode.
 struct Step {
   rules::Condition condition;
   std::optional<Regex> regex;
+  std::vector<Step> decoded = {};
 };
+/// The step, or why there is none; the reason begins with the keyword.
+std::expected<Step, std::string> make_step(const rules::Condition& condition, std::uint32_t match_limit);
 
 /// Where the first step's match may begin, and where relative positions count from before there is a match.
 struct Anchor {

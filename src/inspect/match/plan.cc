@@ -77,15 +77,39 @@ bool is_relative(const rules::Condition& c) {
 const Content* content_of(const Step& s) { return std::get_if<Content>(&s.condition.what); }
 const Pcre* pcre_of(const Step& s) { return std::get_if<Pcre>(&s.condition.what); }
 
+/// Whether a condition sets or uses a variable.
+bool has_variable(const rules::Condition& c) {
+  constexpr auto kNone = rules::kNoVariable;
+  return std::visit(
+      [](const auto& what) {
+        bool any = false;
+        if constexpr (requires { what.offset_variable; })
+          any |= what.offset_variable != kNone || what.depth_variable != kNone || what.distance_variable != kNone || what.within_variable != kNone;
+        if constexpr (requires { what.read; }) any |= what.read.bytes_variable != kNone || what.read.offset_variable != kNone;
+        if constexpr (requires { what.value_variable; }) any |= what.value_variable != kNone;
+        if constexpr (requires { what.bytes_variable; }) any |= what.bytes_variable != kNone;
+        if constexpr (requires { what.result; }) any = true;
+        if constexpr (requires { what.decoded; }) any |= std::ranges::any_of(what.decoded, has_variable);
+        return any;
+      },
+      c.what);
+}
+
+bool moves_by_reading(const Step& s) {
+  const auto& what = s.condition.what;
+  return std::holds_alternative<rules::ByteJump>(what) || std::holds_alternative<rules::ByteExtract>(what) || std::holds_alternative<rules::ByteMath>(what);
+}
+
 /// How far behind the position before it a step may leave the position, at most.
 std::uint64_t advance_of(const Step& s) {
   if (const Content* c = content_of(s)) {
     if (c->negated) return 0;
     if (!c->relative || !c->within) return kUnbounded;
+    if (c->within_variable != rules::kNoVariable || c->distance_variable != rules::kNoVariable) return kUnbounded;
     return static_cast<std::uint64_t>(std::max<std::int64_t>(0, c->distance.value_or(0) + *c->within));
   }
   if (const Pcre* p = pcre_of(s)) return p->negated ? 0 : kUnbounded;
-  return std::holds_alternative<rules::ByteJump>(s.condition.what) ? kUnbounded : 0;
+  return moves_by_reading(s) ? kUnbounded : 0;
 }
 
 /// How far before its first byte the steps of a segment may look.
@@ -103,6 +127,12 @@ std::uint64_t before_of(const Segment& segment) {
     } else if (const auto* j = std::get_if<rules::ByteJump>(&what)) {
       lowest = std::min(lowest, least + j->read.offset);
       least += j->read.offset + j->post_offset;
+    } else if (const auto* e = std::get_if<rules::ByteExtract>(&what)) {
+      lowest = std::min(lowest, least + e->read.offset);
+      least += e->read.offset;
+    } else if (const auto* m = std::get_if<rules::ByteMath>(&what)) {
+      lowest = std::min(lowest, least + m->read.offset);
+      least += m->read.offset;
     }
   }
   return static_cast<std::uint64_t>(-lowest);
@@ -149,23 +179,14 @@ void choose_trigger(Segment& segment, const EvaluationLimits& limits, bool every
   if (segment.trigger_step != 0) segment.pattern.max_offset.reset();
 }
 
-std::expected<Step, std::string> make_step(const rules::Condition& condition, std::uint32_t match_limit) {
-  Step step{condition, std::nullopt};
-  if (const auto* p = std::get_if<Pcre>(&condition.what)) {
-    auto regex = Regex::compile(*p, match_limit);
-    if (!regex) return std::unexpected("pcre: " + regex.error());
-    step.regex = std::move(*regex);
-  }
-  return step;
-}
-
-/// Adds a condition on the stream. Empty: done; else why not.
-std::string add_to_stream(Plan& plan, Step step) {
+/// Adds a condition on the stream. Empty: done; else why not. `tied`: a variable was read, so that what follows is tried together with it.
+std::string add_to_stream(Plan& plan, Step step, bool& tied) {
   const bool relative = is_relative(step.condition);
+  const bool variable = has_variable(step.condition);
   const Content* c = content_of(step);
   const Pcre* p = pcre_of(step);
   if (std::holds_alternative<rules::BufferSize>(step.condition.what)) return "bsize: a stream has no size";
-  if (!relative && ((c != nullptr && c->negated && !c->ends) || (p != nullptr && p->negated))) {
+  if (!relative && !variable && ((c != nullptr && c->negated && !c->ends) || (p != nullptr && p->negated))) {
     Absence absence{.pattern = {}, .size = 0, .lowest = 0, .decided_at = ~0ULL};
     if (c != nullptr) {
       absence.pattern = pattern_of(*c, false);
@@ -181,6 +202,13 @@ std::string add_to_stream(Plan& plan, Step step) {
     plan.absences.push_back(std::move(absence));
     return {};
   }
+  if (tied) {
+    Segment& last = plan.segments.back();
+    last.from_start |= !relative;
+    last.steps.push_back(std::move(step));
+    return {};
+  }
+  tied = variable;
   const bool anywhere_behind = c != nullptr && !c->negated && relative && !c->within && c->distance.value_or(0) >= 0;
   if (!relative || plan.segments.empty() || anywhere_behind) {
     Segment segment;
@@ -197,6 +225,10 @@ std::string add_to_stream(Plan& plan, Step step) {
 /// The trigger of each segment. Empty: done; else why not.
 std::string arm(Plan& plan, const EvaluationLimits& limits) {
   for (Segment& segment : plan.segments) {
+    if (segment.from_start) {
+      if (segment.continues) return "byte_extract: what is counted from the beginning cannot use a number that was read behind a content that may lie anywhere";
+      continue;
+    }
     if (const Pcre* p = pcre_of(segment.steps[0]); p != nullptr && !p->relative) {
       bool doubt = false;
       auto pattern = pattern_of(*p, plan.every_match, doubt);
@@ -216,18 +248,24 @@ std::string arm(Plan& plan, const EvaluationLimits& limits) {
 
 void choose_fast(Plan& plan) {
   const Content* best = nullptr;
-  for (const auto& [buffer, steps] : plan.parts.buffers) {
-    for (const Step& step : steps) {
+  for (const PartSteps& part : plan.parts.each) {
+    if (part.may_be_absent) continue;
+    for (const Step& step : part.steps) {
       const Content* c = content_of(step);
       if (c == nullptr || c->negated || c->bytes.empty()) continue;
       if (best != nullptr && (best->fast_pattern || (!c->fast_pattern && c->bytes.size() <= best->bytes.size()))) continue;
       best = c;
-      plan.parts.fast = {buffer, Pattern{literal_expression(*c), HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH | (c->nocase ? HS_FLAG_CASELESS : 0U), {}}};
+      plan.parts.fast = {part.subject, Pattern{literal_expression(*c), HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH | (c->nocase ? HS_FLAG_CASELESS : 0U), {}}};
     }
   }
 }
 
 }  // namespace
+
+bool Plan::repeats() const {
+  const auto marks_for_a_time = [](const rules::XBits& bits) { return bits.operation <= rules::XBits::Operation::kToggle; };
+  return rule.threshold || rule.sets_again || std::ranges::any_of(rule.flowints, &rules::FlowInt::changes) || std::ranges::any_of(rule.xbits, marks_for_a_time);
+}
 
 std::uint64_t Plan::history_bytes() const {
   std::uint64_t most = 0;
@@ -243,20 +281,30 @@ std::uint64_t Plan::history_bytes() const {
 std::expected<Plan, std::string> make_plan(rules::Rule rule, const EvaluationLimits& limits, std::uint32_t regex_match_limit) {
   Plan plan;
   // What holds at one match may not at another: which subflows carried it, what was set before, how many there are.
-  plan.every_match = rule.mptcp.any() || rule.threshold || rule.payload_size || std::ranges::any_of(rule.flowbits, [](const rules::FlowBits& bits) {
-                       return bits.operation == rules::FlowBits::Operation::kIsSet || bits.operation == rules::FlowBits::Operation::kIsNotSet;
-                     });
+  const auto asks = [](const auto& bits) {
+    using Operation = decltype(bits.operation);
+    return bits.operation == Operation::kIsSet || bits.operation == Operation::kIsNotSet;
+  };
+  plan.every_match = rule.mptcp.any() || rule.threshold || rule.payload_size || !rule.flowints.empty() || !rule.xbits.empty() || !rule.stream_sizes.empty() ||
+                     rule.sets_again || std::ranges::any_of(rule.flowbits, asks);
+  bool tied = false;
   for (const rules::Condition& condition : rule.conditions) {
     auto step = make_step(condition, regex_match_limit);
     if (!step) return std::unexpected(step.error());
-    if (is_stream(condition.buffer)) {
-      if (std::string why = add_to_stream(plan, std::move(*step)); !why.empty()) return std::unexpected(std::move(why));
+    if (is_stream(condition.subject.buffer)) {
+      if (std::string why = add_to_stream(plan, std::move(*step), tied); !why.empty()) return std::unexpected(std::move(why));
       continue;
     }
-    const auto known = std::ranges::find(plan.parts.buffers, condition.buffer, [](const auto& entry) { return entry.first; });
-    auto& steps = known != plan.parts.buffers.end() ? known->second : plan.parts.buffers.emplace_back(condition.buffer, std::vector<Step>()).second;
-    steps.push_back(std::move(*step));
-    plan.parts.stage = std::max(plan.parts.stage, info_of(condition.buffer).stage);
+    auto known = std::ranges::find(plan.parts.each, condition.subject, &PartSteps::subject);
+    if (known == plan.parts.each.end()) {
+      auto transformer = Transformer::make(condition.subject.transforms, regex_match_limit);
+      if (!transformer) return std::unexpected(transformer.error());
+      plan.parts.each.push_back({condition.subject, std::move(*transformer), {}, false});
+      known = std::prev(plan.parts.each.end());
+    }
+    known->may_be_absent |= std::holds_alternative<rules::Absent>(condition.what);
+    known->steps.push_back(std::move(*step));
+    plan.parts.stage = std::max(plan.parts.stage, info_of(condition.subject.buffer).stage);
   }
   if (std::string why = arm(plan, limits); !why.empty()) return std::unexpected(std::move(why));
   choose_fast(plan);

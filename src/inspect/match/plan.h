@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "inspect/match/evaluate.h"
+#include "inspect/match/transform.h"
 #include "inspect/rules/rule.h"
 
 namespace weir::inspect::match {
@@ -42,6 +43,7 @@ struct Segment {
   bool continues = false;            ///< of the chain of the segment before
   std::int64_t distance = 0;         ///< from the end of that one, at least
   bool simple = false;               ///< the trigger says it all
+  bool from_start = false;           ///< a step that a variable ties to the others counts from the stream's first byte
   Pattern pattern;
 };
 
@@ -53,11 +55,18 @@ struct Absence {
   std::uint64_t decided_at = 0;  ///< once the stream has reached this offset it has not come; ~0: at the end
 };
 
+/// Conditions on one buffer of a transaction, transformed; of a buffer that there are several of, on one of them.
+struct PartSteps {
+  rules::Subject subject;
+  Transformer transformer;
+  std::vector<Step> steps;
+  bool may_be_absent = false;  ///< absent: holds of a transaction without the buffer
+};
 /// Conditions on parts of one transaction.
 struct Parts {
-  std::vector<std::pair<Buffer, std::vector<Step>>> buffers;
-  Stage stage = Stage::kStream;                    ///< when all of them are there
-  std::optional<std::pair<Buffer, Pattern>> fast;  ///< must be found, or the rest is not tried; none: always tried
+  std::vector<PartSteps> each;
+  Stage stage = Stage::kStream;                            ///< when all of them are there
+  std::optional<std::pair<rules::Subject, Pattern>> fast;  ///< must be found, or the rest is not tried; none: always tried
 };
 
 struct Plan {
@@ -65,10 +74,12 @@ struct Plan {
   std::vector<Segment> segments;
   std::vector<Absence> absences;
   Parts parts;
-  bool every_match = false;  ///< which match it is matters (mptcp.split, mptcp.opener), or how many there are (threshold)
+  bool every_match = false;  ///< which match it is matters (mptcp.split, mptcp.opener), or how many there are (threshold, flowint)
 
   bool has_stream() const { return !segments.empty() || !absences.empty(); }
-  bool has_parts() const { return !parts.buffers.empty(); }
+  bool has_parts() const { return !parts.each.empty(); }
+  /// What it does is done for each match, not once a connection and direction.
+  bool repeats() const;
   /// Before its trigger's end, a segment may reach back this far.
   std::uint64_t history_bytes() const;
 };

@@ -15,6 +15,7 @@
 namespace weir::inspect::match {
 namespace {
 
+using namespace std::string_literals;
 using Random = std::mt19937_64;
 
 std::uint64_t below(Random& random, std::uint64_t n) { return random() % n; }
@@ -30,9 +31,12 @@ std::string random_rule(Random& random, int sid) {
   std::string options;
   const std::size_t contents = 1 + below(random, 4);
   bool any_positive = false;
+  bool variable = below(random, 8) == 0;  // `v`, a number from 2 to 4, out of the stream
+  const bool from_start = variable;
+  if (variable) options += "byte_math:bytes 1, offset " + std::to_string(below(random, 20)) + ", oper -, rvalue 95, result v; ";
   for (std::size_t i = 0; i < contents; ++i) {
     const std::string text = letters(random, 1 + below(random, 4));
-    const bool relative = i > 0 && any_positive && below(random, 3) != 0;
+    const bool relative = i > 0 && any_positive && ((variable && !from_start) || below(random, 3) != 0);
     const bool negated = below(random, 5) == 0;
     options += "content:" + std::string(negated ? "!" : "") + "\"" + text + "\"; ";
     if (below(random, 6) == 0) options += "nocase; ";
@@ -40,10 +44,12 @@ std::string random_rule(Random& random, int sid) {
       // A negation without an end would ask for the whole stream behind it.
       const bool within = negated || below(random, 2) == 0;
       if (within) options += "within:" + std::to_string(text.size() + below(random, 12)) + "; ";
-      if (!within || below(random, 2) == 0)
+      if (variable && !within && below(random, 2) == 0)
+        options += "distance:v; ";
+      else if (!within || below(random, 2) == 0)
         options += "distance:" + std::to_string(within ? static_cast<int>(below(random, 8)) - 3 : static_cast<int>(below(random, 6))) + "; ";
     } else {
-      if (below(random, 4) == 0) options += "offset:" + std::to_string(below(random, 40)) + "; ";
+      if (below(random, 4) == 0) options += "offset:" + (variable && below(random, 2) == 0 ? "v"s : std::to_string(below(random, 40))) + "; ";
       if (below(random, 4) == 0) options += "depth:" + std::to_string(text.size() + below(random, 60)) + "; ";
     }
     if (!negated) {
@@ -52,6 +58,13 @@ std::string random_rule(Random& random, int sid) {
       if (below(random, 8) == 0)
         options += "byte_test:1," + std::string(below(random, 2) == 0 ? "<" : ">") + ",98," + std::to_string(below(random, 3)) + ",relative; ";
       if (below(random, 10) == 0) options += "pcre:\"/^[ab]+c/R\"; ";
+      if (below(random, 12) == 0) options += "base64_decode:relative, bytes 4; base64_data; content:\"|69|\"; pkt_data; ";
+      if (!variable && below(random, 8) == 0) {
+        options += "byte_math:bytes 1, offset 0, oper -, rvalue 95, result v, relative; ";
+        variable = true;
+      }
+      if (variable && below(random, 6) == 0) options += "isdataat:v,relative; ";
+      if (variable && below(random, 6) == 0) options += "byte_jump:1,v,relative; ";
     }
   }
   return "alert tcp any any -> any any (" + options + "sid:" + std::to_string(sid) + ";)\n";
@@ -97,9 +110,7 @@ std::set<std::uint32_t> naive(const RuleSet& rules, std::string_view stream) {
   for (const Plan& plan : rules.plans()) {
     std::vector<Step> steps;
     for (const auto& condition : plan.rule.conditions) {
-      Step step{condition, std::nullopt};
-      if (const auto* p = std::get_if<rules::Pcre>(&condition.what)) step.regex = std::move(*Regex::compile(*p, 1'000'000));
-      steps.push_back(std::move(step));
+      steps.push_back(std::move(*make_step(condition, 1'000'000)));
     }
     const Window whole{std::as_bytes(std::span(stream)), 0, true};
     const auto result = evaluate(steps, whole, {}, limits, [](const Match&) { return true; });

@@ -53,4 +53,19 @@ RegexResult Regex::search(std::span<const std::byte> bytes, std::size_t from, bo
   return {RegexResult::Kind::kLimit};
 }
 
+std::uint32_t Regex::groups() const {
+  std::uint32_t count = 0;
+  pcre2_pattern_info(code_.get(), PCRE2_INFO_CAPTURECOUNT, &count);
+  return count;
+}
+
+std::optional<std::span<const std::byte>> Regex::captured(std::span<const std::byte> bytes) const {
+  static constexpr PCRE2_UCHAR kNothing = 0;
+  const auto* subject = bytes.empty() ? &kNothing : reinterpret_cast<PCRE2_SPTR>(bytes.data());
+  if (pcre2_match(code_.get(), subject, bytes.size(), 0, 0, data_.get(), context_.get()) < 2) return std::nullopt;
+  const std::size_t* const where = pcre2_get_ovector_pointer(data_.get());
+  if (where[2] == PCRE2_UNSET || where[2] > where[3]) return std::nullopt;
+  return bytes.subspan(where[2], where[3] - where[2]);
+}
+
 }  // namespace weir::inspect::match

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -28,6 +29,10 @@ class Regex {
   static std::expected<Regex, std::string> compile(const rules::Pcre& pcre, std::uint32_t match_limit);
   /// From `from` on. `ended`: the bytes end where the stream or buffer does, so that $ may match there.
   RegexResult search(std::span<const std::byte> bytes, std::size_t from, bool ended) const;
+  /// How many groups capture.
+  std::uint32_t groups() const;
+  /// What the first group captures in the first match; nothing without a match, or beyond the match limit.
+  std::optional<std::span<const std::byte>> captured(std::span<const std::byte> bytes) const;
 
  private:
   struct CodeFree {

@@ -42,6 +42,22 @@ std::vector<const rules::PortGroup*> few_client_ports(const rules::Rule& rule, D
   return groups;
 }
 
+/// Which rules set a flowbit that some rule takes back: these do it at each match.
+void find_bits_set_again(std::vector<rules::Rule>& rules) {
+  using Operation = rules::FlowBits::Operation;
+  std::set<std::string> taken_back;
+  for (const rules::Rule& rule : rules) {
+    for (const rules::FlowBits& bits : rule.flowbits) {
+      if (bits.operation == Operation::kUnset || bits.operation == Operation::kToggle) taken_back.insert(bits.names.begin(), bits.names.end());
+    }
+  }
+  for (rules::Rule& rule : rules) {
+    rule.sets_again = std::ranges::any_of(rule.flowbits, [&](const rules::FlowBits& bits) {
+      return bits.operation <= Operation::kToggle && std::ranges::any_of(bits.names, [&](const std::string& name) { return taken_back.contains(name); });
+    });
+  }
+}
+
 bool on_streams(const Plan& plan) { return plan.has_stream() || !plan.has_parts(); }
 
 }  // namespace
@@ -55,12 +71,14 @@ void RuleSet::refuse(std::uint32_t plan, std::string why, std::vector<Refused>& 
 std::shared_ptr<RuleSet> RuleSet::make(std::vector<rules::Rule> rules, const Limits& limits, DatabaseCache* cache, std::vector<Refused>& refused) {
   auto set = std::make_shared<RuleSet>();
   set->limits_.steps = static_cast<std::uint32_t>(limits.rule_steps);
+  set->regex_match_limit_ = static_cast<std::uint32_t>(limits.pcre_match_limit);
   set->limits_.ahead_bytes = static_cast<std::uint64_t>(limits.rule_window_bytes);
+  find_bits_set_again(rules);
   for (rules::Rule& rule : rules) {
     const std::string file = rule.file;
     const int line = rule.line;
     if (auto plan = make_plan(std::move(rule), set->limits_, static_cast<std::uint32_t>(limits.pcre_match_limit))) {
-      set->needs_applications_ |= plan->has_parts() || plan->rule.protocol > rules::Protocol::kTcp;
+      set->needs_applications_ |= plan->has_parts() || plan->rule.protocol > rules::Protocol::kTcp || plan->rule.speaks;
       set->plans_.push_back(std::move(*plan));
     } else {
       refused.push_back({file, line, plan.error()});
@@ -188,7 +206,7 @@ bool RuleSet::fill(PortGroup& group, std::span<const std::uint32_t> members, Dat
 bool RuleSet::make_stage(Stage s, DatabaseCache* cache, std::vector<Refused>& refused) {
   StageGroup& stage = stages_[static_cast<std::size_t>(s)];
   stage = {};
-  std::map<Buffer, std::map<Pattern, std::vector<std::uint32_t>>> wanted;
+  std::map<rules::Subject, std::map<Pattern, std::vector<std::uint32_t>>> wanted;
   for (std::uint32_t i = 0; i < plans_.size(); ++i) {
     const Plan& plan = plans_[i];
     if (left_out_[i] || !plan.has_parts() || plan.parts.stage != s) continue;
@@ -198,9 +216,11 @@ bool RuleSet::make_stage(Stage s, DatabaseCache* cache, std::vector<Refused>& re
       stage.always.push_back(i);
     }
   }
-  for (auto& [buffer, patterns] : wanted) {
+  for (auto& [subject, patterns] : wanted) {
     StageGroup::Fast fast;
-    fast.buffer = buffer;
+    fast.subject = subject;
+    auto transformer = Transformer::make(subject.transforms, regex_match_limit_);
+    if (transformer) fast.transformer = std::move(*transformer);  // each of the plans has made the same
     std::vector<const Pattern*> list;
     for (const auto& [pattern, plans] : patterns) {
       list.push_back(&pattern);

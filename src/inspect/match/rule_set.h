@@ -46,7 +46,8 @@ struct PortGroup {
 /// The rules that look at a part of transactions.
 struct StageGroup {
   struct Fast {
-    Buffer buffer = Buffer::kStream;
+    rules::Subject subject;
+    Transformer transformer;
     Database database;
     std::vector<std::vector<std::uint32_t>> plans;  ///< by pattern number
   };
@@ -91,6 +92,7 @@ class RuleSet {
   std::array<StageGroup, static_cast<std::size_t>(Stage::kCount)> stages_;
   Scratch scratch_;
   EvaluationLimits limits_;
+  std::uint32_t regex_match_limit_ = 0;
   bool needs_applications_ = false;
 };
 

@@ -20,8 +20,8 @@ constexpr auto kSticky = std::to_array<Named>({
     {"http_request_line", Buffer::kHttpRequestLine},
     {"http.header", Buffer::kHttpRequestHeader},
     {"http.header.raw", Buffer::kHttpRequestHeaderRaw},
-    {"http.request_header", Buffer::kHttpRequestHeader},
-    {"http.response_header", Buffer::kHttpResponseHeader},
+    {"http.request_header", Buffer::kHttpRequestHeaderEach},
+    {"http.response_header", Buffer::kHttpResponseHeaderEach},
     {"http.header_names", Buffer::kHttpRequestHeaderNames},
     {"http_header_names", Buffer::kHttpRequestHeaderNames},
     {"http.protocol", Buffer::kHttpRequestProtocol},
@@ -54,6 +54,7 @@ constexpr auto kSticky = std::to_array<Named>({
     {"http.location", Buffer::kHttpLocation},
     {"file.data", Buffer::kRequestFileData},
     {"file_data", Buffer::kRequestFileData},
+    {"file.name", Buffer::kRequestFileName},
     {"tls.sni", Buffer::kTlsSni},
     {"tls_sni", Buffer::kTlsSni},
     {"ja3.hash", Buffer::kJa3Hash},
@@ -71,6 +72,7 @@ constexpr auto kSticky = std::to_array<Named>({
     {"tls_cert_serial", Buffer::kTlsCertSerial},
     {"tls.cert_fingerprint", Buffer::kTlsCertFingerprint},
     {"tls_cert_fingerprint", Buffer::kTlsCertFingerprint},
+    {"tls.certs", Buffer::kTlsCerts},
     {"dns.query", Buffer::kDnsQuery},
     {"dns_query", Buffer::kDnsQuery},
     {"pkt_data", Buffer::kStream},
@@ -119,16 +121,29 @@ constexpr auto kResponseForms = std::to_array<Formed>({
     {Buffer::kHttpRequestContentType, Buffer::kHttpResponseContentType},
     {Buffer::kHttpRequestContentLen, Buffer::kHttpResponseContentLen},
     {Buffer::kRequestFileData, Buffer::kResponseFileData},
+    {Buffer::kRequestFileName, Buffer::kResponseFileName},
+    {Buffer::kRequestFileSize, Buffer::kResponseFileSize},
+    {Buffer::kTlsClientVersion, Buffer::kTlsServerVersion},
 });
 
-constexpr auto kDottedForms = std::to_array<Formed>({
-    {Buffer::kHttpHost, Buffer::kHttpHostDotted},
-    {Buffer::kTlsSni, Buffer::kTlsSniDotted},
-    {Buffer::kDnsQuery, Buffer::kDnsQueryDotted},
+constexpr auto kTransforms = std::to_array<std::pair<std::string_view, Transform::Kind>>({
+    {"dotprefix", Transform::Kind::kDotPrefix},
+    {"to_lowercase", Transform::Kind::kToLowercase},
+    {"to_uppercase", Transform::Kind::kToUppercase},
+    {"strip_whitespace", Transform::Kind::kStripWhitespace},
+    {"compress_whitespace", Transform::Kind::kCompressWhitespace},
+    {"to_md5", Transform::Kind::kToMd5},
+    {"to_sha1", Transform::Kind::kToSha1},
+    {"to_sha256", Transform::Kind::kToSha256},
+    {"url_decode", Transform::Kind::kUrlDecode},
+    {"xor", Transform::Kind::kXor},
+    {"header_lowercase", Transform::Kind::kHeaderLowercase},
+    {"strip_pseudo_headers", Transform::Kind::kStripPseudoHeaders},
+    {"pcrexform", Transform::Kind::kPcre},
 });
 
 template <typename Table, typename Key>
-std::optional<Buffer> look_up(const Table& table, const Key& key) {
+auto look_up(const Table& table, const Key& key) {
   const auto* const found = std::ranges::find(table, key, [](const auto& entry) { return entry.first; });
   return found == table.end() ? std::nullopt : std::optional(found->second);
 }
@@ -139,6 +154,6 @@ std::optional<Buffer> sticky_buffer(std::string_view keyword) { return look_up(k
 std::optional<Buffer> modifier_buffer(std::string_view keyword) { return look_up(kModifiers, keyword); }
 std::optional<Buffer> pcre_buffer(char letter) { return look_up(kPcreLetters, letter); }
 std::optional<Buffer> response_form(Buffer buffer) { return look_up(kResponseForms, buffer); }
-std::optional<Buffer> dotted_form(Buffer buffer) { return look_up(kDottedForms, buffer); }
+std::optional<Transform::Kind> transform_kind(std::string_view keyword) { return look_up(kTransforms, keyword); }
 
 }  // namespace weir::inspect::rules

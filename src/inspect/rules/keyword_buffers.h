@@ -1,10 +1,10 @@
-// Which buffer a keyword means.
+// Which buffer, or which transformation of one, a keyword means.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
-#include "inspect/buffers.h"
+#include "inspect/rules/rule.h"
 
 namespace weir::inspect::rules {
 
@@ -16,7 +16,6 @@ std::optional<Buffer> modifier_buffer(std::string_view keyword);
 std::optional<Buffer> pcre_buffer(char letter);
 /// The same part of a response, of a buffer that both have.
 std::optional<Buffer> response_form(Buffer buffer);
-/// The same with a dot before it (dotprefix).
-std::optional<Buffer> dotted_form(Buffer buffer);
+std::optional<Transform::Kind> transform_kind(std::string_view keyword);
 
 }  // namespace weir::inspect::rules

@@ -102,16 +102,18 @@ TEST(RuleParser, RelativeWithoutAMatchBeforeCountsFromTheBeginning) {
 TEST(RuleParser, BuffersStickyAndModifier) {
   const Rule sticky =
       good("alert http any any -> any any (flow:to_client; http.header; content:\"x\"; file.data; content:\"y\"; pkt_data; content:\"z\"; sid:1;)");
-  EXPECT_EQ(sticky.conditions[0].buffer, Buffer::kHttpResponseHeader);
-  EXPECT_EQ(sticky.conditions[1].buffer, Buffer::kResponseFileData);
-  EXPECT_EQ(sticky.conditions[2].buffer, Buffer::kStream);
+  EXPECT_EQ(sticky.conditions[0].subject.buffer, Buffer::kHttpResponseHeader);
+  EXPECT_EQ(sticky.conditions[1].subject.buffer, Buffer::kResponseFileData);
+  EXPECT_EQ(sticky.conditions[2].subject.buffer, Buffer::kStream);
   const Rule modifier = good(options(R"(content:"/a"; http_uri; content:"b"; pcre:"/c/Ui"; urilen:<20;)"));
-  EXPECT_EQ(modifier.conditions[0].buffer, Buffer::kHttpUri);
-  EXPECT_EQ(modifier.conditions[1].buffer, Buffer::kStream);
-  EXPECT_EQ(modifier.conditions[2].buffer, Buffer::kHttpUri);
-  EXPECT_EQ(modifier.conditions[3].buffer, Buffer::kHttpUri);
+  EXPECT_EQ(modifier.conditions[0].subject.buffer, Buffer::kHttpUri);
+  EXPECT_EQ(modifier.conditions[1].subject.buffer, Buffer::kStream);
+  EXPECT_EQ(modifier.conditions[2].subject.buffer, Buffer::kHttpUri);
+  EXPECT_EQ(modifier.conditions[3].subject.buffer, Buffer::kHttpUri);
   EXPECT_EQ(std::get<BufferSize>(modifier.conditions[3].what).size.highest, 19U);
-  EXPECT_EQ(good(options("tls.sni; dotprefix; content:\".example.org\"; endswith;")).conditions[0].buffer, Buffer::kTlsSniDotted);
+  const Rule dotted = good(options("tls.sni; dotprefix; content:\".example.org\"; endswith;"));
+  EXPECT_EQ(dotted.conditions[0].subject.buffer, Buffer::kTlsSni);
+  EXPECT_EQ(dotted.conditions[0].subject.transforms.at(0).kind, Transform::Kind::kDotPrefix);
 }
 
 TEST(RuleParser, NumbersAndTests) {
@@ -128,6 +130,60 @@ TEST(RuleParser, NumbersAndTests) {
   EXPECT_FALSE(test.read.relative) << "nothing was matched before";
   EXPECT_EQ(std::get<ByteJump>(r.conditions[1].what).post_offset, -4);
   EXPECT_TRUE(std::get<IsDataAt>(r.conditions[2].what).relative) << "a jump was made before";
+}
+
+TEST(RuleParser, ExpressionsMayHoldQuotes) {
+  const Rule r = good(options(R"(pcre:"/^["']?a\;"b/i";)"));
+  EXPECT_EQ(std::get<Pcre>(r.conditions[0].what).expression, R"(^["']?a;"b)");
+}
+
+TEST(RuleParser, Variables) {
+  const Rule r = good(options(
+      R"(content:"a"; byte_extract:2,1,size,relative,little,multiplier 2; byte_math:bytes 1, offset 0, oper <<, rvalue size, result more, relative, bitmask 0xf0; content:"b"; distance:more; within:size; byte_test:1,>,size,more,relative; byte_jump:1,more,relative; isdataat:more,relative;)"));
+  EXPECT_EQ(r.variables, (std::vector<std::string>{"size", "more"}));
+  const auto& extract = std::get<ByteExtract>(r.conditions[1].what);
+  EXPECT_TRUE(extract.result == 0 && extract.multiplier == 2 && extract.read.bytes == 2 && extract.read.endian == Endian::kLittle);
+  const auto& math = std::get<ByteMath>(r.conditions[2].what);
+  EXPECT_TRUE(math.result == 1 && math.value_variable == 0 && math.operation == Arithmetic::kShiftLeft && math.read.bitmask == 0xf0);
+  EXPECT_EQ(content(r, 3).distance_variable, 1);
+  EXPECT_EQ(content(r, 3).within_variable, 0);
+  const auto& test = std::get<ByteTest>(r.conditions[4].what);
+  EXPECT_TRUE(test.value_variable == 0 && test.read.offset_variable == 1);
+  EXPECT_EQ(std::get<ByteJump>(r.conditions[5].what).read.offset_variable, 1);
+  EXPECT_EQ(std::get<IsDataAt>(r.conditions[6].what).bytes_variable, 1);
+}
+
+TEST(RuleParser, Base64AndTransformations) {
+  const Rule r = good(options(
+      R"(http.header; content:"Basic "; base64_decode:bytes 40, offset 2, relative; base64_data; content:"a"; content:"b"; distance:1; http.uri; strip_whitespace; xor:"0aff"; pcrexform:"a(b)\;"; content:"c";)"));
+  const auto& base64 = std::get<Base64>(r.conditions[1].what);
+  EXPECT_TRUE(base64.bytes == 40 && base64.offset == 2 && base64.relative);
+  ASSERT_EQ(base64.decoded.size(), 2U);
+  EXPECT_TRUE(std::get<Content>(base64.decoded[1].what).relative);
+  const auto& transforms = r.conditions[2].subject.transforms;
+  ASSERT_EQ(transforms.size(), 3U);
+  EXPECT_EQ(transforms[1].argument, "\n\xff");
+  EXPECT_EQ(transforms[2].argument, "a(b);");
+}
+
+TEST(RuleParser, AboutTheConnection) {
+  const Rule r = good(options(
+      R"(xbits:set,a,track ip_pair,expire 90; xbits:isset,b,track ip_dst; flowint:n,+,2; flowint:n,>=,m; flowint:m,isset; stream_size:server,<,9; app-layer-protocol:!tls; tag:session,5,packets; ip_proto:6; noalert;)"));
+  EXPECT_TRUE(r.xbits[0].track == XBits::Track::kPair && r.xbits[0].expire_s == 90 && r.xbits[1].operation == XBits::Operation::kIsSet);
+  EXPECT_TRUE(r.flowints[0].changes() && r.flowints[0].value == 2 && r.flowints[1].value_name == "m");
+  EXPECT_EQ(r.stream_sizes[0].size.highest, 8U);
+  EXPECT_TRUE(r.speaks->negated && r.speaks->protocol == AppProtocol::kTls && r.no_alert);
+}
+
+TEST(RuleParser, FilesAndVersions) {
+  const Rule r = good(options(R"(filesize:>10MB; filename:"a"; fileext:"zip"; filestore:response,file; prefilter;)"));
+  EXPECT_EQ(std::get<NumberIn>(r.conditions[0].what).any_of[0].lowest, (10U << 20U) + 1);
+  EXPECT_EQ(r.conditions[0].subject.buffer, Buffer::kResponseFileSize);
+  EXPECT_EQ(bytes(content(r, 2)), ".zip");
+  EXPECT_TRUE(content(r, 2).ends && content(r, 2).nocase);
+  const Rule tls = good(options("flow:to_client; ssl_version:tls1.0,tls1.1;"));
+  EXPECT_EQ(tls.conditions[0].subject.buffer, Buffer::kTlsServerVersion);
+  EXPECT_EQ(std::get<NumberIn>(tls.conditions[0].what).any_of.size(), 2U);
 }
 
 TEST(RuleParser, AboutTheRule) {
@@ -184,8 +240,55 @@ TEST(RuleParser, RefusesByName) {
       {options("pcre:\"/abc/q\";"), "pcre"},
       {options("byte_test:4,?,1,0;"), "byte_test"},
       {options("byte_test:9,=,1,0;"), "byte_test"},
-      {options("byte_extract:1,0,x;"), "byte_extract"},
       {options("bsize:3;"), "bsize"},
+      {options("byte_extract:1,0;"), "byte_extract"},
+      {options("byte_extract:1,0,2x;"), "byte_extract"},
+      {options("byte_extract:9,0,x;"), "byte_extract"},
+      {options("byte_extract:1,0,x,dce;"), "byte_extract"},
+      {options("byte_extract:1,0,x; byte_extract:1,1,x;"), "byte_extract"},
+      {options("byte_extract:1,0,x; content:\"a\"; distance:y;"), "distance"},
+      {options("byte_extract:1,0,x; http.uri; content:\"a\"; offset:x;"), "offset"},
+      {options("byte_extract:1,0,x; http.uri; isdataat:x;"), "isdataat"},
+      {options("byte_math:bytes 1, offset 0, oper %, rvalue 2, result x;"), "byte_math"},
+      {options("byte_math:bytes 1, offset 0, oper /, rvalue 0, result x;"), "byte_math"},
+      {options("byte_math:bytes 1, offset 0, oper +, result x;"), "byte_math"},
+      {options("base64_data; content:\"a\";"), "base64_data"},
+      {options("base64_decode:bytes 8; content:\"a\";"), ""},
+      {options("base64_decode:bytes 8; base64_data;"), ""},
+      {options("base64_decode:bites 8; base64_data; content:\"a\";"), "base64_decode"},
+      {options("xbits:set,x;"), "xbits"},
+      {options("xbits:set,x,track tx;"), "xbits"},
+      {options("xbits:fly,x,track ip_src;"), "xbits"},
+      {options("xbits:set,x,track ip_src,expire 0;"), "xbits"},
+      {options("flowint:x,+;"), "flowint"},
+      {options("flowint:x,isset,1;"), "flowint"},
+      {options("flowint:x,**,1;"), "flowint"},
+      {options("stream_size:server,<;"), "stream_size"},
+      {options("stream_size:nobody,<,3;"), "stream_size"},
+      {options("tag:flow,3,packets;"), "tag"},
+      {options("to_lowercase; content:\"a\";"), "to_lowercase"},
+      {options("http.uri; content:\"a\"; to_lowercase;"), "to_lowercase"},
+      {options("http.uri; xor:\"0g\"; content:\"a\";"), "xor"},
+      {options("http.uri; xor; content:\"a\";"), "xor"},
+      {options("http.uri; to_md5:1; content:\"a\";"), "to_md5"},
+      {options("file.data; absent;"), "absent"},
+      {options("http.referer; absent; content:\"a\";"), ""},
+      {options("http.referer; absent:or_else;"), ""},
+      {options("filesize:>3PB;"), "filesize"},
+      {options("filesize:KB;"), "filesize"},
+      {options("filestore:sideways;"), "filestore"},
+      {options("ssl_version:tls1.0,!tls1.1;"), "ssl_version"},
+      {options("tls.version:7;"), "tls.version"},
+      {options("ssl_state:client_keyx;"), "ssl_state"},
+      {options("ip_proto:17;"), "ip_proto"},
+      {options("prefilter;"), "prefilter"},
+      {options("flags:S;"), "flags"},
+      {options("filemd5:list;"), "filemd5"},
+      {options("lua:x.lua;"), "lua"},
+      {options("app-layer-event:http.x;"), "app-layer-event"},
+      {options("app-layer-protocol:smb;"), "app-layer-protocol"},
+      {"alert tcp-pkt any any -> any any (sid:1;)", "tcp-pkt"},
+      {"alert http2 any any -> any any (sid:1;)", "http2"},
       {options("flow:to_server,to_client;"), "flow"},
       {options("flowbits:fly,x;"), "flowbits"},
       {options("threshold:type limit, count 1;"), "threshold"},

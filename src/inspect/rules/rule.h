@@ -17,6 +17,11 @@ namespace weir::inspect::rules {
 enum class Action : std::uint8_t { kAlert, kDrop, kReject, kPass };
 enum class Protocol : std::uint8_t { kIp, kTcp, kHttp, kTls, kDns };
 
+/// A number that byte_extract or byte_math takes from the bytes, by its place in Rule::variables.
+using Variable = std::int16_t;
+inline constexpr Variable kNoVariable = -1;
+inline constexpr std::size_t kMostVariables = 16;
+
 /// [first, last], both included, in the mapped form of IpAddress.
 struct AddressRange {
   IpAddress first, last;
@@ -47,6 +52,8 @@ struct Content {
   bool ends = false;                             ///< endswith: the match ends where the buffer ends
   std::optional<std::int64_t> offset, depth;     ///< from the beginning: the match lies within [offset, offset + depth)
   std::optional<std::int64_t> distance, within;  ///< from the end p of the match before: within [p + distance, p + distance + within)
+  /// In place of the number, which is then 0.
+  Variable offset_variable = kNoVariable, depth_variable = kNoVariable, distance_variable = kNoVariable, within_variable = kNoVariable;
 };
 struct Pcre {
   std::string expression;
@@ -64,12 +71,30 @@ struct ByteRead {
   Endian endian = Endian::kBig;
   unsigned string_base = 0;
   std::uint64_t bitmask = 0;  ///< 0: none; the result is shifted down to the mask's lowest bit
+  Variable bytes_variable = kNoVariable, offset_variable = kNoVariable;
 };
 struct ByteTest {
   ByteRead read;
   Compare compare = Compare::kEqual;
   bool negated = false;
   std::uint64_t value = 0;
+  Variable value_variable = kNoVariable;
+};
+/// The number into a variable; the position is behind what was read.
+struct ByteExtract {
+  ByteRead read;
+  std::uint64_t multiplier = 1;
+  std::uint64_t align = 0;  ///< up to a multiple of it; 0: not
+  Variable result = kNoVariable;
+};
+enum class Arithmetic : std::uint8_t { kAdd, kSubtract, kMultiply, kDivide, kShiftLeft, kShiftRight };
+/// The same after a calculation in 64 bits; the mask applies to what comes out. Nothing comes of a division by 0.
+struct ByteMath {
+  ByteRead read;
+  Arithmetic operation = Arithmetic::kAdd;
+  std::uint64_t value = 0;
+  Variable value_variable = kNoVariable;
+  Variable result = kNoVariable;
 };
 struct ByteJump {
   ByteRead read;
@@ -84,6 +109,7 @@ struct IsDataAt {
   std::uint64_t bytes = 0;
   bool relative = false;
   bool negated = false;
+  Variable bytes_variable = kNoVariable;  ///< in place of `bytes`, to which it is added
 };
 /// A number in Suricata's forms: N, <N, >N, <=N, >=N, N-M (both included), N<>M (neither included), !N.
 struct NumberTest {
@@ -95,11 +121,58 @@ struct NumberTest {
 struct BufferSize {
   NumberTest size;
 };
+/// The buffer is a number in network order (a version, a size), and one of these holds of it, or none.
+struct NumberIn {
+  std::vector<NumberTest> any_of;
+  bool negated = false;
+};
+/// The transaction has no such buffer. `or_else`: or what else the rule asks of it holds.
+struct Absent {
+  bool or_else = false;
+};
+struct Condition;
+/// base64_decode: what stands there, decoded as far as it is base64 (RFC 4648), has the conditions that follow base64_data.
+struct Base64 {
+  std::uint64_t bytes = 0;  ///< encoded ones, at most; 0: as many as there are
+  std::uint64_t offset = 0;
+  bool relative = false;
+  std::vector<Condition> decoded;
+};
+
+/// A transformation of a buffer before the conditions look at it.
+struct Transform {
+  enum class Kind : std::uint8_t {
+    kDotPrefix,
+    kToLowercase,
+    kToUppercase,
+    kStripWhitespace,
+    kCompressWhitespace,
+    kToMd5,
+    kToSha1,
+    kToSha256,
+    kUrlDecode,
+    kXor,
+    kHeaderLowercase,
+    kStripPseudoHeaders,
+    kPcre
+  };
+  Kind kind = Kind::kDotPrefix;
+  std::string argument;  ///< kXor: the key's octets; kPcre: the expression
+  friend auto operator<=>(const Transform&, const Transform&) = default;
+};
+/// What conditions look at: a buffer, transformed. Of a buffer that a transaction has several of, each time the rule names it is another
+/// search (`occurrence`).
+struct Subject {
+  Buffer buffer = Buffer::kStream;
+  std::uint8_t occurrence = 0;
+  std::vector<Transform> transforms;
+  friend auto operator<=>(const Subject&, const Subject&) = default;
+};
 
 /// One condition on a buffer; those of a buffer stand in the order of the rule.
 struct Condition {
-  Buffer buffer = Buffer::kStream;
-  std::variant<Content, Pcre, ByteTest, ByteJump, IsDataAt, BufferSize> what;
+  Subject subject;
+  std::variant<Content, Pcre, ByteTest, ByteJump, ByteExtract, ByteMath, IsDataAt, BufferSize, NumberIn, Absent, Base64> what;
   int column = 0;  ///< in the rule's text, from 1
 };
 
@@ -112,6 +185,36 @@ struct FlowBits {
   enum class Operation : std::uint8_t { kSet, kUnset, kToggle, kIsSet, kIsNotSet, kNoAlert };
   Operation operation = Operation::kSet;
   std::vector<std::string> names;  ///< isset, isnotset: any of them
+};
+/// xbits: marks on hosts or pairs of hosts, for a time.
+struct XBits {
+  enum class Operation : std::uint8_t { kSet, kUnset, kToggle, kIsSet, kIsNotSet };
+  enum class Track : std::uint8_t { kSource, kDestination, kPair };
+  Operation operation = Operation::kSet;
+  Track track = Track::kSource;
+  std::string name;
+  std::uint32_t expire_s = 30;
+};
+/// flowint: numbers that belong to the connection.
+struct FlowInt {
+  enum class Operation : std::uint8_t { kAssign, kAdd, kSubtract, kCompare, kIsSet, kIsNotSet };
+  Operation operation = Operation::kAssign;
+  Compare compare = Compare::kEqual;
+  std::string name;
+  std::uint32_t value = 0;
+  std::string value_name;  ///< another one of them, in place of `value`
+  bool changes() const { return operation <= Operation::kSubtract; }
+};
+/// stream_size: how many bytes a side has sent so far, its SYN counting as one.
+struct StreamSize {
+  enum class Side : std::uint8_t { kClient, kServer, kBoth, kEither };
+  Side side = Side::kClient;
+  NumberTest size;
+};
+/// app-layer-protocol.
+struct Speaks {
+  AppProtocol protocol = AppProtocol::kUnknown;
+  bool negated = false;
 };
 /// threshold and detection_filter.
 struct Threshold {
@@ -144,11 +247,17 @@ struct Rule {
   std::vector<std::pair<std::string, std::string>> metadata;
   Flow flow;
   std::vector<FlowBits> flowbits;
+  std::vector<XBits> xbits;
+  std::vector<FlowInt> flowints;
+  std::vector<StreamSize> stream_sizes;
+  std::optional<Speaks> speaks;
   std::optional<Threshold> threshold;
   bool no_alert = false;
   MptcpConditions mptcp;
   std::optional<NumberTest> payload_size;  ///< dsize: of the segment that the match ends in
   std::vector<Condition> conditions;
+  bool sets_again = false;             ///< another rule takes back a bit that this one sets: it sets it at each match
+  std::vector<std::string> variables;  ///< of byte_extract and byte_math, by Variable
   std::string file;
   int line = 0;
 };

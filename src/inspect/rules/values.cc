@@ -25,11 +25,20 @@ bool take_negation(std::string_view& value) {
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
-/// The words that byte_test and byte_jump share. False: it is none of them.
+bool is_name(std::string_view text) {
+  const auto letter = [](char c) { return c == '_' || c == '.' || c == '-' || std::isalnum(static_cast<unsigned char>(c)) != 0; };
+  return !text.empty() && std::isdigit(static_cast<unsigned char>(text.front())) == 0 && text.front() != '-' && std::ranges::all_of(text, letter);
+}
+
+std::pair<std::string_view, std::string_view> first_word(std::string_view text) {
+  const auto space = text.find(' ');
+  if (space == std::string_view::npos) return {text, {}};
+  return {text.substr(0, space), trimmed(text.substr(space))};
+}
+
+/// The words that the keywords which read numbers share. False: it is none of them.
 Parsed<bool> read_word(std::string_view word, ByteRead& read) {
-  const auto space = word.find(' ');
-  const std::string_view name = word.substr(0, space);
-  const std::string_view rest = space == std::string_view::npos ? std::string_view() : trimmed(word.substr(space));
+  const auto [name, rest] = first_word(word);
   if (word == "relative") {
     read.relative = true;
   } else if (word == "big" || word == "little") {
@@ -40,6 +49,8 @@ Parsed<bool> read_word(std::string_view word, ByteRead& read) {
     if (read.string_base == 0) read.string_base = 10;
   } else if (word == "hex" || word == "dec" || word == "oct") {
     read.string_base = word == "hex" ? 16 : word == "dec" ? 10 : 8;
+  } else if (name == "string" && (rest == "hex" || rest == "dec" || rest == "oct")) {
+    read.string_base = rest == "hex" ? 16 : rest == "dec" ? 10 : 8;
   } else if (name == "bitmask") {
     const auto mask = number<std::uint64_t>(rest);
     if (!mask || *mask == 0) return fault("bitmask needs a number other than 0");
@@ -50,20 +61,37 @@ Parsed<bool> read_word(std::string_view word, ByteRead& read) {
   return true;
 }
 
-Parsed<ByteRead> read_of(std::string_view count, std::string_view offset) {
+Parsed<ByteRead> read_of(std::string_view count, std::string_view offset, const VariableNames& names) {
   ByteRead read;
-  const auto bytes = number<std::uint32_t>(count);
-  if (!bytes || *bytes == 0 || *bytes > 23) return fault(in_quotes(count) + " is no number of octets from 1 to 23");
-  const auto at = number<std::int64_t>(offset);
-  if (!at || *at < -65'535 || *at > 65'535) return fault(in_quotes(offset) + " is no offset from -65535 to 65535");
-  read.bytes = *bytes;
-  read.offset = *at;
+  if (const auto variable = find_variable(count, names)) {
+    read.bytes_variable = *variable;
+  } else {
+    const auto bytes = number<std::uint32_t>(count);
+    if (!bytes || *bytes == 0 || *bytes > 23) return fault(in_quotes(count) + " is no number of octets from 1 to 23, and no variable");
+    read.bytes = *bytes;
+  }
+  if (const auto variable = find_variable(offset, names)) {
+    read.offset_variable = *variable;
+  } else {
+    const auto at = number<std::int64_t>(offset);
+    if (!at || *at < -65'535 || *at > 65'535) return fault(in_quotes(offset) + " is no offset from -65535 to 65535, and no variable");
+    read.offset = *at;
+  }
   return read;
 }
 
 Parsed<bool> check_read(const ByteRead& read) {
   if (read.string_base == 0 && read.bytes > 8) return fault("a binary number has at most 8 octets");
   return true;
+}
+
+/// A name that a number is given.
+Parsed<Variable> new_variable(std::string_view name, VariableNames& names) {
+  if (!is_name(name)) return fault(in_quotes(name) + " is no name of a variable");
+  if (find_variable(name, names)) return fault("the variable " + in_quotes(name) + " is there already");
+  if (names.size() >= kMostVariables) return fault("a rule has at most " + std::to_string(kMostVariables) + " variables");
+  names.emplace_back(name);
+  return static_cast<Variable>(names.size() - 1);
 }
 
 }  // namespace
@@ -147,7 +175,6 @@ Parsed<Pcre> parse_pcre(std::string_view value, Buffer& buffer) {
   const auto end = rest.rfind(delimiter);
   if (end == 0) return fault("the closing '/' is missing");
   for (const char c : rest.substr(1, end - 1)) {
-    if (c == '"' && (pcre.expression.empty() || pcre.expression.back() != '\\')) return fault("a quote within has a backslash before it");
     if (c == ';' && !pcre.expression.empty() && pcre.expression.back() == '\\') pcre.expression.pop_back();
     pcre.expression += c;
   }
@@ -192,11 +219,16 @@ Parsed<Pcre> parse_pcre(std::string_view value, Buffer& buffer) {
   return pcre;
 }
 
-Parsed<ByteTest> parse_byte_test(std::string_view value) {
+std::optional<Variable> find_variable(std::string_view text, const VariableNames& names) {
+  const auto found = std::ranges::find(names, text);
+  return found == names.end() ? std::nullopt : std::optional(static_cast<Variable>(found - names.begin()));
+}
+
+Parsed<ByteTest> parse_byte_test(std::string_view value, const VariableNames& names) {
   const auto parts = items(value);
   if (parts.size() < 4) return fault("it takes at least: octets, operator, value, offset");
   ByteTest test;
-  const auto read = read_of(parts[0], parts[3]);
+  const auto read = read_of(parts[0], parts[3], names);
   if (!read) return std::unexpected(read.error());
   test.read = *read;
   std::string_view op = parts[1];
@@ -208,9 +240,13 @@ Parsed<ByteTest> parse_byte_test(std::string_view value) {
   const auto* const found = std::ranges::find(kOperators, op, [](const auto& entry) { return entry.first; });
   if (found == std::end(kOperators)) return fault(in_quotes(op) + " is no operator");
   test.compare = found->second;
-  const auto with = number<std::uint64_t>(parts[2]);
-  if (!with) return fault(in_quotes(parts[2]) + " is no number (variables are not supported)");
-  test.value = *with;
+  if (const auto variable = find_variable(parts[2], names)) {
+    test.value_variable = *variable;
+  } else {
+    const auto with = number<std::uint64_t>(parts[2]);
+    if (!with) return fault(in_quotes(parts[2]) + " is no number, and no variable");
+    test.value = *with;
+  }
   for (std::size_t i = 4; i < parts.size(); ++i) {
     const auto known = read_word(parts[i], test.read);
     if (!known) return std::unexpected(known.error());
@@ -220,20 +256,18 @@ Parsed<ByteTest> parse_byte_test(std::string_view value) {
   return test;
 }
 
-Parsed<ByteJump> parse_byte_jump(std::string_view value) {
+Parsed<ByteJump> parse_byte_jump(std::string_view value, const VariableNames& names) {
   const auto parts = items(value);
   if (parts.size() < 2) return fault("it takes at least: octets, offset");
   ByteJump jump;
-  const auto read = read_of(parts[0], parts[1]);
+  const auto read = read_of(parts[0], parts[1], names);
   if (!read) return std::unexpected(read.error());
   jump.read = *read;
   for (std::size_t i = 2; i < parts.size(); ++i) {
     const auto known = read_word(parts[i], jump.read);
     if (!known) return std::unexpected(known.error());
     if (*known) continue;
-    const auto space = parts[i].find(' ');
-    const std::string_view name = parts[i].substr(0, space);
-    const std::string_view rest = space == std::string_view::npos ? std::string_view() : parts[i].substr(space);
+    const auto [name, rest] = first_word(parts[i]);
     if (name == "multiplier") {
       const auto by = number<std::uint32_t>(rest);
       if (!by || *by == 0 || *by > 65'535) return fault("multiplier is a number from 1 to 65535");
@@ -256,13 +290,113 @@ Parsed<ByteJump> parse_byte_jump(std::string_view value) {
   return jump;
 }
 
-Parsed<IsDataAt> parse_isdataat(std::string_view value) {
+Parsed<ByteExtract> parse_byte_extract(std::string_view value, VariableNames& names) {
+  const auto parts = items(value);
+  if (parts.size() < 3) return fault("it takes at least: octets, offset, variable");
+  ByteExtract extract;
+  const auto read = read_of(parts[0], parts[1], names);
+  if (!read) return std::unexpected(read.error());
+  extract.read = *read;
+  for (std::size_t i = 3; i < parts.size(); ++i) {
+    const auto known = read_word(parts[i], extract.read);
+    if (!known) return std::unexpected(known.error());
+    if (*known) continue;
+    const auto [name, rest] = first_word(parts[i]);
+    if (name == "multiplier") {
+      const auto by = number<std::uint32_t>(rest);
+      if (!by || *by == 0 || *by > 65'535) return fault("multiplier is a number from 1 to 65535");
+      extract.multiplier = *by;
+    } else if (name == "align") {
+      const auto to = number<std::uint32_t>(rest);
+      if (!to || (*to != 2 && *to != 4)) return fault("align is 2 or 4");
+      extract.align = *to;
+    } else {
+      return fault(in_quotes(parts[i]) + " is not supported");
+    }
+  }
+  if (auto fine = check_read(extract.read); !fine) return std::unexpected(fine.error());
+  const auto result = new_variable(parts[2], names);
+  if (!result) return std::unexpected(result.error());
+  extract.result = *result;
+  return extract;
+}
+
+Parsed<ByteMath> parse_byte_math(std::string_view value, VariableNames& names) {
+  static constexpr std::pair<std::string_view, Arithmetic> kOperations[] = {{"+", Arithmetic::kAdd},        {"-", Arithmetic::kSubtract},
+                                                                            {"*", Arithmetic::kMultiply},   {"/", Arithmetic::kDivide},
+                                                                            {"<<", Arithmetic::kShiftLeft}, {">>", Arithmetic::kShiftRight}};
+  ByteMath math;
+  ByteRead words;
+  std::string_view bytes, offset, operation, with, result;
+  for (const std::string_view part : items(value)) {
+    const auto known = read_word(part, words);
+    if (!known) return std::unexpected(known.error());
+    if (*known) continue;
+    const auto [name, rest] = first_word(part);
+    std::string_view* const field = name == "bytes"    ? &bytes
+                                    : name == "offset" ? &offset
+                                    : name == "oper"   ? &operation
+                                    : name == "rvalue" ? &with
+                                    : name == "result" ? &result
+                                                       : nullptr;
+    if (field == nullptr) return fault(in_quotes(part) + " is not supported");
+    if (!field->empty()) return fault(std::string(name) + " is given twice");
+    *field = rest;
+  }
+  if (bytes.empty() || offset.empty() || operation.empty() || with.empty() || result.empty()) return fault("it takes bytes, offset, oper, rvalue and result");
+  const auto read = read_of(bytes, offset, names);
+  if (!read) return std::unexpected(read.error());
+  math.read = *read;
+  math.read.relative = words.relative;
+  math.read.endian = words.endian;
+  math.read.string_base = words.string_base;
+  math.read.bitmask = words.bitmask;
+  const auto* const found = std::ranges::find(kOperations, operation, [](const auto& entry) { return entry.first; });
+  if (found == std::end(kOperations)) return fault(in_quotes(operation) + " is no operator");
+  math.operation = found->second;
+  if (const auto variable = find_variable(with, names)) {
+    math.value_variable = *variable;
+  } else {
+    const auto n = number<std::uint64_t>(with);
+    if (!n) return fault(in_quotes(with) + " is no number, and no variable");
+    if (*n == 0 && math.operation == Arithmetic::kDivide) return fault("a division by 0");
+    math.value = *n;
+  }
+  if (auto fine = check_read(math.read); !fine) return std::unexpected(fine.error());
+  const auto into = new_variable(result, names);
+  if (!into) return std::unexpected(into.error());
+  math.result = *into;
+  return math;
+}
+
+Parsed<Base64> parse_base64_decode(std::string_view value) {
+  Base64 out;
+  if (value.empty()) return out;
+  for (const std::string_view part : items(value)) {
+    const auto [name, rest] = first_word(part);
+    if (part == "relative") {
+      out.relative = true;
+      continue;
+    }
+    if (name != "bytes" && name != "offset") return fault(in_quotes(part) + " is not supported");
+    const auto n = number<std::uint64_t>(rest);
+    if (!n || *n > 65'535 || (name == "bytes" && *n == 0)) return fault(std::string(name) + " is a number up to 65535");
+    (name == "bytes" ? out.bytes : out.offset) = *n;
+  }
+  return out;
+}
+
+Parsed<IsDataAt> parse_isdataat(std::string_view value, const VariableNames& names) {
   IsDataAt test;
   test.negated = take_negation(value);
   const auto parts = items(value);
-  const auto bytes = number<std::uint64_t>(parts[0]);
-  if (!bytes || *bytes > 65'535) return fault(in_quotes(parts[0]) + " is no number of octets up to 65535");
-  test.bytes = *bytes;
+  if (const auto variable = find_variable(parts[0], names)) {
+    test.bytes_variable = *variable;
+  } else {
+    const auto bytes = number<std::uint64_t>(parts[0]);
+    if (!bytes || *bytes > 65'535) return fault(in_quotes(parts[0]) + " is no number of octets up to 65535, and no variable");
+    test.bytes = *bytes;
+  }
   for (std::size_t i = 1; i < parts.size(); ++i) {
     if (parts[i] == "relative") {
       test.relative = true;
@@ -329,9 +463,7 @@ Parsed<Threshold> parse_threshold(std::string_view value, bool detection_filter)
   bool has_type = detection_filter, has_track = false, has_count = false, has_seconds = false;
   if (detection_filter) out.kind = Threshold::Kind::kDetectionFilter;
   for (const std::string_view part : items(value)) {
-    const auto space = part.find(' ');
-    const std::string_view name = part.substr(0, space);
-    const std::string_view rest = space == std::string_view::npos ? std::string_view() : trimmed(part.substr(space));
+    const auto [name, rest] = first_word(part);
     if (name == "type" && !detection_filter) {
       if (rest == "limit") {
         out.kind = Threshold::Kind::kLimit;
