@@ -533,11 +533,10 @@ enum SideFlag : std::uint8_t { kGroup = 1, kEnded = 2, kFromStart = 4 };
 }  // namespace
 
 bool ConnectionMatcher::pack_into(CompactWriter& out) const {
-  if (!flowbits_.empty()) return false;
   for (const auto& s : sides_) {
     if (!s) continue;
     const std::size_t scanner = s->scan.packed().size();
-    if (s->waiting || (s->scan.is_open() && scanner == 0) || scanner > CompactWriter::kMostBytes) return false;
+    if ((s->waiting && !s->waiting->only_told()) || (s->scan.is_open() && scanner == 0) || scanner > CompactWriter::kMostBytes) return false;
   }
   out.octet(static_cast<std::uint8_t>((passed_ ? kPassed : 0) | (limited_ ? kLimited : 0) | (sides_[0] ? kToServer : 0) | (sides_[1] ? kToClient : 0)));
   for (const auto& s : sides_) {
@@ -555,7 +554,12 @@ bool ConnectionMatcher::pack_into(CompactWriter& out) const {
     s->provenance.pack_into(out);
     out.bytes(s->history);
     out.bytes_like(std::as_bytes(s->scan.packed()), s->history);
+    out.number(s->waiting ? s->waiting->told.size() : 0);
+    if (!s->waiting) continue;
+    for (const std::uint32_t plan : s->waiting->told) out.number(plan);
   }
+  out.number(flowbits_.size());
+  for (const std::string& name : flowbits_) out.bytes(std::as_bytes(std::span(name)));
   return true;
 }
 
@@ -585,6 +589,12 @@ void ConnectionMatcher::unpack(CompactReader& in) {
     std::vector<char> packed(scanner.size());
     if (!scanner.empty()) std::memcpy(packed.data(), scanner.data(), scanner.size());
     s.scan.restore(std::move(packed));
+    for (std::uint64_t left = in.number(); left != 0 && in.ok(); --left) waiting(s).told.push_back(static_cast<std::uint32_t>(in.number()));
+  }
+  for (std::uint64_t left = in.number(); left != 0 && in.ok(); --left) {
+    std::string name;
+    for (const std::byte b : in.bytes()) name += static_cast<char>(b);
+    flowbits_.insert(std::move(name));
   }
 }
 

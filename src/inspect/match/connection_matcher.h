@@ -109,7 +109,8 @@ class ConnectionMatcher {
     std::map<std::uint32_t, Progress> progress;
     std::vector<std::uint32_t> told;  ///< plans that have alerted, ascending
     bool settled = false;             ///< something pending was decided: what was deferred may go on
-    bool empty() const { return pending.empty() && deferred.empty() && progress.empty() && told.empty(); }
+    bool only_told() const { return pending.empty() && deferred.empty() && progress.empty(); }
+    bool empty() const { return only_told() && told.empty(); }
   };
   struct Side {
     const PortGroup* group = nullptr;
