@@ -25,7 +25,7 @@ class Inspected : public ::testing::Test, public Observer {
  protected:
   void on_alert(const AlertRecord& alert) override {
     alerts.emplace_back(alert.connection.number, alert.signature_id);
-    last = alert;
+    latest = alert;
   }
   void say(Inspection& inspection, std::uint64_t connection, std::string_view text, Direction d = Direction::kToServer, Endpoints endpoints = {}) {
     ConnectionInfo info;
@@ -40,7 +40,7 @@ class Inspected : public ::testing::Test, public Observer {
   Alerts alerts;
   std::map<std::uint64_t, std::uint64_t> said;
   std::map<std::pair<std::uint64_t, Direction>, std::uint64_t> offsets;
-  AlertRecord last;
+  AlertRecord latest;
 };
 
 TEST_F(Inspected, ANewRuleSetIsForNewConnections) {
@@ -157,10 +157,10 @@ TEST_F(Inspected, WhatWasSeenIsKnownAfterItWasIdle) {
   for (std::uint64_t connection = 1; connection <= 100; ++connection) data(connection, 9, "a", 3);
   for (std::uint64_t connection = 1; connection <= 100; ++connection) data(connection, 10, "b", 7);
   ASSERT_EQ(alerts.size(), 100U);
-  EXPECT_EQ(last.subflows, (std::vector<std::uint32_t>{3, 7}));
-  EXPECT_EQ(last.dsn_first, 9U);
-  EXPECT_EQ(last.dsn_last, 10U);
-  EXPECT_DOUBLE_EQ(last.visibility, 6.0 / 11.0);
+  EXPECT_EQ(latest.subflows, (std::vector<std::uint32_t>{3, 7}));
+  EXPECT_EQ(latest.dsn_first, 9U);
+  EXPECT_EQ(latest.dsn_last, 10U);
+  EXPECT_DOUBLE_EQ(latest.visibility, 6.0 / 11.0);
 }
 
 }  // namespace
