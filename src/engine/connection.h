@@ -16,11 +16,15 @@
 
 namespace weir::engine {
 
-/// What a connection of one subflow has no use for.
+struct Connection;
+
+/// What a connection of one subflow has no use for, and what few have.
 struct MptcpExtra {
   track::AddressBook addresses;
   inspect::FragmentationWatch fragmentation[2];
   std::unique_ptr<inspect::RecentTimes> half_open;
+  Connection* next_same_token[2] = {nullptr, nullptr};
+  std::uint32_t syn_data[2] = {0, 0};   ///< TCP Fast Open: octets before IDSN + 1
   std::uint64_t cut_bytes[2] = {0, 0};  ///< several capture points: payload cut by snap lengths
 };
 
@@ -39,15 +43,19 @@ struct Mptcp {
   bool checksum = false;
   std::uint64_t key[2] = {0, 0};
   std::uint32_t token[2] = {0, 0};
-  Connection* next_same_token[2] = {nullptr, nullptr};
   bool orphan = false;
-  bool token_confirmed = false;        ///< a SYN/ACK answered such a JOIN
-  reassemble::DataReceiver data[2];    ///< by Direction
-  std::uint32_t syn_data[2] = {0, 0};  ///< TCP Fast Open: octets before IDSN + 1
+  bool token_confirmed = false;      ///< a SYN/ACK answered such a JOIN
+  reassemble::DataReceiver data[2];  ///< by Direction
   std::unique_ptr<MptcpExtra> extra;
   MptcpExtra& more() {
     if (!extra) extra = std::make_unique<MptcpExtra>();
     return *extra;
+  }
+  std::uint32_t syn_data(Direction d) const { return extra ? extra->syn_data[index(d)] : 0; }
+  /// The next connection with the token of that host.
+  Connection* next_same_token(std::size_t host) const { return extra ? extra->next_same_token[host] : nullptr; }
+  void set_next_same_token(std::size_t host, Connection* next) {
+    if (next != nullptr || extra) more().next_same_token[host] = next;
   }
   std::unique_ptr<Unkeyed> unkeyed_state;
   Unkeyed& unkeyed() {
@@ -66,20 +74,13 @@ struct PlainStream {
   bool started = false;
 };
 
-/// What is kept of a connection that is told of as it goes.
-struct Telling {
-  ConnectionInfo info;
-  std::uint64_t acked[2] = {0, 0};  ///< offsets last told
-};
-
 struct Connection : boost::intrusive::list_base_hook<> {
   std::uint64_t number = 0;
   TimeNs first_ns = 0;
   TimeNs last_ns = 0;
   TimeNs hold_until_ns = 0;  ///< while held: no later than this
-  boost::container::small_vector<Subflow*, 2> subflows;
-  std::unique_ptr<Mptcp> mp;  ///< empty: plain TCP
-  std::unique_ptr<Telling> telling;
+  boost::container::small_vector<Subflow*, 1> subflows;
+  std::unique_ptr<Mptcp> mp;                            ///< empty: plain TCP
   std::unique_ptr<std::vector<AnomalyRecord>> pending;  ///< events told once the id is final
   std::uint32_t raised = 0;                             ///< events, by bit
   std::uint32_t established_subflows = 0;
@@ -99,6 +100,7 @@ struct Connection : boost::intrusive::list_base_hook<> {
   bool told_fin[2] = {false, false};
   bool quiet = false;  ///< a plain connection that nobody asked for: only keeps a reused 4-tuple apart
   bool linked_by_dsn = false;
+  std::uint64_t told_ack[2] = {0, 0};            ///< offsets last told
   std::unique_ptr<PlainStream[]> plain_streams;  ///< plain TCP only
   PlainStream& plain(Direction d) {
     if (!plain_streams) plain_streams = std::make_unique<PlainStream[]>(2);

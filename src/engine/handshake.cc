@@ -178,7 +178,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
     if (first) {
       if (mp.offered_version == kOfferWithdrawn) mp.version.reset();
       c.refused = true;
-      follow_plainly(*f, kOpener, reassemble::kFirstPosition + f->ssn_base[kOpener]);
+      follow_plainly(*f, kOpener, reassemble::kFirstPosition + f->ssn_base(kOpener));
       follow_plainly(*f, kAnswerer, reassemble::kFirstPosition);
     }
     return fate;
@@ -204,7 +204,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   if (first && answer.version != mp.offered_version) {
     mp.version = answer.version;
     fall_back(c, FallbackReason::kVersion, s.time_ns);
-    follow_plainly(*f, kOpener, reassemble::kFirstPosition + f->ssn_base[kOpener]);
+    follow_plainly(*f, kOpener, reassemble::kFirstPosition + f->ssn_base(kOpener));
     follow_plainly(*f, kAnswerer, reassemble::kFirstPosition);
     return fate;
   }
@@ -240,7 +240,7 @@ Subflow* Engine::State::same_first_subflow(Subflow& f, const Segment& s, std::si
           !g->has_isn[kOpener] || g->isn[kOpener] == f.isn[kOpener] || (mp.has_key[0] && mp.has_key[1] && mine.mp->has_key[0] && mine.mp->has_key[1]);
       if (!g->join && !seen_here && other_key_agrees && isn_agrees) return g;
     }
-    c = which < 2 ? mp.next_same_token[which] : nullptr;
+    c = which < 2 ? mp.next_same_token(which) : nullptr;
   }
   return nullptr;
 }
@@ -284,7 +284,7 @@ bool Engine::State::on_third_ack(Subflow& f, const Segment& s, const SegmentOpti
     return false;
   }
   fall_back(c, FallbackReason::kNoOptionInAck, s.time_ns);
-  follow_plainly(f, kOpener, reassemble::kFirstPosition + f.ssn_base[kOpener]);
+  follow_plainly(f, kOpener, reassemble::kFirstPosition + f.ssn_base(kOpener));
   follow_plainly(f, kAnswerer, reassemble::kFirstPosition);
   establish(f, s.time_ns);
   return false;
@@ -371,8 +371,8 @@ void Engine::State::take_syn_data(Subflow& f, const Segment& s, const PointView&
   const std::size_t size = std::min(data.bytes().size(), static_cast<std::size_t>(acked));
   Mptcp& mp = *f.connection->mp;
   const std::size_t way = index(f.direction(kOpener));
-  mp.syn_data[way] = static_cast<std::uint32_t>(size);
-  f.ssn_base[kOpener] = size;
+  mp.more().syn_data[way] = static_cast<std::uint32_t>(size);
+  f.set_ssn_base(kOpener, size);
   f.rx[kOpener].start_at(reassemble::kFirstPosition + size);
   f.gave_data = true;
   auto& stream = mp.data[way];

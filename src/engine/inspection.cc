@@ -1,6 +1,8 @@
 #include "engine/inspection.h"
 
 #include <algorithm>
+#include <cstring>
+#include <new>
 #include <utility>
 
 namespace weir::engine {
@@ -28,8 +30,16 @@ std::string_view name_of(AppProtocol protocol) {
 
 }  // namespace
 
+/// The number, and which of the two forms follows.
+struct Inspection::Head {
+  static constexpr std::uint64_t kPacked = 1ULL << 63U;
+  std::uint64_t word = 0;
+  std::uint64_t number() const { return word & ~kPacked; }
+  bool packed() const { return (word & kPacked) != 0; }
+};
+
 /// What is kept of a connection.
-struct Inspection::Connection {
+struct Inspection::Connection : Inspection::Head {
   std::unique_ptr<inspect::match::ConnectionMatcher> matcher;
   inspect::apps::Application application;
   std::list<Connection*>::iterator place;
@@ -42,6 +52,58 @@ struct Inspection::Connection {
   std::uint64_t seen[2] = {0, 0};
   std::uint64_t gaps[2] = {0, 0};
 };
+
+/// The same in one block: this, and the octets behind it.
+struct Inspection::Packed : Inspection::Head {
+  static constexpr std::size_t kMostBytes = 0xffff;
+  static constexpr std::size_t kStateAt = sizeof(Head) + sizeof(std::uint16_t);
+  static std::unique_ptr<Packed> make(std::uint64_t number, std::span<const std::byte> state) {
+    void* const space = ::operator new(std::max(sizeof(Packed), kStateAt + state.size()));
+    std::unique_ptr<Packed> p(::new (space) Packed);
+    p->word = number | kPacked;
+    p->size = static_cast<std::uint16_t>(state.size());
+    std::memcpy(reinterpret_cast<std::byte*>(p.get()) + kStateAt, state.data(), state.size());
+    return p;
+  }
+  static void operator delete(void* at) { ::operator delete(at); }
+  std::span<const std::byte> state() const { return {reinterpret_cast<const std::byte*>(this) + kStateAt, size}; }
+
+  std::uint16_t size = 0;
+};
+
+Inspection::Entry::Entry(std::unique_ptr<Connection> c) : at_(c.release()) {}
+Inspection::Entry::~Entry() { become(std::unique_ptr<Connection>()); }
+std::uint64_t Inspection::Entry::number() const { return at_->number(); }
+Inspection::Connection* Inspection::Entry::connection() const { return at_->packed() ? nullptr : static_cast<Connection*>(at_); }
+Inspection::Packed* Inspection::Entry::packed() const { return at_->packed() ? static_cast<Packed*>(at_) : nullptr; }
+
+void Inspection::Entry::become(std::unique_ptr<Connection> c) const {
+  if (at_ != nullptr) {
+    if (at_->packed()) {
+      delete static_cast<Packed*>(at_);
+    } else {
+      delete static_cast<Connection*>(at_);
+    }
+  }
+  at_ = c.release();
+}
+
+void Inspection::Entry::become(std::unique_ptr<Packed> p) const {
+  become(std::unique_ptr<Connection>());
+  at_ = p.release();
+}
+
+std::unique_ptr<Inspection::Connection> Inspection::Entry::release() const {
+  std::unique_ptr<Connection> c(connection());
+  at_ = nullptr;
+  return c;
+}
+
+std::size_t Inspection::Hash::operator()(std::uint64_t number) const {
+  // Numbers are ours, one after the other: no more is needed than that neighbours lie apart.
+  number *= 0x9e3779b97f4a7c15ULL;
+  return number ^ (number >> 32U);
+}
 
 inspect::match::Facts Inspection::facts_of(const Connection& c, const ConnectionInfo& info) {
   return {.endpoints = info.endpoints,
@@ -125,29 +187,96 @@ std::vector<std::pair<std::string_view, std::uint64_t>> Inspection::counters() c
 }
 
 Inspection::Connection& Inspection::connection(const ConnectionInfo& info) {
-  auto& c = connections_[info.number];
-  if (!c) {
-    c = std::make_unique<Connection>();
-    if (settings_.rules) c->matcher = std::make_unique<inspect::match::ConnectionMatcher>(settings_.rules);
-  }
-  touch(*c);
-  return *c;
+  if (Connection* c = known(info.number)) return *c;
+  auto c = std::make_unique<Connection>();
+  c->word = info.number;
+  if (settings_.rules) c->matcher = std::make_unique<inspect::match::ConnectionMatcher>(settings_.rules);
+  Connection& made = *connections_.emplace(std::move(c)).first->connection();
+  touch(made);
+  return made;
+}
+
+/// The connection as one of those used last, if anything is kept of it.
+Inspection::Connection* Inspection::known(std::uint64_t number) {
+  const auto found = connections_.find(number);
+  if (found == connections_.end()) return nullptr;
+  if (Packed* p = found->packed()) found->become(unpack(*p));
+  touch(*found->connection());
+  return found->connection();
 }
 
 void Inspection::touch(Connection& c) {
-  if (!c.matcher) return;
   if (c.hot) {
     if (c.place != hot_.begin()) hot_.splice(hot_.begin(), hot_, c.place);
     return;
   }
   if (std::cmp_greater_equal(hot_.size(), settings_.limits.hot_streams)) {
     Connection& coldest = *hot_.back();
-    coldest.matcher->pack();
     coldest.hot = false;
     hot_.pop_back();
+    pack(coldest);
   }
   c.place = hot_.insert(hot_.begin(), &c);
   c.hot = true;
+}
+
+namespace {
+
+enum Flag : std::uint8_t { kProtocolTold = 1, kDepthReached = 2, kAlerted = 4, kServerEnded = 8, kClientEnded = 16, kApplicationDone = 32, kMatcher = 64 };
+
+}  // namespace
+
+void Inspection::pack(Connection& c) {
+  if (c.matcher) c.matcher->pack();
+  if (!c.application.at_rest()) return;
+  writer_.clear();
+  writer_.octet(static_cast<std::uint8_t>((c.protocol_told ? kProtocolTold : 0) | (c.depth_reached ? kDepthReached : 0) | (c.alerted ? kAlerted : 0) |
+                                          (c.ended[0] ? kServerEnded : 0) | (c.ended[1] ? kClientEnded : 0) | (c.application.done() ? kApplicationDone : 0) |
+                                          (c.matcher ? kMatcher : 0)));
+  writer_.octet(static_cast<std::uint8_t>(c.application.protocol()));
+  for (const std::uint64_t seen : c.seen) writer_.number(seen);
+  for (const std::uint64_t gaps : c.gaps) writer_.number(gaps);
+  writer_.number(c.server_opened.size());
+  for (const std::uint32_t id : c.server_opened) writer_.number(id);
+  std::uint64_t set = 0;
+  if (c.matcher) {
+    const auto known = std::ranges::find(rules_in_use_, c.matcher->rules(), [](const auto& entry) { return entry.second.rules; });
+    set = known != rules_in_use_.end() ? known->first : rules_in_use_.empty() ? 0 : rules_in_use_.rbegin()->first + 1;
+    writer_.number(set);
+    if (!c.matcher->pack_into(writer_)) return;
+  }
+  if (writer_.written().size() > Packed::kMostBytes) return;
+  if (c.matcher) {
+    RulesInUse& used = rules_in_use_[set];
+    used.rules = c.matcher->rules();
+    ++used.packed;
+  }
+  connections_.find(c.number())->become(Packed::make(c.number(), writer_.written()));
+}
+
+std::unique_ptr<Inspection::Connection> Inspection::unpack(Packed& p) {
+  inspect::match::CompactReader in(p.state());
+  auto c = std::make_unique<Connection>();
+  c->word = p.number();
+  const std::uint8_t flags = in.octet();
+  c->protocol_told = (flags & kProtocolTold) != 0;
+  c->depth_reached = (flags & kDepthReached) != 0;
+  c->alerted = (flags & kAlerted) != 0;
+  c->ended[0] = (flags & kServerEnded) != 0;
+  c->ended[1] = (flags & kClientEnded) != 0;
+  const auto protocol = static_cast<AppProtocol>(in.octet());
+  c->application.resume(protocol, (flags & kApplicationDone) != 0);
+  for (std::uint64_t& seen : c->seen) seen = in.number();
+  for (std::uint64_t& gaps : c->gaps) gaps = in.number();
+  c->server_opened.resize(static_cast<std::size_t>(in.number()));
+  for (std::uint32_t& id : c->server_opened) id = static_cast<std::uint32_t>(in.number());
+  if ((flags & kMatcher) != 0) {
+    const auto used = rules_in_use_.find(in.number());
+    c->matcher = std::make_unique<inspect::match::ConnectionMatcher>(used->second.rules);
+    c->matcher->unpack(in);
+    if (--used->second.packed == 0) rules_in_use_.erase(used);
+  }
+  return c;
 }
 
 void Inspection::on_data(const ConnectionInfo& info, const StreamChunk& chunk) {
@@ -195,18 +324,17 @@ void Inspection::fin(Connection& c, const ConnectionInfo& info, Direction d, Tim
 }
 
 void Inspection::end(const ConnectionInfo& info, TimeNs now) {
-  const auto found = connections_.find(info.number);
-  if (found == connections_.end()) return;
-  Connection& c = *found->second;
-  Told told(*this, c, info);
-  if (settings_.applications && !c.application.done()) c.application.end(application_settings_, now, told);
-  for (const Direction d : {Direction::kToServer, Direction::kToClient}) fin(c, info, d, now);
+  Connection* const c = known(info.number);
+  if (c == nullptr) return;
+  Told told(*this, *c, info);
+  if (settings_.applications && !c->application.done()) c->application.end(application_settings_, now, told);
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) fin(*c, info, d, now);
 }
 
 std::unique_ptr<Inspection::Connection> Inspection::take(std::uint64_t number) {
+  if (known(number) == nullptr) return nullptr;
   const auto found = connections_.find(number);
-  if (found == connections_.end()) return nullptr;
-  auto c = std::move(found->second);
+  auto c = found->release();
   connections_.erase(found);
   if (c->hot) hot_.erase(c->place);
   if (c->matcher && c->matcher->limited()) ++limited_connections_;
@@ -214,7 +342,7 @@ std::unique_ptr<Inspection::Connection> Inspection::take(std::uint64_t number) {
 }
 
 void Inspection::on_fin(const ConnectionInfo& info, Direction d, TimeNs now) {
-  if (const auto found = connections_.find(info.number); found != connections_.end()) fin(*found->second, info, d, now);
+  if (Connection* c = known(info.number)) fin(*c, info, d, now);
   next_.on_fin(info, d, now);
 }
 

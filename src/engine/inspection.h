@@ -1,9 +1,10 @@
 // Inspection between the engine and the reports: rules and applications over every rebuilt stream.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -25,7 +26,8 @@ struct InspectionSettings {
 
 /// Purpose: takes what the engine tells, looks at the streams, and passes everything on, with alerts and application records between.
 /// Invariant: what it tells of a connection comes before that connection's record. Memory: a state for each connection that has had data,
-/// packed unless it is among the `hot_streams` used last. One owner, one thread.
+/// packed unless it is among the `hot_streams` used last: into one block, or part by part where something is half found or an application
+/// is being read. One owner, one thread.
 class Inspection : public Observer {
  public:
   Inspection(InspectionSettings settings, Observer& next);
@@ -49,9 +51,49 @@ class Inspection : public Observer {
   void on_option(const ConnectionInfo&, const OptionSeen&) override;
 
  private:
+  struct Head;
   struct Connection;
+  struct Packed;
   class Told;
+  /// One connection, in either form. The table has nothing but the pointer: the number is in what it points to.
+  class Entry {
+   public:
+    explicit Entry(std::unique_ptr<Connection> c);
+    Entry(Entry&& other) noexcept : at_(std::exchange(other.at_, nullptr)) {}
+    Entry& operator=(Entry&& other) noexcept {
+      std::swap(at_, other.at_);
+      return *this;
+    }
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+    ~Entry();
+    std::uint64_t number() const;
+    Connection* connection() const;  ///< none: it is packed
+    Packed* packed() const;
+    /// The same connection in its other form. The table's order depends on the number alone.
+    void become(std::unique_ptr<Connection> c) const;
+    void become(std::unique_ptr<Packed> p) const;
+    std::unique_ptr<Connection> release() const;
+
+   private:
+    mutable Head* at_ = nullptr;  ///< owned
+  };
+  struct Hash {
+    using is_transparent = void;
+    using is_avalanching = void;
+    std::size_t operator()(std::uint64_t number) const;
+    std::size_t operator()(const Entry& entry) const { return operator()(entry.number()); }
+  };
+  struct Same {
+    using is_transparent = void;
+    bool operator()(const Entry& a, const Entry& b) const { return a.number() == b.number(); }
+    bool operator()(std::uint64_t a, const Entry& b) const { return a == b.number(); }
+    bool operator()(const Entry& a, std::uint64_t b) const { return a.number() == b; }
+  };
   Connection& connection(const ConnectionInfo& info);
+  Connection* known(std::uint64_t number);
+  void pack(Connection& c);
+  std::unique_ptr<Connection> unpack(Packed& p);
   static inspect::match::Facts facts_of(const Connection& c, const ConnectionInfo& info);
   void touch(Connection& c);
   void fin(Connection& c, const ConnectionInfo& info, Direction d, TimeNs now);
@@ -62,7 +104,14 @@ class Inspection : public Observer {
   inspect::apps::ApplicationSettings application_settings_;
   Observer& next_;
   inspect::match::Shared shared_;
-  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  boost::unordered_flat_set<Entry, Hash, Same> connections_;
+  /// What packed connections go on with, and how many do: a set that was replaced stays until the last one of its connections is over.
+  struct RulesInUse {
+    std::shared_ptr<const inspect::match::RuleSet> rules;
+    std::uint64_t packed = 0;
+  };
+  std::map<std::uint64_t, RulesInUse> rules_in_use_;
+  inspect::match::CompactWriter writer_;
   std::list<Connection*> hot_;  ///< used last: first
   std::uint64_t limited_depth_ = 0, limited_connections_ = 0, alerts_ = 0;
 };

@@ -23,7 +23,10 @@ std::shared_ptr<const inspect::match::RuleSet> rules(const std::string& text) {
 
 class Inspected : public ::testing::Test, public Observer {
  protected:
-  void on_alert(const AlertRecord& alert) override { alerts.emplace_back(alert.connection.number, alert.signature_id); }
+  void on_alert(const AlertRecord& alert) override {
+    alerts.emplace_back(alert.connection.number, alert.signature_id);
+    latest = alert;
+  }
   void say(Inspection& inspection, std::uint64_t connection, std::string_view text, Direction d = Direction::kToServer, Endpoints endpoints = {}) {
     ConnectionInfo info;
     info.number = connection;
@@ -36,6 +39,8 @@ class Inspected : public ::testing::Test, public Observer {
   using Alerts = std::vector<std::pair<std::uint64_t, std::uint32_t>>;
   Alerts alerts;
   std::map<std::uint64_t, std::uint64_t> said;
+  std::map<std::pair<std::uint64_t, Direction>, std::uint64_t> offsets;
+  AlertRecord latest;
 };
 
 TEST_F(Inspected, ANewRuleSetIsForNewConnections) {
@@ -92,6 +97,70 @@ TEST_F(Inspected, HalfOfASignatureSurvivesPacking) {
   }
   for (std::uint64_t connection = 1; connection <= 100; ++connection) expected.emplace_back(connection, 1);
   EXPECT_EQ(alerts, expected);
+}
+
+TEST_F(Inspected, AnIdleConnectionGoesOnWhereItWas) {
+  // Both directions, what was set and told before, and rules that were replaced meanwhile.
+  Limits limits;
+  limits.hot_streams = 16;
+  Inspection inspection({.limits = limits,
+                         .rules = rules("alert tcp any any -> any any (content:\"login\"; flowbits:set,in; flowbits:noalert; sid:1;)\n"
+                                        "alert tcp any any -> any any (content:\"secret\"; flowbits:isset,in; flow:to_client; sid:2;)\n"
+                                        "alert tcp any any -> any any (content:\"login\"; sid:3;)\n")},
+                        *this);
+  Alerts expected;
+  const auto all = [&](std::uint64_t first, std::uint64_t last, std::string_view text, Direction d, std::uint32_t sid) {
+    for (std::uint64_t connection = first; connection <= last; ++connection) {
+      // Each direction has offsets of its own.
+      auto& offset = offsets[{connection, d}];
+      said[connection] = offset;
+      say(inspection, connection, text, d);
+      offset += text.size();
+      if (sid != 0) expected.emplace_back(connection, sid);
+    }
+  };
+  all(1, 100, "log", Direction::kToServer, 0);
+  all(1, 100, "the sec", Direction::kToClient, 0);
+  all(1, 100, "in", Direction::kToServer, 3);
+  inspection.use(rules("alert tcp any any -> any any (content:\"new\"; sid:4;)\n"));
+  all(101, 200, "ne", Direction::kToServer, 0);
+  all(1, 100, "ret new", Direction::kToClient, 2);
+  all(101, 200, "w secret", Direction::kToServer, 4);
+  all(1, 100, " login", Direction::kToServer, 0);  // was told
+  EXPECT_EQ(alerts, expected);
+  for (std::uint64_t connection = 1; connection <= 200; ++connection) {
+    ConnectionRecord record;
+    record.info.number = connection;
+    inspection.on_connection(record);
+  }
+  EXPECT_EQ(alerts, expected);
+}
+
+TEST_F(Inspected, WhatWasSeenIsKnownAfterItWasIdle) {
+  Limits limits;
+  limits.hot_streams = 16;
+  Inspection inspection({.limits = limits, .rules = rules("alert tcp any any -> any any (content:\"ab\"; mptcp.split; sid:1;)\n")}, *this);
+  ConnectionInfo info;
+  const auto data = [&](std::uint64_t connection, std::uint64_t offset, std::string_view text, std::uint32_t subflow) {
+    info.number = connection;
+    inspection.on_data(info, {.direction = Direction::kToServer,
+                              .offset = offset,
+                              .bytes = std::as_bytes(std::span(text)),
+                              .subflow = subflow,
+                              .opened_by_server = subflow == 3,
+                              .time_ns = 1});
+  };
+  for (std::uint64_t connection = 1; connection <= 100; ++connection) {
+    data(connection, 0, "xxxx", 0);
+    inspection.on_gap(info, Direction::kToServer, 4, 5, 1);
+  }
+  for (std::uint64_t connection = 1; connection <= 100; ++connection) data(connection, 9, "a", 3);
+  for (std::uint64_t connection = 1; connection <= 100; ++connection) data(connection, 10, "b", 7);
+  ASSERT_EQ(alerts.size(), 100U);
+  EXPECT_EQ(latest.subflows, (std::vector<std::uint32_t>{3, 7}));
+  EXPECT_EQ(latest.dsn_first, 9U);
+  EXPECT_EQ(latest.dsn_last, 10U);
+  EXPECT_DOUBLE_EQ(latest.visibility, 6.0 / 11.0);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ Connection* Engine::State::by_token(std::uint32_t token, std::uint32_t nonce, Po
     const bool alive = state_of(*c) == ConnectionState::kOpen;
     const bool best_alive = best != nullptr && state_of(*best) == ConnectionState::kOpen;
     if (best == nullptr || (alive && !best_alive) || (alive == best_alive && c->last_ns > best->last_ns)) best = c;
-    c = mp.next_same_token[host];
+    c = mp.next_same_token(host);
   }
   return best;
 }
@@ -169,7 +169,7 @@ void Engine::State::verify_join(Subflow& f, const Segment* s) {
     const auto found = tokens.find(j.token);
     for (Connection* c = found == tokens.end() ? nullptr : found->second; c != nullptr;) {
       const std::size_t host = c->mp->has_token[0] && c->mp->token[0] == j.token ? 0 : 1;
-      Connection* next = c->mp->next_same_token[host];
+      Connection* next = c->mp->next_same_token(host);
       if (c != f.connection && c->keyed && syn_ack_fits(*c, host == 0)) {
         Connection& old = *f.connection;
         old.subflows.erase(std::ranges::find(old.subflows, &f));

@@ -45,20 +45,24 @@ Connection& Engine::State::add_connection(TimeNs now, bool mptcp) {
   return *c;
 }
 
+/// What is told of a connection. It is made anew each time, but for its text: of connections told of by turns, few are told of at once.
 const ConnectionInfo& Engine::State::info(Connection& c) {
-  if (!c.telling) c.telling = std::make_unique<Telling>();
-  ConnectionInfo& info = c.telling->info;
-  info.established_subflows = c.established_subflows;
-  if (c.mptcp()) info.version = c.mp->version;
-  if (c.told_established && !info.id.empty() && c.keyed == (info.id[0] != 'x')) return info;
+  ConnectionInfo& info = infos[c.number % infos.size()];
+  const bool same = info.number == c.number;
+  if (!same || c.keyed == (info.id[0] == 'x')) {
+    info.id = c.keyed ? hex(c.mp->token[0], 8) + "-" + hex(c.mp->token[1], 8) : "x-" + hex(scatter(c.number), 16);
+  }
   info.number = c.number;
+  info.established_subflows = c.established_subflows;
   info.mptcp = c.mptcp();
+  info.version = c.mptcp() ? c.mp->version : std::nullopt;
   info.first_ns = c.first_ns;
-  info.id = c.keyed ? hex(c.mp->token[0], 8) + "-" + hex(c.mp->token[1], 8) : "x-" + hex(scatter(c.number), 16);
   if (!c.subflows.empty()) {
     const Subflow& first = *c.subflows.front();
     info.endpoints = first.endpoints;
     if (first.opened_by_server) info.endpoints = {info.endpoints.dst, info.endpoints.src, info.endpoints.dst_port, info.endpoints.src_port};
+  } else if (!same) {
+    info.endpoints = {};
   }
   return info;
 }
@@ -358,7 +362,7 @@ void Engine::State::remove(Connection& c) {
 void Engine::State::index_token(Connection& c, std::size_t host) {
   Connection*& head = tokens[c.mp->token[host]];
   if (head == &c) return;  // both hosts' tokens are equal: found under either
-  c.mp->next_same_token[host] = head;
+  c.mp->set_next_same_token(host, head);
   head = &c;
 }
 
@@ -367,14 +371,20 @@ void Engine::State::unindex_token(Connection& c, std::size_t host) {
   const std::uint32_t token = c.mp->token[host];
   const auto found = tokens.find(token);
   if (found == tokens.end()) return;
-  for (Connection** at = &found->second; *at != nullptr;) {
-    Mptcp& mp = *(*at)->mp;
-    const std::size_t which = mp.has_token[0] && mp.token[0] == token ? 0 : 1;
-    if (*at == &c) {
-      *at = mp.next_same_token[which];
-      break;
+  const auto host_of = [&](const Connection& one) { return one.mp->has_token[0] && one.mp->token[0] == token ? 0U : 1U; };
+  Connection* before = nullptr;
+  for (Connection* at = found->second; at != nullptr; at = at->mp->next_same_token(host_of(*at))) {
+    if (at != &c) {
+      before = at;
+      continue;
     }
-    at = &mp.next_same_token[which];
+    Connection* const next = c.mp->next_same_token(host_of(c));
+    if (before == nullptr) {
+      found->second = next;
+    } else {
+      before->mp->set_next_same_token(host_of(*before), next);
+    }
+    break;
   }
   if (found->second == nullptr) tokens.erase(found);
 }

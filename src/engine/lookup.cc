@@ -134,7 +134,6 @@ Subflow& Engine::State::add_subflow(Connection& c, const Segment& s, bool sender
   auto* f = new Subflow;
   f->connection = &c;
   f->endpoints = endpoints_of(s, sender_opens);
-  f->tunnel = s.decoded->tunnel;
   f->home.point = s.point;
   f->id = static_cast<std::uint32_t>(c.subflows.size());
   c.subflows.push_back(f);
@@ -159,7 +158,7 @@ void Engine::State::unindex_flow(Subflow& f, std::uint64_t hash) {
     } else {
       // Which end opened the older use is told by its own addresses.
       bool from_low = false;
-      track::make_flow_key(f.older->endpoints.src, f.older->endpoints.src_port, f.older->endpoints.dst, f.older->endpoints.dst_port, f.older->tunnel, from_low);
+      track::make_flow_key(f.older->endpoints.src, f.older->endpoints.src_port, f.older->endpoints.dst, f.older->endpoints.dst_port, 0, from_low);
       *ref = {f.older, from_low};
     }
     return;
@@ -235,7 +234,6 @@ Subflow& Engine::State::merge(Subflow& a, Subflow& b) {
   if (&same == (a_first ? &a : &b)) {
     std::swap(keep.endpoints, same.endpoints);
     keep.connection->first_ns = same.connection->first_ns;
-    if (keep.connection->telling) keep.connection->telling->info.endpoints = keep.endpoints;
   }
   Connection& gone = *same.connection;
   if (gone.mp->checksum) keep.connection->mp->checksum = true;

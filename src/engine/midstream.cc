@@ -172,7 +172,7 @@ void Engine::State::guess_anchor(Subflow& f, Side side, TimeNs now, PointId poin
 
 void Engine::State::set_anchor(Subflow& f, Side side, std::uint64_t ssn_base, TimeNs now, PointId point) {
   f.anchored[side] = true;
-  f.ssn_base[side] = ssn_base;
+  f.set_ssn_base(side, ssn_base);
   if (!f.extra) return;
   auto waiting = std::move(f.extra->unanchored[side]);
   if (!waiting.empty() && !f.rx[side].started()) f.rx[side].start_at(waiting.front().position);

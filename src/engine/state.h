@@ -212,7 +212,7 @@ struct Engine::State {
   void remove_subflow(Subflow* f);
   void index_token(Connection& c, std::size_t host);
   void unindex_token(Connection& c, std::size_t host);
-  const ConnectionInfo& info(Connection& c);
+  const ConnectionInfo& info(Connection& c);  ///< valid until it is called for another connection
   void tell_pending(Connection& c, bool identified);
   void remove(Connection& c);
   ListId list_for(const Connection& c) const;
@@ -235,6 +235,9 @@ struct Engine::State {
   void raise_unknown(const Segment& s, inspect::Event event, inspect::Detail detail);
   void raise_tcp(Connection& c, const char* event, TimeNs now, std::uint32_t bit);
 
+  /// Connections whose info() is told without making its text anew.
+  static constexpr std::size_t kInfos = 1'024;
+
   Settings settings;
   Limits& limits;
   Observer& observer;
@@ -245,6 +248,7 @@ struct Engine::State {
   std::vector<std::uint8_t> from_lows;
   reassemble::SubflowOutput subflow_output;
   reassemble::DataOutput data_output;
+  std::vector<ConnectionInfo> infos;  ///< by number, modulo kInfos; numbers begin at 1
 
   track::FlowTable<FlowRef> flows;
   boost::unordered_flat_map<std::uint32_t, Connection*> tokens;   ///< chained by next_same_token

@@ -59,7 +59,7 @@ std::optional<Mapping> Engine::State::mapping_of(Subflow& f, Side side, const Se
       if (!only_subflow(c, f)) return std::nullopt;
       const std::uint64_t dsn = full_dsn(c, f.direction(side), m.dsn, m.wide);
       if (!c.fallen_back()) fall_back(c, FallbackReason::kInfiniteMapping, s.time_ns);
-      const std::uint64_t from = f.ssn_base[side] + unwrap(m.ssn, at - f.ssn_base[side]);
+      const std::uint64_t from = f.ssn_base(side) + unwrap(m.ssn, at - f.ssn_base(side));
       if (!f.rx[side].fallen_back()) f.rx[side].fall_back(from, dsn);
       return std::nullopt;
     }
@@ -67,7 +67,7 @@ std::optional<Mapping> Engine::State::mapping_of(Subflow& f, Side side, const Se
     if (length == 0) return std::nullopt;
     Mapping mapping;
     mapping.dsn = full_dsn(c, f.direction(side), m.dsn, m.wide);
-    mapping.position = f.ssn_base[side] + unwrap(m.ssn, at - f.ssn_base[side]);
+    mapping.position = f.ssn_base(side) + unwrap(m.ssn, at - f.ssn_base(side));
     mapping.length = length;
     mapping.ssn = m.ssn;
     mapping.wire_length = m.length;
@@ -77,7 +77,7 @@ std::optional<Mapping> Engine::State::mapping_of(Subflow& f, Side side, const Se
   if (options.capable && options.capable->data_level_length && *options.capable->data_level_length != 0 && c.mp->has_key[f.host(side)]) {
     Mapping mapping;
     mapping.dsn = data.dsn(DataReceiver::kFirst);
-    mapping.position = f.ssn_base[side] + 1;
+    mapping.position = f.ssn_base(side) + 1;
     mapping.length = mapping.wire_length = *options.capable->data_level_length;
     mapping.ssn = 1;
     if (c.mp->checksum) mapping.checksum = options.capable->checksum;
@@ -142,13 +142,13 @@ void Engine::State::pass_on(Subflow& f, Side side, TimeNs now, PointId point) {
   if (out.segment_conflict) {
     if (c.mptcp()) {
       raise(c, inspect::Event::segment_overlap_conflict, now,
-            {{"subflow", static_cast<std::uint64_t>(f.id)}, {"ssn", out.conflict_position - f.ssn_base[side]}});
+            {{"subflow", static_cast<std::uint64_t>(f.id)}, {"ssn", out.conflict_position - f.ssn_base(side)}});
     } else {
       raise_tcp(c, "stream.reassembly_overlap_different_data", now, 31);
     }
   }
   if (out.mapping_conflict) {
-    raise(c, inspect::Event::mapping_conflict, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"ssn", out.conflict_position - f.ssn_base[side]}});
+    raise(c, inspect::Event::mapping_conflict, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"ssn", out.conflict_position - f.ssn_base(side)}});
   }
   if (out.checksum_failed) raise(c, inspect::Event::dss_checksum_mismatch, now, {{"subflow", static_cast<std::uint64_t>(f.id)}});
   counters.uncompared_bytes += out.uncompared_bytes;
@@ -200,7 +200,7 @@ void Engine::State::pass_mapped(Subflow& f, Side side, Consumed& piece, TimeNs n
   in.doubtful = false;
   if (!c.held && !data.started()) start_stream(c, d, now);
   if (data.started() && !c.fallen_back()) {
-    const std::uint64_t first = DataReceiver::kFirst - c.mp->syn_data[index(d)];
+    const std::uint64_t first = DataReceiver::kFirst - c.mp->syn_data(d);
     const bool before_first = !c.midstream && static_cast<std::int64_t>(in.position - first) < 0;
     // Linux drops what lies ahead and ends beyond the window it has told of (mptcp_data_queue_ofo); what is next in order it takes.
     const bool beyond = data.has_edge() && in.position > data.next() && in.position + in.size > data.edge();
@@ -266,7 +266,7 @@ void Engine::State::start_stream(Connection& c, Direction d, TimeNs now) {
   }
   data_output.clear();
   const bool beginning_known = !c.midstream && (c.mp->has_key[index(d)] || c.fallen_back());
-  const std::uint64_t first = beginning_known ? DataReceiver::kFirst - c.mp->syn_data[index(d)] : data.midstream_start();
+  const std::uint64_t first = beginning_known ? DataReceiver::kFirst - c.mp->syn_data(d) : data.midstream_start();
   if (c.told_fin[index(d)]) data.end_at(first);  // a FIN of the time before it was known to be MPTCP: nothing follows it
   data.start(first, limits, data_output);
   if (!data_output.delivered.empty()) give(c, d, now);
@@ -397,10 +397,9 @@ void Engine::State::tell_ack(Connection& c, Direction d, TimeNs now) {
     if (acked <= stream.start) return;
     offset = acked - stream.start;
   }
-  const ConnectionInfo& told = info(c);
-  if (offset <= c.telling->acked[index(d)]) return;
-  c.telling->acked[index(d)] = offset;
-  observer.on_ack(told, d, offset, now);
+  if (offset <= c.told_ack[index(d)]) return;
+  c.told_ack[index(d)] = offset;
+  observer.on_ack(info(c), d, offset, now);
 }
 
 void Engine::State::tell_fin(Connection& c, Direction d, TimeNs now) {

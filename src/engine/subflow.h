@@ -94,13 +94,13 @@ struct SubflowExtra {
   std::vector<Unanchored> unanchored[2];
   std::uint32_t last_ssn[2] = {0, 0};
   std::uint64_t last_end[2] = {0, 0};
+  std::uint64_t ssn_base[2] = {0, 0};
 };
 
 struct Subflow {
   Connection* connection = nullptr;
   Subflow* older = nullptr;  ///< an earlier use of the same 4-tuple, still kept
   std::uint64_t hash = 0;
-  std::uint64_t tunnel = 0;
   Endpoints endpoints;  ///< src opened it
   std::uint32_t id = 0;
   Phase phase = Phase::kSynSent;
@@ -119,9 +119,8 @@ struct Subflow {
   std::uint8_t address_id[2] = {0, 0};
   bool has_isn[2] = {false, false};
   bool fin[2] = {false, false};            ///< FIN seen where all before it is in order
+  bool anchored[2] = {true, true};         ///< ssn_base() is known
   SeqNum isn[2];                           ///< at the point of `home`; of a side seen from its middle: its first sequence number
-  std::uint64_t ssn_base[2] = {0, 0};      ///< position of SSN 0
-  bool anchored[2] = {true, true};         ///< ssn_base is known
   std::uint64_t fin_position[2] = {0, 0};  ///< 0: none seen
   PointView home;
   reassemble::SubflowReceiver rx[2];  ///< by the side that sends
@@ -131,6 +130,11 @@ struct Subflow {
   SubflowExtra& more() {
     if (!extra) extra = std::make_unique<SubflowExtra>();
     return *extra;
+  }
+  /// Position of SSN 0.
+  std::uint64_t ssn_base(Side side) const { return extra ? extra->ssn_base[side] : 0; }
+  void set_ssn_base(Side side, std::uint64_t position) {
+    if (position != 0 || extra) more().ssn_base[side] = position;
   }
   bool ended() const { return phase >= Phase::kClosed; }
   bool live() const { return phase == Phase::kEstablished; }

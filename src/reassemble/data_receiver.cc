@@ -9,17 +9,17 @@ void DataReceiver::deliver(std::span<const std::byte> bytes, KeptBytes kept, boo
   if (limits.copies_bytes != 0 && next_ + bytes.size() > acked_) {
     out.uncompared_bytes += backlog(out).copies.push(next_, bytes, stays, CopyRing::kUnmapped, static_cast<std::uint64_t>(limits.copies_bytes));
   }
-  out.delivered.push_back({.gap = false, .offset = next_ - start_, .size = bytes.size(), .subflow = subflow, .bytes = bytes, .kept = std::move(kept)});
-  delivered_bytes_ += bytes.size();
+  out.delivered.push_back({.gap = false, .offset = next_ - first(), .size = bytes.size(), .subflow = subflow, .bytes = bytes, .kept = std::move(kept)});
   next_ += bytes.size();
   top_ = std::max(top_, next_);
 }
 
 void DataReceiver::give_gap(std::uint64_t to, std::uint64_t cut, DataOutput& out) {
-  if (first_gap_ == kNone) first_gap_ = next_;
-  out.delivered.push_back({.gap = true, .offset = next_ - start_, .size = to - next_, .subflow = 0, .bytes = {}, .kept = {}});
-  gap_bytes_ += to - next_;
-  cut_bytes_ += cut;
+  Rare& r = rare();
+  if (r.first_gap == kNone) r.first_gap = next_;
+  out.delivered.push_back({.gap = true, .offset = next_ - first(), .size = to - next_, .subflow = 0, .bytes = {}, .kept = {}});
+  r.gap_bytes += to - next_;
+  r.cut_bytes += cut;
   next_ = to;
 }
 
@@ -47,7 +47,8 @@ void DataReceiver::rebase(std::uint64_t first_dsn) {
 
 void DataReceiver::start(std::uint64_t position, const Limits& limits, DataOutput& out) {
   started_ = true;
-  next_ = start_ = position;
+  next_ = position;
+  if (position != kFirst) rare().start = position;
   top_ = std::max(top_, position);
   drain(limits, out);
 }
@@ -97,7 +98,7 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
                                              .mapping = {},
                                              .cut = false,
                                              .doubtful = in.doubtful});
-    duplicate_bytes_ += in.doubtful ? 0 : bytes.size() - result.new_bytes;
+    note_duplicate(in.doubtful ? 0 : bytes.size() - result.new_bytes);
     if (result.conflict) {
       out.conflict = true;
       out.conflict_offset = 0;
@@ -108,17 +109,17 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
   }
 
   // A mapping that reaches before the first byte of the stream, as signed distances have it.
-  if (static_cast<std::int64_t>(in.position - start_) < 0 && static_cast<std::int64_t>(end - start_) <= 0) return;
+  if (static_cast<std::int64_t>(in.position - first()) < 0 && static_cast<std::int64_t>(end - first()) <= 0) return;
 
   std::uint64_t from = in.position;
   if (in.position < next_) {
     const std::uint64_t old_end = std::min(seen_end, next_);
     if (!in.doubtful && old_end > in.position) {
-      duplicate_bytes_ += old_end - in.position;
+      note_duplicate(old_end - in.position);
       std::uint64_t where = 0;
       if (backlog_ && backlog_->copies.differs(in.position, bytes.first(static_cast<std::size_t>(old_end - in.position)), where)) {
         out.conflict = true;
-        out.conflict_offset = where - start_;
+        out.conflict_offset = where - first();
       }
     }
     if (end <= next_) return;
@@ -133,10 +134,10 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
     const auto fresh = bytes.subspan(from - in.position);
     if (backlog_) {
       std::uint64_t where = 0;
-      duplicate_bytes_ += backlog_->queue.covered(from, seen_end);
+      note_duplicate(backlog_->queue.covered(from, seen_end));
       if (backlog_->queue.differs(from, fresh, where)) {
         out.conflict = true;
-        out.conflict_offset = where - start_;
+        out.conflict_offset = where - first();
       }
       out.out_of_window |= backlog_->queue.doubtful_differs(from, fresh);
     }
@@ -152,10 +153,10 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
                                   .mapping = {},
                                   .cut = false,
                                   .doubtful = in.doubtful});
-    if (!in.doubtful) duplicate_bytes_ += (seen_end - from) - result.new_bytes;
+    if (!in.doubtful) note_duplicate((seen_end - from) - result.new_bytes);
     if (result.conflict) {
       out.conflict = true;
-      out.conflict_offset = result.conflict_position - start_;
+      out.conflict_offset = result.conflict_position - first();
     }
     out.out_of_window |= result.contradicts_doubtful;
   }
@@ -244,16 +245,18 @@ void DataReceiver::finish(TimeNs now_ns, const Limits& limits, DataOutput& out) 
   }
   const std::uint64_t data_acked = fin_ == kNone ? acked_ : std::min(acked_, fin_);
   if (has_ack_ && data_acked > next_) {
-    if (first_gap_ == kNone) first_gap_ = next_;
+    Rare& r = rare();
+    if (r.first_gap == kNone) r.first_gap = next_;
     const std::uint64_t covered = backlog_ ? backlog_->queue.covered(next_, data_acked) : 0;
-    gap_bytes_ += data_acked - next_ - covered;
+    r.gap_bytes += data_acked - next_ - covered;
+    r.unseen_end_bytes += data_acked - next_ - covered;
   }
   if (backlog_) {
     out.out_of_window |= std::ranges::any_of(backlog_->queue.all(), [](const auto& entry) { return entry.second.doubtful; });
   }
 }
 
-std::uint64_t DataReceiver::seen_bytes() const { return delivered_bytes_ + (backlog_ ? backlog_->queue.covered(next_, kNone) : 0); }
+std::uint64_t DataReceiver::seen_bytes() const { return delivered_bytes() + (backlog_ ? backlog_->queue.covered(next_, kNone) : 0); }
 
 OverlapQueue DataReceiver::take_queue() {
   if (!backlog_) return {};

@@ -124,7 +124,7 @@ class DataReceiver {
 
   std::uint64_t next() const { return next_; }
   /// The position of offset 0.
-  std::uint64_t first() const { return start_; }
+  std::uint64_t first() const { return rare_ ? rare_->start : kFirst; }
   std::uint64_t acked() const { return acked_; }
   bool has_ack() const { return has_ack_; }
   std::uint64_t top() const { return top_; }
@@ -133,14 +133,14 @@ class DataReceiver {
   bool has_fin() const { return fin_ != kNone; }
   std::uint64_t fin_position() const { return fin_; }
   bool fin_reached() const { return fin_ != kNone && started_ && next_ >= fin_; }
-  std::uint64_t offset_of(std::uint64_t position) const { return position - start_; }
+  std::uint64_t offset_of(std::uint64_t position) const { return position - first(); }
   /// Bytes rebuilt in order from the start, up to the first gap.
-  std::uint64_t bytes() const { return first_gap_ == kNone ? next_ - start_ : first_gap_ - start_; }
+  std::uint64_t bytes() const { return (rare_ && rare_->first_gap != kNone ? rare_->first_gap : next_) - first(); }
   std::uint64_t seen_bytes() const;
-  std::uint64_t gap_bytes() const { return gap_bytes_; }
+  std::uint64_t gap_bytes() const { return rare_ ? rare_->gap_bytes : 0; }
   /// Of gap_bytes(), those that a packet carried but the snap length cut off.
-  std::uint64_t cut_bytes() const { return cut_bytes_; }
-  std::uint64_t duplicate_bytes() const { return duplicate_bytes_; }
+  std::uint64_t cut_bytes() const { return rare_ ? rare_->cut_bytes : 0; }
+  std::uint64_t duplicate_bytes() const { return rare_ ? rare_->duplicate_bytes : 0; }
   std::uint64_t held_bytes() const { return backlog_ ? backlog_->queue.held_bytes() + backlog_->copies.held_bytes() : 0; }
   const OverlapQueue* queue() const { return backlog_ ? &backlog_->queue : nullptr; }
   bool waiting() const { return backlog_ && !backlog_->queue.empty(); }
@@ -152,6 +152,23 @@ class DataReceiver {
   OverlapQueue take_queue();
 
  private:
+  /// What few directions need.
+  struct Rare {
+    std::uint64_t start = kFirst;
+    std::uint64_t first_gap = kNone;
+    std::uint64_t gap_bytes = 0;
+    std::uint64_t unseen_end_bytes = 0;  ///< of these, those behind next(), counted when nothing more will come
+    std::uint64_t cut_bytes = 0;
+    std::uint64_t duplicate_bytes = 0;
+  };
+  Rare& rare() {
+    if (!rare_) rare_ = std::make_unique<Rare>();
+    return *rare_;
+  }
+  std::uint64_t delivered_bytes() const { return started_ ? next_ - first() - (rare_ ? rare_->gap_bytes - rare_->unseen_end_bytes : 0) : 0; }
+  void note_duplicate(std::uint64_t bytes) {
+    if (bytes != 0) rare().duplicate_bytes += bytes;
+  }
   DataBacklog& backlog(DataOutput& out) {
     if (!backlog_) backlog_ = out.spare.take();
     return *backlog_;
@@ -169,21 +186,16 @@ class DataReceiver {
 
   std::uint64_t origin_dsn_ = 0;
   std::uint64_t next_ = 0;
-  std::uint64_t start_ = 0;
   std::uint64_t acked_ = 0;
   std::uint64_t top_ = 0;
   std::uint64_t edge_ = 0;
   std::uint64_t fin_ = kNone;
-  std::uint64_t first_gap_ = kNone;
-  std::uint64_t delivered_bytes_ = 0;
-  std::uint64_t gap_bytes_ = 0;
-  std::uint64_t cut_bytes_ = 0;
-  std::uint64_t duplicate_bytes_ = 0;
-  bool has_origin_ = false;
-  bool narrow_ = false;
-  bool has_edge_ = false;
-  bool has_ack_ = false;
-  bool started_ = false;
+  bool has_origin_ : 1 = false;
+  bool narrow_ : 1 = false;
+  bool has_edge_ : 1 = false;
+  bool has_ack_ : 1 = false;
+  bool started_ : 1 = false;
+  std::unique_ptr<Rare> rare_;
   std::unique_ptr<DataBacklog> backlog_;
 };
 

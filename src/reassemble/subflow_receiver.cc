@@ -152,7 +152,7 @@ void SubflowReceiver::consume(std::uint64_t position, Consumed piece, const Limi
   next_ = position + piece.size;
   top_ = std::max(top_, next_);
   started_ = true;
-  if (!piece.cut) consumed_bytes_ += piece.size;
+  if (piece.cut) not_consumed(piece.size);
   while (piece.size != 0) {
     std::uint64_t until = piece.position + piece.size;
     const bool mapped = find_mapping(piece.position);
@@ -177,7 +177,7 @@ void SubflowReceiver::consume(std::uint64_t position, Consumed piece, const Limi
       part.dsn = part.position + delta;
       mapped_once_ = true;
     } else if (plain_) {
-      delta = plain_delta_;
+      delta = plain_delta();
       part.dsn = part.position + delta;
     } else {
       part.kind = Consumed::Kind::kUnmapped;
@@ -195,7 +195,7 @@ void SubflowReceiver::consume(std::uint64_t position, Consumed piece, const Limi
 
 void SubflowReceiver::shift_dsn(std::uint64_t shift) {
   current_.dsn += shift;
-  if (plain_) plain_delta_ += shift;
+  if (plain_) rare().plain_delta += shift;
   if (!backlog_) return;
   for (Mapping& mapping : backlog_->ahead) mapping.dsn += shift;
   for (Consumed& held : backlog_->held) held.dsn += shift;
@@ -364,6 +364,7 @@ bool SubflowReceiver::skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const 
     return true;
   }
   if (current_.length != 0 && next_ < current_.end()) held_broken_ = true;
+  not_consumed(to - next_);
   next_ = to;
   backlog_->hole_acked = false;
   drain(limits, out);

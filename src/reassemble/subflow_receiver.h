@@ -71,7 +71,7 @@ inline constexpr std::uint64_t kMidstreamPosition = 1ULL << 40U;
 /// Bounds: Limits::reorder_*, copies_bytes, mappings. One owner, one thread, no clock.
 class SubflowReceiver {
  public:
-  explicit SubflowReceiver(std::uint64_t first = kFirstPosition) : next_(first), acked_(first), top_(first) {}
+  SubflowReceiver() = default;
 
   /// A segment's payload, with the mapping that it carries, if any.
   void arrive(const Arrival& arrival, const Mapping* mapping, const Limits& limits, SubflowOutput& out);
@@ -85,10 +85,10 @@ class SubflowReceiver {
   /// From `position` on bytes carry no mappings any more and follow each other at connection level (fallback, infinite mapping).
   void fall_back(std::uint64_t position, std::uint64_t dsn) {
     plain_ = true;
-    plain_delta_ = dsn - position;
+    if (dsn != position || rare_) rare().plain_delta = dsn - position;
   }
   bool fallen_back() const { return plain_; }
-  std::uint64_t plain_dsn(std::uint64_t position) const { return position + plain_delta_; }
+  std::uint64_t plain_dsn(std::uint64_t position) const { return position + plain_delta(); }
 
   /// DSNs of which only the low half was known are known in full now: they move by `shift`, a multiple of 2^32.
   void shift_dsn(std::uint64_t shift);
@@ -103,15 +103,33 @@ class SubflowReceiver {
   /// One past the highest position seen.
   std::uint64_t top() const { return top_; }
   bool started() const { return started_; }
-  void start_at(std::uint64_t position) { next_ = acked_ = top_ = position; }
+  void start_at(std::uint64_t position) {
+    not_consumed(position - next_);
+    next_ = acked_ = top_ = position;
+  }
   /// Payload octets, each counted once, whether in order or not.
-  std::uint64_t payload_bytes() const { return consumed_bytes_ + (backlog_ ? backlog_->queue.covered(next_, ~0ULL) : 0); }
+  std::uint64_t payload_bytes() const { return next_ - not_consumed() + (backlog_ ? backlog_->queue.covered(next_, ~0ULL) : 0); }
   std::uint64_t held_bytes() const { return backlog_ ? backlog_->queue.held_bytes() + backlog_->copies.held_bytes() + backlog_->held_checksum_bytes : 0; }
   bool waiting() const { return backlog_ && !backlog_->queue.empty(); }
   const OverlapQueue* queue() const { return backlog_ ? &backlog_->queue : nullptr; }
   bool mapped_once() const { return mapped_once_; }
 
  private:
+  /// What few directions need.
+  struct Rare {
+    std::uint64_t not_consumed = kFirstPosition;
+    std::uint64_t plain_delta = 0;
+  };
+  Rare& rare() {
+    if (!rare_) rare_ = std::make_unique<Rare>();
+    return *rare_;
+  }
+  /// Positions before next() that no byte was consumed of: those before the first one, gaps, and what was cut.
+  std::uint64_t not_consumed() const { return rare_ ? rare_->not_consumed : kFirstPosition; }
+  void not_consumed(std::uint64_t more) {
+    if (more != 0) rare().not_consumed += more;
+  }
+  std::uint64_t plain_delta() const { return rare_ ? rare_->plain_delta : 0; }
   /// What waits, made when something does.
   SubflowBacklog& backlog(SubflowOutput& out) {
     if (!backlog_) backlog_ = out.spare.take();
@@ -131,17 +149,16 @@ class SubflowReceiver {
   void drain(const Limits& limits, SubflowOutput& out);
   void note_hole(TimeNs now_ns);
 
-  std::uint64_t next_;
-  std::uint64_t acked_;
-  std::uint64_t top_;
-  std::uint64_t consumed_bytes_ = 0;
-  std::uint64_t plain_delta_ = 0;
-  Mapping current_;  ///< in force if its length is not 0
-  bool plain_ = false;
-  bool checksums_ = false;
-  bool started_ = false;
-  bool mapped_once_ = false;
-  bool held_broken_ = false;  ///< part of the current mapping was never seen: its checksum cannot be verified
+  std::uint64_t next_ = kFirstPosition;
+  std::uint64_t acked_ = kFirstPosition;
+  std::uint64_t top_ = kFirstPosition;
+  [[no_unique_address]] Mapping current_;  ///< in force if its length is not 0
+  bool plain_ : 1 = false;
+  bool checksums_ : 1 = false;
+  bool started_ : 1 = false;
+  bool mapped_once_ : 1 = false;
+  bool held_broken_ : 1 = false;  ///< part of the current mapping was never seen: its checksum cannot be verified
+  std::unique_ptr<Rare> rare_;
   std::unique_ptr<SubflowBacklog> backlog_;
 };
 

@@ -58,6 +58,12 @@ class Application {
   /// The connection is over: what is unfinished is told as such.
   void end(const ApplicationSettings&, TimeNs, Sink&);
   std::uint64_t held_bytes() const;
+  /// Nothing is held: protocol() and done() say all there is, and resume() makes the same again.
+  bool at_rest() const { return state_ == nullptr; }
+  void resume(AppProtocol protocol, bool done) {
+    protocol_ = protocol;
+    done_ = done;
+  }
 
  private:
   struct State;

@@ -14,6 +14,7 @@
 #include "base/endpoints.h"
 #include "base/raw_packet.h"
 #include "inspect/buffers.h"
+#include "inspect/match/compact.h"
 #include "inspect/match/host_bits.h"
 #include "inspect/match/provenance.h"
 #include "inspect/match/rule_set.h"
@@ -78,6 +79,11 @@ class ConnectionMatcher {
   void fin(const Facts&, Direction, TimeNs, Shared&, FoundSink&);
   /// Nothing came for a while: what the scanner holds is packed.
   void pack();
+  /// After pack(): writes all that there is into `out`, from which another matcher goes on. False, and nothing written: something is half found.
+  bool pack_into(CompactWriter& out) const;
+  /// Goes on where a matcher of these rules was packed. Not after data().
+  void unpack(CompactReader& in);
+  const std::shared_ptr<const RuleSet>& rules() const { return rules_; }
   /// A rule of this connection could not be followed to its end.
   bool limited() const { return limited_; }
 
@@ -109,7 +115,8 @@ class ConnectionMatcher {
     std::vector<std::uint32_t> told;      ///< plans that have alerted, ascending; those that count on have not
     std::vector<std::uint32_t> counting;  ///< plans that have alerted and count on, ascending
     bool settled = false;                 ///< something pending was decided: what was deferred may go on
-    bool empty() const { return pending.empty() && deferred.empty() && progress.empty() && told.empty() && counting.empty(); }
+    bool only_told() const { return pending.empty() && deferred.empty() && progress.empty(); }
+    bool empty() const { return only_told() && told.empty() && counting.empty(); }
   };
   struct Side {
     const PortGroup* group = nullptr;
@@ -119,7 +126,8 @@ class ConnectionMatcher {
     Provenance provenance;
     std::vector<std::byte> history;  ///< the bytes before `next`
     std::unique_ptr<Waiting> waiting;
-    std::uint32_t decided = 0;  ///< of PortGroup::decisions, those that have been checked
+    std::uint32_t decided = 0;        ///< of PortGroup::decisions, those that have been checked
+    std::uint16_t ports[2] = {0, 0};  ///< client's, server's: what `group` is for
     bool ended = false;
   };
   /// One call's parameters, passed on.

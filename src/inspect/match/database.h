@@ -83,7 +83,13 @@ class ScanState {
   void finish(const Scratch& scratch, std::vector<Hit>& hits, const Database& database);
   void pack();
   void close();
-  std::size_t packed_bytes() const { return packed_.size(); }
+  /// What pack() left; empty: the stream has not begun, or could not be packed (is_open() tells).
+  std::span<const char> packed() const { return packed_; }
+  /// Goes on where another, or this one, was packed.
+  void restore(std::vector<char> packed) {
+    close();
+    packed_ = std::move(packed);
+  }
 
  private:
   bool unpack(const Database& database);

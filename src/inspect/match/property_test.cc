@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -82,7 +83,7 @@ class Collected : public FoundSink {
 /// The rules that match `stream` when it comes in pieces that end at `cuts`.
 std::set<std::uint32_t> matched(const std::shared_ptr<const RuleSet>& rules, std::string_view stream, const std::vector<std::size_t>& cuts,
                                 std::uint32_t subflows, bool packed) {
-  ConnectionMatcher matcher(rules);
+  auto matcher = std::make_unique<ConnectionMatcher>(rules);
   Shared shared;
   Collected out;
   Facts facts;
@@ -93,12 +94,21 @@ std::set<std::uint32_t> matched(const std::shared_ptr<const RuleSet>& rules, std
     const std::size_t to = i < cuts.size() ? cuts[i] : stream.size();
     const auto piece = stream.substr(from, to - from);
     if (!piece.empty())
-      matcher.data(facts, Direction::kToServer, from, std::as_bytes(std::span(piece)), static_cast<std::uint32_t>(i % subflows), 0, shared, out);
-    if (packed) matcher.pack();
+      matcher->data(facts, Direction::kToServer, from, std::as_bytes(std::span(piece)), static_cast<std::uint32_t>(i % subflows), 0, shared, out);
+    if (packed) {
+      matcher->pack();
+      CompactWriter state;
+      if (matcher->pack_into(state)) {
+        matcher = std::make_unique<ConnectionMatcher>(rules);
+        CompactReader in(state.written());
+        matcher->unpack(in);
+        EXPECT_TRUE(in.ok());
+      }
+    }
     from = to;
   }
-  matcher.fin(facts, Direction::kToServer, 0, shared, out);
-  if (matcher.limited()) ADD_FAILURE() << shared.limited_evaluations << " " << shared.limited_pending << " " << shared.limited_rules;
+  matcher->fin(facts, Direction::kToServer, 0, shared, out);
+  if (matcher->limited()) ADD_FAILURE() << shared.limited_evaluations << " " << shared.limited_pending << " " << shared.limited_rules;
   return out.sids;
 }
 

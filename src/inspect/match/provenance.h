@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "inspect/match/compact.h"
+
 namespace weir::inspect::match {
 
 /// Purpose: runs of bytes that one subflow carried, in order. Bound: given to add(); at it the older half is forgotten.
@@ -31,6 +33,25 @@ class Provenance {
     for (; run != runs_.end(); ++run) {
       if (run != runs_.begin() && (run - 1)->end >= end) break;
       if (std::ranges::find(out, run->subflow) == out.end()) out.push_back(run->subflow);
+    }
+  }
+
+  /// Numbers from which unpack() makes the same again.
+  void pack_into(CompactWriter& out) const {
+    out.number(runs_.size());
+    std::uint64_t begin = 0;
+    for (const Run& run : runs_) {
+      out.number(run.end - begin);
+      out.number(run.subflow);
+      begin = run.end;
+    }
+  }
+  void unpack(CompactReader& in) {
+    runs_.clear();
+    std::uint64_t begin = 0;
+    for (std::uint64_t left = in.number(); left != 0 && in.ok(); --left) {
+      begin += in.number();
+      runs_.push_back({begin, static_cast<std::uint32_t>(in.number())});
     }
   }
 
