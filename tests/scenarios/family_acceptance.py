@@ -187,3 +187,278 @@ def conditions_otherwise(s, how):
         c.close()
         c.want["duplicate_bytes"] = 0
     table(s, CONDITIONS)
+
+
+# -- who carried it, where in the stream
+P = b"EVIL-PATTERN-0123456789"
+P_RULE = rule('content:"EVIL-PATTERN-0123456789";', 1)
+
+
+@scenario(F)
+def dsn_range_exact(s):
+    """The pattern at offsets 1,234 to 1,256: dsn_first and dsn_last say so, whatever lies before it on the subflow."""
+    c = running(s)
+    c.send("c", 1234 - len(c.stream["c"]) if len(c.stream["c"]) < 1234 else 0, 1) if len(c.stream["c"]) < 1234 else None
+    at = len(c.stream["c"])
+    c.send("c", s.data(77) + P + s.data(50), 1)
+    ended(c)
+    put_rules(s, P_RULE, alerts=[{"sid": 1, "split": False, "subflows": [1], "dsn_first": at + 77, "dsn_last": at + 77 + len(P) - 1, "direction": "to_server"}], counts={1: 1})
+
+
+@scenario(F)
+def dsn_range_first_octets(s):
+    """The pattern is the first of the stream, to the client, over two subflows."""
+    c = Conn(s).open()
+    c.join()
+    c.send("s", P[:5], 1)
+    c.send("s", P[5:], 0)
+    c.send("c", 900)
+    c.close()
+    put_rules(s, P_RULE, alerts=[{"sid": 1, "split": True, "subflows": [0, 1], "dsn_first": 0, "dsn_last": len(P) - 1, "direction": "to_client"}], counts={1: 1})
+
+
+@scenario(F)
+def dsn_range_two_contents(s):
+    """Two contents of one rule, far apart, on subflows 0 and 2; what lies between them came over subflow 1 and matched nothing."""
+    c = running(s, joins=2)
+    at = len(c.stream["c"])
+    c.send("c", b"FIRST-PART", 0)
+    c.send("c", b"." * 300, 1)
+    c.send("c", b"SECOND-PART", 2)
+    ended(c)
+    put_rules(s, rule('content:"FIRST-PART"; content:"SECOND-PART"; distance:0;', 1), rule('content:"FIRST-PART"; content:"SECOND-PART"; distance:0; mptcp.split;', 2),
+              alerts=[{"sid": 1, "split": True, "dsn_first": at, "dsn_last": at + 320}, 2])
+    s.ambiguity("whether the subflow of the octets between two contents belongs to the match is left open")
+
+
+@scenario(F)
+def reinjected_before_delivery(s):
+    """The pattern's second half comes out of order on subflow 1 and again on subflow 2, the same DSNs; the first copy is the one delivered."""
+    c = running(s, joins=2)
+    at = len(c.stream["c"])
+    c.stream["c"] += P
+    c.send("c", P[10:], 1, at=at + 10, ack=False)
+    c.send("c", P[10:], 2, at=at + 10, ack=False)
+    c.send("c", P[:10], 0, at=at)
+    c.ack("s", 1)
+    c.ack("s", 2)
+    ended(c)
+    c.want["duplicate_bytes"] = len(P) - 10
+    put_rules(s, P_RULE, alerts=[{"sid": 1, "split": True, "subflows": [0, 1], "dsn_first": at, "dsn_last": at + 22}], counts={1: 1})
+
+
+@scenario(F)
+def reinjected_whole_in_front(s):
+    """Octets of the pattern on subflow 1, out of order; then the whole pattern on subflow 0 starts further left and gives all of it."""
+    c = running(s, joins=1)
+    at = len(c.stream["c"])
+    c.stream["c"] += P
+    c.send("c", P[10:], 1, at=at + 10, ack=False)
+    c.send("c", P, 0, at=at)
+    c.ack("s", 1)
+    ended(c)
+    c.want["duplicate_bytes"] = len(P) - 10
+    put_rules(s, P_RULE, rule('content:"EVIL-PATTERN-0123456789"; mptcp.split;', 2), alerts=[{"sid": 1, "split": False, "subflows": [0]}], never=(2,), counts={1: 1})
+
+
+@variants(F, v0=0, v1=1)
+def single_octets_over_32(s, version):
+    """The pattern in single octets over 32 subflows, backwards, each octet twice on different subflows."""
+    c = Conn(s, version).open()
+    for _ in range(31):
+        c.join()
+    at = len(c.stream["c"])
+    c.stream["c"] += P
+    for i in reversed(range(1, len(P))):
+        c.send("c", P[i:i + 1], i, at=at + i, ack=False)
+        c.send("c", P[i:i + 1], (i + 7) % 32, at=at + i, ack=False)
+    c.send("c", P[:1], 0, at=at)
+    c.close()
+    c.want["duplicate_bytes"] = len(P) - 1
+    s.raises("subflow_excess")
+    put_rules(s, P_RULE, rule('content:"EVIL-PATTERN-0123456780";', 2), alerts=[{"sid": 1, "split": True, "subflows": list(range(len(P))), "dsn_first": 0, "dsn_last": 22}], never=(2,))
+
+
+@scenario(F)
+def near_misses(s):
+    """Halves on different subflows that lie side by side in no stream; on one subflow side by side, but apart in the stream."""
+    c = running(s)
+    c.send("c", P[:11], 0)
+    c.send("c", 100, 1)
+    c.send("c", P[11:], 0)
+    c.send("s", P[:11], 1)
+    c.send("c", P[11:], 1)
+    ended(c)
+    put_rules(s, P_RULE, never=(1,))
+
+
+@scenario(F)
+def keywords_of_mptcp(s):
+    """mptcp.version, subflows, opener and split in their forms, at a moment when three subflows are established, the last opened by the server."""
+    c = running(s, joins=1)
+    c.send("c", b"EARLY-MARK", 0)
+    c.join("s")
+    c.send("c", b"LATE-", 0)
+    c.send("c", b"MARK", 2)
+    c.send("c", b"ALONE-MARK", 2)
+    c.send("c", b"CLIENT-MARK", 1)
+    ended(c)
+    late, early, alone = 'content:"LATE-MARK"; ', 'content:"EARLY-MARK"; ', 'content:"ALONE-MARK"; '
+    yes = [late + "mptcp.version:1;", late + "mptcp.subflows:>2;", late + "mptcp.subflows:3;", late + "mptcp.subflows:>=3;", late + "mptcp.subflows:<=3;", late + "mptcp.subflows:<4;",
+           late + "mptcp.subflows:2-4;", early + "mptcp.subflows:2;", early + "mptcp.subflows:<3;", late + "mptcp.split;", late + "mptcp.opener:server;", alone + "mptcp.opener:server;",
+           'content:"CLIENT-MARK"; mptcp.opener:client;', early + "mptcp.opener:client;"]
+    no = [late + "mptcp.version:0;", late + "mptcp.subflows:>3;", late + "mptcp.subflows:2;", late + "mptcp.subflows:<3;", late + "mptcp.subflows:>=4;", late + "mptcp.subflows:<=2;",
+          late + "mptcp.subflows:4-6;", early + "mptcp.subflows:>2;", early + "mptcp.split;", alone + "mptcp.split;", 'content:"CLIENT-MARK"; mptcp.opener:server;', early + "mptcp.opener:server;"]
+    table(s, [(YES, t) for t in yes] + [(NO, t) for t in no])
+    s.raises("opened_by_server")
+
+
+@scenario(F)
+def keyword_version_0(s):
+    """mptcp.version:0 on a v0 connection, and not on v1's."""
+    for v in (0, 1):
+        c = Conn(s, v).open()
+        c.send("c", b"A-MARK")
+        c.close()
+    put_rules(s, rule('content:"A-MARK"; mptcp.version:0;', 1), rule('content:"A-MARK"; mptcp.version:1;', 2), rule('content:"A-MARK"; mptcp.version:<2;', 3), alerts=(1, 2, 3), counts={1: 1, 2: 1, 3: 2})
+
+
+@scenario(F)
+def flowbits_over_directions(s):
+    """A bit set by what the client said decides what the server's answer means; toggles, unsets and isnotset as well."""
+    c = running(s)
+    c.send("s", b"ANSWER-0", 1)
+    c.send("c", b"ASK", 0)
+    c.send("s", b"ANSWER-1", 1)
+    c.send("c", b"STOP", 1)
+    c.send("s", b"ANSWER-2", 0)
+    ended(c)
+    put_rules(s, rule('content:"ASK"; flowbits:set,asked; flowbits:noalert;', 1), rule('content:"STOP"; flowbits:unset,asked; noalert;', 2),
+              rule('flow:to_client; content:"ANSWER-0"; flowbits:isset,asked;', 3), rule('flow:to_client; content:"ANSWER-1"; flowbits:isset,asked;', 4),
+              rule('flow:to_client; content:"ANSWER-2"; flowbits:isset,asked;', 5), rule('flow:to_client; content:"ANSWER-0"; flowbits:isnotset,asked;', 6),
+              rule('flow:to_client; content:"ANSWER-1"; flowbits:isnotset,asked;', 7), rule('flow:to_client; content:"ANSWER-2"; flowbits:isnotset,asked;', 8),
+              alerts=(4, 6, 8), never=(1, 2, 3, 5, 7))
+
+
+@scenario(F)
+def flowbits_of_one_connection(s):
+    """A bit belongs to its connection: another one of the same hosts has not got it."""
+    a, b = Conn(s).open(), Conn(s).open()
+    a.send("c", b"ASK")
+    b.send("s", b"ANSWER")
+    a.send("s", 20)
+    a.close()
+    b.close()
+    put_rules(s, rule('content:"ASK"; flowbits:set,asked; flowbits:noalert;', 1), rule('content:"ANSWER"; flowbits:isset,asked;', 2), never=(1, 2))
+
+
+@scenario(F)
+def thresholds_in_one_connection(s):
+    """The pattern seven times in one direction: threshold of 3 gives 2, limit of 2 gives 2, both of 3 gives 1, none gives 1, one of 8 none."""
+    c = running(s)
+    for i in range(7):
+        c.send("c", P + b"." * 40, i % 2)
+    ended(c)
+    t = lambda kind, count, by="by_src": f'content:"{P.decode()}"; threshold:type {kind},track {by},count {count},seconds 60;'
+    put_rules(s, rule(t("threshold", 3), 1), rule(t("limit", 2), 2), rule(t("both", 3), 3), rule(f'content:"{P.decode()}";', 4), rule(t("threshold", 8), 5), rule(t("both", 8, "by_dst"), 6),
+              rule(t("limit", 9, "by_dst"), 7), alerts=(1, 2, 3, 4, 7), never=(5, 6), counts={1: 2, 2: 2, 3: 1, 4: 1, 7: 7})
+
+
+@scenario(F)
+def thresholds_over_connections(s):
+    """Four connections, two sources, two destinations: what is tracked by source and by destination counts over connections."""
+    ends = [("198.51.100.1", "203.0.113.1"), ("198.51.100.1", "203.0.113.2"), ("198.51.100.2", "203.0.113.1"), ("198.51.100.1", "203.0.113.1")]
+    for n, (a, b) in enumerate(ends):
+        c = Conn(s, client=(a, 40000 + n), server=(b, 8000)).open()
+        c.send("c", P + b"." * 20)
+        c.close()
+    t = lambda kind, by, count: f'content:"{P.decode()}"; threshold:type {kind},track {by},count {count},seconds 60;'
+    put_rules(s, rule(t("limit", "by_src", 1), 1), rule(t("limit", "by_dst", 1), 2), rule(t("threshold", "by_src", 3), 3), rule(t("threshold", "by_dst", 3), 4),
+              rule(t("both", "by_src", 2), 5), rule(t("threshold", "by_src", 4), 6), rule(f'content:"{P.decode()}";', 7), alerts=(1, 2, 3, 4, 5, 7), never=(6,),
+              counts={1: 2, 2: 2, 3: 1, 4: 1, 5: 1, 7: 4})
+
+
+@scenario(F)
+def threshold_window_in_packet_time(s):
+    """Two matches 61 s apart do not make a threshold of 2 in 60 s; a limit of 1 in 60 s lets the second one through; 59 s apart it is the other way."""
+    for n, apart in enumerate((61, 59)):
+        client = (f"198.51.100.{40 + n}", 40000)
+        for k in range(2):
+            c = Conn(s, client=(client[0], 40000 + k)).open()
+            c.send("c", P + b"." * 20)
+            c.close()
+            s.tick(apart - 0.01 if k == 0 else 200)
+    t = lambda kind, count: f'content:"{P.decode()}"; threshold:type {kind},track by_src,count {count},seconds 60;'
+    put_rules(s, rule(t("threshold", 2), 1), rule(t("limit", 1), 2), alerts=(1, 2), counts={1: 1, 2: 3})
+
+
+@scenario(F)
+def pass_rules(s):
+    """A pass rule on addresses silences what follows for its connections, and for no others."""
+    a, b = Conn(s, client=("198.51.100.1", 40000)).open(), Conn(s, client=("198.51.100.2", 40000)).open()
+    for c in (a, b):
+        c.join()
+        c.send("c", P + b"." * 20, 1)
+        c.close()
+    put_rules(s, P_RULE, rule("", 2, "pass", "ip 198.51.100.1 any -> any any"), alerts=(1,), never=(2,), counts={1: 1})
+
+
+@scenario(F)
+def pass_rule_on_content(s):
+    """A pass rule whose content comes first: what comes behind it alerts no more."""
+    c = running(s)
+    c.send("c", b"GOOD-GUY", 1)
+    c.send("c", 500, 0)
+    c.send("c", P + b"." * 20, 1)
+    ended(c)
+    put_rules(s, P_RULE, rule('content:"GOOD-GUY";', 2, "pass"), never=(1, 2))
+
+
+@scenario(F)
+def both_directions_and_groups(s):
+    """<> matches both ways; port groups with negation and ranges, address groups with variables from the configuration."""
+    c = Conn(s, client=("198.51.100.10", 40000), server=("203.0.113.80", 8443)).open()
+    c.join(src=("192.0.2.77", 41000))
+    c.send("c", P + b"..", 1)
+    c.send("s", P + b"..", 0)
+    c.close()
+    body = f'content:"{P.decode()}";'
+    heads = [(2, "tcp any 8443 <> any any"), (1, "tcp any any -> any 8443"), (1, "tcp any 8443 -> any any"), (0, "tcp any any -> any 8444"), (2, "tcp 198.51.100.0/24 any <> 203.0.113.80 [8000:9000,!8080]"),
+             (0, "tcp any any -> any [8000:9000,!8443]"), (1, "tcp any any -> $SERVERS $PORTS"), (1, "tcp $CLIENTS any -> any any"), (1, "tcp !$CLIENTS any -> any any"),
+             (0, "tcp !$CLIENTS any -> !$CLIENTS any"), (2, "tcp any any -> any !8080"), (2, "tcp any any -> any 8443:"), (0, "tcp any any -> any :8442"), (2, "ip any any -> any any"),
+             (1, "tcp [198.51.100.0/24,!198.51.100.11] any -> any any"), (0, "tcp [198.51.100.0/24,!198.51.100.10] any -> any any"), (1, "tcp any 1024: -> any [80,443,8443]")]
+    put_rules(s, *[rule(body, n, head=h) for n, (_, h) in enumerate(heads, 1)], alerts=[n for n, (k, _) in enumerate(heads, 1) if k], never=[n for n, (k, _) in enumerate(heads, 1) if not k],
+              counts={n: k for n, (k, _) in enumerate(heads, 1) if k})
+    s.put("weir.yaml", b"vars: {SERVERS: [203.0.113.0/24], CLIENTS: [198.51.100.0/24, 192.0.2.0/24], PORTS: [8000, 8443]}\n", listed=False)
+    s.expect(args=["--config", "{dir}/weir.yaml"])
+    s.ambiguity("addresses are the first subflow's")
+
+
+@scenario(F)
+def bad_rules_are_named(s):
+    """Rules that cannot be loaded are named on stderr with file and line and keyword; the others run; the exit status is 0."""
+    c = running(s)
+    c.send("c", P + b"..", 0)
+    ended(c)
+    put_rules(s, "# a comment", P_RULE, "", rule('content:"X"; lua:script.lua;', 2), 'alert tcp any any -> any any (msg:"no end"; content:"EVIL"; sid:3;', "nonsense",
+              rule('content:"EVIL', 4), rule('content:"EVIL"; mptcp.subflows:many;', 5), rule(f'content:"{P.decode()}"; http.unknown_buffer;', 6), "alert tcp any any -> any any \\",
+              f'  (msg:"continued"; content:"{P.decode()}"; sid:7; rev:1;)', rule('content:"|4|";', 8), rule('pcre:"/(/";', 9), alerts=(1, 7), never=(2, 3, 4, 5, 6, 8, 9))
+    s.expect(stderr="some", stderr_has=["test.rules:4", "lua", "test.rules:5", "test.rules:6", "test.rules:7", "test.rules:8", "mptcp.subflows", "test.rules:9", "http.unknown_buffer",
+                                        "test.rules:12", "test.rules:13"])
+
+
+@scenario(F)
+def alert_object(s):
+    """Suricata's alert object: action, gid, signature_id, rev, signature, category, severity; the class's priority unless the rule has one."""
+    c = running(s)
+    c.send("c", P + b"..", 0)
+    ended(c)
+    body = f'content:"{P.decode()}";'
+    put_rules(s, 'alert tcp any any -> any any (msg:"one"; ' + body + ' sid:1; rev:3; gid:5; priority:2;)', 'drop tcp any any -> any any (msg:"two"; ' + body + " sid:2; rev:1;)",
+              'alert tcp any any -> any any (msg:"th\\"r\\;ee"; ' + body + " classtype:trojan-activity; sid:3; rev:7; reference:url,example.org/a; metadata:policy none, created 2020;)", alerts=(1, 2, 3))
+    first = c.subs[0].half
+    base = {"event_type": "alert", "src_ip": c.client[0], "src_port": c.client[1], "dest_ip": c.server[0], "dest_port": c.server[1], "proto": "TCP", "mptcp.id": c.ident, "direction": "to_server",
+            "community_id": community_id(*c.client, *c.server)}
+    s.expect(records=[dict(base, **{"alert.signature_id": 1, "alert.gid": 5, "alert.rev": 3, "alert.signature": "one", "alert.severity": 2, "alert.action": "allowed"}),
+                      dict(base, **{"alert.signature_id": 2, "alert.gid": 1, "alert.rev": 1, "alert.signature": "two", "alert.severity": 3}),
+                      dict(base, **{"alert.signature_id": 3, "alert.signature": 'th"r;ee', "alert.rev": 7, "@alert.category": ["A Network Trojan was detected", "A Network Trojan was Detected"], "alert.severity": 1})])

@@ -64,6 +64,8 @@ void ConnectionMatcher::data(const Facts& facts, Direction d, std::uint64_t offs
   Side& s = opened(d);
   if (s.ended || passed_) return;
   if (s.group == nullptr) {
+    check_passes({facts, d, bytes, now, shared, sink, std::nullopt, std::nullopt});
+    if (passed_) return;
     begin(facts, d);
     s.scan_base = s.next = offset;
   }
@@ -406,6 +408,18 @@ bool ConnectionMatcher::complete(Call& call, std::uint32_t plan_index, const Mat
   if (call.direction == Direction::kToClient) flow = {flow.dst, flow.src, flow.dst_port, flow.src_port};
   if (call.shared.thresholds.allows(plan.rule, flow, call.now, kThresholds)) call.sink.on_found(found);
   return true;
+}
+
+/// A pass rule about the connection itself held since its first packet: it comes before all that the bytes may set off, whichever side speaks first.
+void ConnectionMatcher::check_passes(const Call& call) {
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    const Call either{call.facts, d, call.bytes, call.now, call.shared, call.sink, std::nullopt, std::nullopt};
+    for (const std::uint32_t p : rules_->group(d, call.facts.endpoints.src_port, call.facts.endpoints.dst_port).bare) {
+      const Plan& plan = rules_->plans()[p];
+      const bool by_carrier = plan.rule.mptcp.split || plan.rule.mptcp.opened_by_server;
+      if (plan.rule.action == rules::Action::kPass && !by_carrier && conditions_hold(either, plan)) passed_ = true;
+    }
+  }
 }
 
 /// Rules that nothing in the stream sets off: about the connection itself.

@@ -144,6 +144,7 @@ class ConnectionMatcher {
   bool complete(Call& call, std::uint32_t plan, const Match* only);
   bool conditions_hold(const Call& call, const Plan& plan) const;
   bool header_matches(const Call& call, const rules::Rule& rule) const;
+  void check_passes(const Call& call);
   void check_bare(Call& call);
   void check_decided(Call& call);
   void complete_waiting(Call& call);
