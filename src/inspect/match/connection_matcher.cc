@@ -79,16 +79,32 @@ void ConnectionMatcher::data(const Facts& facts, Direction d, std::uint64_t offs
       limited_ = true;
       s.scan_base = s.next;
     }
-    for (const Hit& hit : shared.hits) {
-      call.looking_at = s.scan_base + hit.end;
-      for (const Meaning& meaning : s.group->meanings[hit.pattern]) on_hit(call, meaning, *call.looking_at);
-    }
-    call.looking_at.reset();
+    look_at(call, shared.hits);
   }
   if (s.waiting) retry_all(call);
   if (!s.group->bare.empty()) check_bare(call);
   check_decided(call);
   keep_history(s, bytes);
+}
+
+void ConnectionMatcher::look_at(Call& call, std::span<const Hit> hits) {
+  const Side& s = side(call);
+  for (std::size_t i = 0; i < hits.size();) {
+    const std::size_t first = i++;
+    call.looking_at = s.scan_base + hits[first].end;
+    while (i < hits.size() && hits[i].end == hits[first].end) ++i;
+    if (i - first == 1) {
+      for (const Meaning& meaning : s.group->meanings[hits[first].pattern]) on_hit(call, meaning, *call.looking_at);
+      continue;
+    }
+    std::vector<const Meaning*> here;
+    for (const Hit& hit : hits.subspan(first, i - first)) {
+      for (const Meaning& meaning : s.group->meanings[hit.pattern]) here.push_back(&meaning);
+    }
+    std::ranges::stable_sort(here, {}, &Meaning::plan);
+    for (const Meaning* meaning : here) on_hit(call, *meaning, *call.looking_at);
+  }
+  call.looking_at.reset();
 }
 
 void ConnectionMatcher::gap(Direction d, std::uint64_t offset, std::uint64_t bytes) {
@@ -110,11 +126,7 @@ void ConnectionMatcher::fin(const Facts& facts, Direction d, TimeNs now, Shared&
   shared.hits.clear();
   if (!s.group->database.empty()) s.scan.finish(rules_->scratch(), shared.hits, s.group->database);
   s.ended = true;
-  for (const Hit& hit : shared.hits) {
-    call.looking_at = s.scan_base + hit.end;
-    for (const Meaning& meaning : s.group->meanings[hit.pattern]) on_hit(call, meaning, *call.looking_at);
-  }
-  call.looking_at.reset();
+  look_at(call, shared.hits);
   retry_all(call);
   complete_waiting(call);  // what only the absence of something held back
   s.history = {};
