@@ -130,6 +130,8 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
   }
   c->mp->more().addresses.use(f.host(kOpener), join.address_id);
   count_half_open(f, s.time_ns);
+  // The wait for this token's keys was over before: no more will tell.
+  if (c->mp->orphan && !c->held && count_try(f, s.time_ns)) tell_unknown_token(*c, false, s.time_ns);
   touch(*c, s.time_ns);
   return Fate::kMptcp;
 }
@@ -143,6 +145,7 @@ void Engine::State::on_join_syn_ack(Subflow& f, const Segment& s, const wire::mp
   f.backup = f.backup || join.backup;
   f.connection->mp->token_confirmed = true;
   f.connection->mp->more().addresses.use(f.host(kAnswerer), join.address_id);
+  if (f.connection->mp->orphan && !f.connection->held) tell_unknown_token(*f.connection, true, s.time_ns);
   verify_join(f, &s);
 }
 
@@ -251,20 +254,26 @@ void Engine::State::half_open_done(Subflow& f) {
 void Engine::State::orphan_expired(Connection& c) {
   if (!c.mp || !c.mp->orphan) return;
   if (c.linked_by_dsn) return;  // the token belongs to a connection that was seen after all
-  const bool confirmed = std::ranges::any_of(c.subflows, [](const Subflow* f) { return f->joining && f->joining->has_nonce[kAnswerer]; });
-  bool tried = false;
+  bool confirmed = false, tried = false;
   for (const Subflow* f : c.subflows) {
     if (!f->joining || !f->joining->has_nonce[kOpener]) continue;
-    bool evicted = false;
-    auto& tries = unknown_joins.at(f->endpoints.src, static_cast<std::size_t>(limits.watch_entries), evicted);
-    if (evicted) ++counters.evicted_watch;
-    const auto n =
-        tries.add(f->joining->nonce[kOpener], c.first_ns, limits.unknown_token_seconds * kSecondNs, static_cast<std::size_t>(limits.unknown_token_tries) + 1);
-    tried = tried || std::cmp_greater_equal(n, limits.unknown_token_tries);
+    confirmed = confirmed || f->joining->has_nonce[kAnswerer];
+    tried = count_try(*f, c.first_ns) || tried;
   }
-  if (confirmed || tried) {
-    raise(c, inspect::Event::join_unknown_token, c.first_ns, {{"confirmed", confirmed}, {"joins", static_cast<std::uint64_t>(c.subflows.size())}});
-  }
+  if (confirmed || tried) tell_unknown_token(c, confirmed, c.first_ns);
+}
+
+/// A JOIN with an unknown token. True: one of too many of that source.
+bool Engine::State::count_try(const Subflow& f, TimeNs when) {
+  bool evicted = false;
+  auto& tries = unknown_joins.at(f.endpoints.src, static_cast<std::size_t>(limits.watch_entries), evicted);
+  if (evicted) ++counters.evicted_watch;
+  const auto n = tries.add(f.joining->nonce[kOpener], when, limits.unknown_token_seconds * kSecondNs, static_cast<std::size_t>(limits.unknown_token_tries) + 1);
+  return std::cmp_greater_equal(n, limits.unknown_token_tries);
+}
+
+void Engine::State::tell_unknown_token(Connection& c, bool confirmed, TimeNs when) {
+  raise(c, inspect::Event::join_unknown_token, when, {{"confirmed", confirmed}, {"joins", static_cast<std::uint64_t>(c.subflows.size())}});
 }
 
 }  // namespace weir::engine

@@ -139,6 +139,8 @@ struct Engine::State {
   void half_open_done(Subflow& f);
   Connection& orphan_of(std::uint32_t token, const Segment& s);
   void orphan_expired(Connection& c);
+  bool count_try(const Subflow& f, TimeNs when);
+  void tell_unknown_token(Connection& c, bool confirmed, TimeNs when);
 
   // options.cc
   SegmentOptions read_options(Connection* c, const Segment& s);

@@ -9,10 +9,10 @@ namespace weir::inspect {
 
 /// Purpose: watches one direction of a connection for a run of pieces, each on another subflow than the one before, that are small
 /// on average. Bytes of one subflow that follow each other in the stream are one piece.
-/// Cost: constant a call; memory only once small pieces alternate (2 octets a piece of the window).
+/// Cost: constant a call; memory only once small pieces alternate (2 octets a piece of the window, which holds those before the last).
 class FragmentationWatch {
  public:
-  /// A delivered piece; `true` once, when the last `pieces` of them average under `octets`.
+  /// A delivered piece; `true` when the last `pieces` of them, this one among them, average under `octets`.
   bool add(std::uint32_t subflow, std::uint64_t size, std::size_t pieces, std::uint64_t octets) {
     if (subflow == subflow_) {
       piece_ += size;
@@ -27,7 +27,7 @@ class FragmentationWatch {
     if (window_.empty() && done >= octets) return false;
     window_.push_back(static_cast<std::uint16_t>(done));
     sum_ += done;
-    if (window_.size() - head_ > pieces) sum_ -= window_[head_++];
+    if (window_.size() - head_ >= pieces) sum_ -= window_[head_++];
     if (head_ > pieces) {
       window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(head_));
       head_ = 0;
@@ -38,7 +38,7 @@ class FragmentationWatch {
       piece_ = kept;
       return false;
     }
-    return window_.size() - head_ == pieces;
+    return window_.size() - head_ + 1 == pieces && sum_ + piece_ < octets * pieces;
   }
 
  private:

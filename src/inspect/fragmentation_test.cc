@@ -13,9 +13,9 @@ bool raised_by(FragmentationWatch& watch, int pieces, std::uint64_t size, std::u
 
 TEST(Fragmentation, ASustainedRunOfSmallPiecesIsRaised) {
   FragmentationWatch watch;
-  EXPECT_FALSE(raised_by(watch, 256, 1, 5));
+  EXPECT_FALSE(raised_by(watch, 255, 1, 5));
   FragmentationWatch longer;
-  EXPECT_TRUE(raised_by(longer, 257, 1, 5));  // a piece is known to be over when the next begins
+  EXPECT_TRUE(raised_by(longer, 256, 1, 5));
 }
 
 TEST(Fragmentation, OneSubflowIsNone) {

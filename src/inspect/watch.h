@@ -1,6 +1,7 @@
 // Counts of things within a sliding window, per source or host: what floods are told by.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -19,9 +20,13 @@ class RecentTimes {
   /// oldest goes.
   std::size_t add(std::uint64_t what, TimeNs now_ns, TimeNs window_ns, std::size_t most) {
     remove(what);
-    while (!times_.empty() && now_ns - times_.front().second > window_ns) times_.pop_front();
+    // What was waited for is counted with the time it came at: behind what came later.
+    const TimeNs newest = times_.empty() ? now_ns : std::max(now_ns, times_.back().second);
+    while (!times_.empty() && newest - times_.front().second > window_ns) times_.pop_front();
+    if (newest - now_ns > window_ns) return times_.size();
     if (times_.size() >= most) times_.pop_front();
-    times_.emplace_back(what, now_ns);
+    const auto later = std::find_if(times_.begin(), times_.end(), [&](const auto& entry) { return entry.second > now_ns; });
+    times_.emplace(later, what, now_ns);
     return times_.size();
   }
   bool empty() const { return times_.empty(); }

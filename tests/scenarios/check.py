@@ -8,7 +8,8 @@ Beyond the plain keys (captures, args, exit, connections, anomalies, may_anomali
                  record must name as other views; midstream; absent: keys that must not be there
   anomaly_details: {event: {key: value}}   anomaly_on: {event: connection id}   anomaly_counts: {event: how many records}
   stats: {counter: value}   stderr: "some" (not empty) | "empty"   stdin: file   secrets: hex strings that must not be in the log
-  alerts: [sid | {sid, split, subflows}]   not_alerts: [sid]   alert_counts: {sid: how many}
+  alerts: [sid | {sid, split, subflows, dsn_first, dsn_last, direction}], all of one record   not_alerts: [sid]   alert_counts: {sid: how many}
+  records: [{"event_type": TYPE, "a.b": value, ...}]: one record has them all; "@a.b": [values that are allowed]   record_counts: {event_type: how many}   stderr_has: [texts]
 One line per failing scenario, then `N passed, N failed`; exit status 1 if any failed."""
 import argparse
 import concurrent.futures
@@ -68,6 +69,9 @@ def run_one(weir, folder, timeout, rules):
         wants_words = exp.get("stderr", "some" if exp.get("exit", 0) in (1, 2) else None)
         if wants_words == "some" and not complaint.startswith("weir: "):
             bad.append(f"stderr does not say `weir: WHAT: WHY` but {complaint[:80]!r}")
+        for words in exp.get("stderr_has", []):
+            if words not in complaint:
+                bad.append(f"stderr does not say {words!r}: {complaint[:200]!r}")
         if wants_words == "empty" and complaint:
             bad.append(f"stderr is not empty: {complaint[:120]!r}")
         if run.stdout.strip():
@@ -93,6 +97,7 @@ def run_one(weir, folder, timeout, rules):
         check_connections(exp, [r for r in records if r["event_type"] == "mptcp"], streams, bad)
         check_anomalies(exp, [r for r in records if r["event_type"] == "anomaly"], names, bad)
         check_alerts(exp, [r for r in records if r["event_type"] == "alert"], bad)
+        check_records(exp, records, bad)
         check_stats(exp, [r for r in records if r["event_type"] == "stats"], bad)
     return bad
 
@@ -228,15 +233,36 @@ def check_alerts(exp, records, bad):
         hits = fired.get(want["sid"], [])
         if not hits:
             bad.append(f"alert {want['sid']} missed")
-        for key in ("split", "subflows"):
-            if hits and key in want and not any(h.get("mptcp", {}).get(key) == want[key] for h in hits):
-                bad.append(f"alert {want['sid']}: {key} is {[h.get('mptcp', {}).get(key) for h in hits]}, not {want[key]}")
+        keys = [k for k in ("split", "subflows", "dsn_first", "dsn_last", "direction") if k in want]
+        seen = [{k: h.get("direction") if k == "direction" else h.get("mptcp", {}).get(k) for k in keys} for h in hits]
+        if hits and not any(all(one[k] == want[k] for k in keys) for one in seen):
+            bad.append(f"alert {want['sid']}: {seen}, not {({k: want[k] for k in keys})}")
     for sid in exp.get("not_alerts", []):
         if sid in fired:
             bad.append(f"alert {sid} must not fire")
     for sid, count in exp.get("alert_counts", {}).items():
         if len(fired.get(int(sid), [])) != count:
             bad.append(f"alert {sid} fired {len(fired.get(int(sid), []))} times, not {count}")
+
+
+def at_path(record, path):
+    for part in path.split("."):
+        if not isinstance(record, dict) or part not in record:
+            return None
+        record = record[part]
+    return record
+
+
+def check_records(exp, records, bad):
+    for want in exp.get("records", []):
+        pool = [r for r in records if r["event_type"] == want["event_type"]]
+        fits = lambda r: all(at_path(r, k[1:]) in v if k[0] == "@" else at_path(r, k) == v for k, v in want.items())
+        if not any(map(fits, pool)):
+            bad.append(f"no record {want} among {len(pool)}: {[{k: at_path(r, k.lstrip('@')) for k in want} for r in pool[:3]]}")
+    for kind, count in exp.get("record_counts", {}).items():
+        found = sum(r["event_type"] == kind for r in records)
+        if not allowed(found, count):
+            bad.append(f"{found} records of {kind}, not {count}")
 
 
 def counter(stats, name):

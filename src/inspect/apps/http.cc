@@ -360,11 +360,10 @@ void Http::response_headers(htp_tx_t* tx) {
   tell_stage(e, Stage::kResponseHeaders);
 }
 
-void Http::body(Exchange& e, Direction d, htp_tx_t* tx, std::span<const std::byte> bytes) {
+void Http::body(Exchange& e, Direction d, std::span<const std::byte> bytes) {
   Message& m = e.messages[index(d)];
   m.body_end = std::max(m.body_end, position(d));
   if (bytes.empty()) return;
-  if (d == Direction::kToClient && tx->response_status_number >= 300) m.file_name.clear();
   if (!m.brotli) return decoded(e, d, bytes);
   m.brotli->add(bytes, [&](std::span<const std::byte> piece) { decoded(e, d, piece); });
 }
@@ -438,12 +437,12 @@ void Http::end_body(Exchange& e, Direction d, bool whole) {
 
 void Http::request_body(const htp_tx_data_t* data) {
   Exchange& e = *exchange(data->tx);
-  body(e, Direction::kToServer, data->tx, std::as_bytes(std::span(data->data, data->data == nullptr ? 0 : data->len)));
+  body(e, Direction::kToServer, std::as_bytes(std::span(data->data, data->data == nullptr ? 0 : data->len)));
 }
 
 void Http::response_body(const htp_tx_data_t* data) {
   Exchange& e = *exchange(data->tx);
-  body(e, Direction::kToClient, data->tx, std::as_bytes(std::span(data->data, data->data == nullptr ? 0 : data->len)));
+  body(e, Direction::kToClient, std::as_bytes(std::span(data->data, data->data == nullptr ? 0 : data->len)));
 }
 
 void Http::request_complete(htp_tx_t* tx) {

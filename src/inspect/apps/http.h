@@ -49,7 +49,7 @@ class Http {
   struct Call;
   Exchange* exchange(htp_tx_t* tx);
   std::uint64_t position(Direction d) const;
-  void body(Exchange& e, Direction d, htp_tx_t* tx, std::span<const std::byte> bytes);
+  void body(Exchange& e, Direction d, std::span<const std::byte> bytes);
   void decoded(Exchange& e, Direction d, std::span<const std::byte> bytes);
   void tell_body(Exchange& e, Direction d);
   void tell_file(Exchange& e, Direction d);

@@ -92,6 +92,8 @@ void ConnectionMatcher::data(const Facts& facts, Direction d, std::uint64_t offs
   Side& s = opened(d);
   if (s.ended || passed_) return;
   if (s.group == nullptr) {
+    check_passes({facts, d, bytes, now, shared, sink, std::nullopt, std::nullopt});
+    if (passed_) return;
     begin(facts, d);
     s.scan_base = s.next = offset;
   }
@@ -105,16 +107,32 @@ void ConnectionMatcher::data(const Facts& facts, Direction d, std::uint64_t offs
       limited_ = true;
       s.scan_base = s.next;
     }
-    for (const Hit& hit : shared.hits) {
-      call.looking_at = s.scan_base + hit.end;
-      for (const Meaning& meaning : s.group->meanings[hit.pattern]) on_hit(call, meaning, *call.looking_at);
-    }
-    call.looking_at.reset();
+    look_at(call, shared.hits);
   }
   if (s.waiting) retry_all(call);
   if (!s.group->bare.empty()) check_bare(call);
   check_decided(call);
   keep_history(s, bytes);
+}
+
+void ConnectionMatcher::look_at(Call& call, std::span<const Hit> hits) {
+  const Side& s = side(call);
+  for (std::size_t i = 0; i < hits.size();) {
+    const std::size_t first = i++;
+    call.looking_at = s.scan_base + hits[first].end;
+    while (i < hits.size() && hits[i].end == hits[first].end) ++i;
+    if (i - first == 1) {
+      for (const Meaning& meaning : s.group->meanings[hits[first].pattern]) on_hit(call, meaning, *call.looking_at);
+      continue;
+    }
+    std::vector<const Meaning*> here;
+    for (const Hit& hit : hits.subspan(first, i - first)) {
+      for (const Meaning& meaning : s.group->meanings[hit.pattern]) here.push_back(&meaning);
+    }
+    std::ranges::stable_sort(here, {}, &Meaning::plan);
+    for (const Meaning* meaning : here) on_hit(call, *meaning, *call.looking_at);
+  }
+  call.looking_at.reset();
 }
 
 void ConnectionMatcher::gap(Direction d, std::uint64_t offset, std::uint64_t bytes) {
@@ -136,11 +154,7 @@ void ConnectionMatcher::fin(const Facts& facts, Direction d, TimeNs now, Shared&
   shared.hits.clear();
   if (!s.group->database.empty()) s.scan.finish(rules_->scratch(), shared.hits, s.group->database);
   s.ended = true;
-  for (const Hit& hit : shared.hits) {
-    call.looking_at = s.scan_base + hit.end;
-    for (const Meaning& meaning : s.group->meanings[hit.pattern]) on_hit(call, meaning, *call.looking_at);
-  }
-  call.looking_at.reset();
+  look_at(call, shared.hits);
   retry_all(call);
   complete_waiting(call);  // what only the absence of something held back
   s.history = {};
@@ -489,6 +503,18 @@ bool ConnectionMatcher::complete(Call& call, std::uint32_t plan_index, const Mat
   if (silent) return true;
   if (call.shared.thresholds.allows(plan.rule, flow, call.now, kThresholds)) call.sink.on_found(found);
   return true;
+}
+
+/// A pass rule about the connection itself held since its first packet: it comes before all that the bytes may set off, whichever side speaks first.
+void ConnectionMatcher::check_passes(const Call& call) {
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    const Call either{call.facts, d, call.bytes, call.now, call.shared, call.sink, std::nullopt, std::nullopt};
+    for (const std::uint32_t p : rules_->group(d, call.facts.endpoints.src_port, call.facts.endpoints.dst_port).bare) {
+      const Plan& plan = rules_->plans()[p];
+      const bool by_carrier = plan.rule.mptcp.split || plan.rule.mptcp.opened_by_server;
+      if (plan.rule.action == rules::Action::kPass && !by_carrier && conditions_hold(either, plan)) passed_ = true;
+    }
+  }
 }
 
 /// Rules that nothing in the stream sets off: about the connection itself.

@@ -148,6 +148,8 @@ class ConnectionMatcher {
   const Progress* found_so_far(const Side& side, std::uint32_t plan) const;
   void begin(const Facts& facts, Direction d);
   const Window& window(Call& call);
+  /// Hits by their ends; those of one end by the order of the rules.
+  void look_at(Call& call, std::span<const Hit> hits);
   void on_hit(Call& call, const Meaning& meaning, std::uint64_t end);
   void try_segment(Call& call, std::uint32_t plan, std::uint32_t index, Anchor anchor, std::size_t first_step, std::uint64_t begin);
   void retry(Call& call, std::uint32_t plan, std::uint32_t segment);
@@ -158,6 +160,7 @@ class ConnectionMatcher {
   bool complete(Call& call, std::uint32_t plan, const Match* only);
   bool conditions_hold(const Call& call, const Plan& plan) const;
   bool header_matches(const Call& call, const rules::Rule& rule) const;
+  void check_passes(const Call& call);
   void check_bare(Call& call);
   void check_decided(Call& call);
   void complete_waiting(Call& call);

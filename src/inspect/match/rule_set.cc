@@ -58,6 +58,18 @@ void find_bits_set_again(std::vector<rules::Rule>& rules) {
   }
 }
 
+/// Suricata's order of rules that match at the same place: pass comes first, and what sets a flowbit before what asks for one.
+unsigned rank_of(const rules::Rule& rule) {
+  using Operation = rules::FlowBits::Operation;
+  if (rule.action == rules::Action::kPass) return 0;
+  const auto any = [&](auto... which) {
+    return std::ranges::any_of(rule.flowbits, [&](const rules::FlowBits& bits) { return ((bits.operation == which) || ...); });
+  };
+  const bool asks = any(Operation::kIsSet, Operation::kIsNotSet);
+  if (any(Operation::kSet, Operation::kUnset, Operation::kToggle)) return asks ? 2 : 1;
+  return asks ? 3 : 4;
+}
+
 bool on_streams(const Plan& plan) { return plan.has_stream() || !plan.has_parts(); }
 
 }  // namespace
@@ -74,6 +86,7 @@ std::shared_ptr<RuleSet> RuleSet::make(std::vector<rules::Rule> rules, const Lim
   set->regex_match_limit_ = static_cast<std::uint32_t>(limits.pcre_match_limit);
   set->limits_.ahead_bytes = static_cast<std::uint64_t>(limits.rule_window_bytes);
   find_bits_set_again(rules);
+  std::ranges::stable_sort(rules, {}, rank_of);
   for (rules::Rule& rule : rules) {
     const std::string file = rule.file;
     const int line = rule.line;
@@ -172,7 +185,9 @@ bool RuleSet::make_port_groups(Direction d, DatabaseCache* cache, std::vector<Re
 
 bool RuleSet::fill(PortGroup& group, std::span<const std::uint32_t> members, DatabaseCache* cache, std::vector<Refused>& refused) {
   std::map<Pattern, std::vector<Meaning>> patterns;
-  for (const std::uint32_t i : members) {
+  std::vector<std::uint32_t> in_order(members.begin(), members.end());
+  std::ranges::sort(in_order);
+  for (const std::uint32_t i : in_order) {
     const Plan& plan = plans_[i];
     bool from_start = false;
     if (plan.segments.empty() && !plan.has_parts()) (plan.absences.empty() ? group.bare : group.absences_only).push_back(i);
