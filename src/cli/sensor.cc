@@ -23,6 +23,7 @@
 #include "cli/rule_files.h"
 #include "cli/say.h"
 #include "cli/sensor_options.h"
+#include "cli/shard_outputs.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/inspection.h"
@@ -41,7 +42,8 @@ TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::
 /// Purpose: the main loop of one run.
 class Sensor {
  public:
-  explicit Sensor(SensorOptions options) : options_(std::move(options)), outputs_(options_.inspect, points_) {}
+  explicit Sensor(SensorOptions options)
+      : options_(std::move(options)), shared_(options_.inspect, [this](PointId point) { return points_.name(point); }), outputs_(shared_) {}
 
   int work() {
     if (!options_.inspect.rules.empty()) {
@@ -60,7 +62,7 @@ class Sensor {
       inputs_.push_back({.name = name, .ring = std::move(*ring), .point = points_.whole(points_.add_file(name)), .before = {}});
     }
     const bool several_points = inputs_.size() > 1;
-    if (!outputs_.open(LinkType::kEthernet, several_points)) return kNotDone;
+    if (!shared_.open() || !outputs_.open(LinkType::kEthernet, several_points)) return kNotDone;
 
     engine::InspectionSettings inspecting;
     inspecting.limits = options_.inspect.limits;
@@ -80,7 +82,8 @@ class Sensor {
     drain(engine);
     outputs_.input_ended();
     engine.finish();
-    return outputs_.close(engine.counters(), counters(inspection), began_, now()) ? kDone : kNotDone;
+    const bool written = outputs_.close();
+    return shared_.close(totals(engine, inspection), began_, now()) && written ? kDone : kNotDone;
   }
 
  private:
@@ -94,7 +97,7 @@ class Sensor {
   std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules() {
     const auto loaded = load_rules(options_.inspect.rules, options_.inspect.variables, options_.inspect.limits);
     if (!loaded) return std::nullopt;
-    outputs_.rules_loaded(loaded->loaded, loaded->refusals.size());
+    shared_.rules_loaded(loaded->loaded, loaded->refusals.size());
     return loaded->set;
   }
 
@@ -106,7 +109,7 @@ class Sensor {
       const TimeNs time = now();
       if (idle) engine.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
       if (time - told >= kStats) {
-        outputs_.stats(engine.counters(), counters(inspection), began_, time);
+        shared_.stats(totals(engine, inspection), began_, time);
         told = time;
       }
       if (time - flushed >= kFlush) {
@@ -117,7 +120,7 @@ class Sensor {
         look_after_interfaces();
         looked = time;
       }
-      if (reopen_wanted()) outputs_.reopen();
+      if (reopen_wanted()) shared_.reopen();
       if (reload_wanted()) reload(inspection);
     }
   }
@@ -194,19 +197,23 @@ class Sensor {
     fmt::print(stderr, "weir: reloaded\n");
   }
 
-  std::vector<report::NamedCounter> counters(const engine::Inspection& inspection) {
+  Totals totals(engine::Engine& engine, const engine::Inspection& inspection) {
     capture::LiveCounters sum;
     for (Input& input : inputs_) sum += total(input);
-    auto all = inspection.counters();
-    all.emplace_back("capture.kernel_drops", sum.dropped);
-    all.emplace_back("capture.kernel_packets", sum.packets);
-    all.emplace_back("capture.ring_full", sum.freezes);
+    Totals all;
+    all.add(engine.counters());
+    all.add(inspection.counters());
+    all.add(outputs_.counters());
+    all.add("capture.kernel_drops", sum.dropped);
+    all.add("capture.kernel_packets", sum.packets);
+    all.add("capture.ring_full", sum.freezes);
     return all;
   }
 
   SensorOptions options_;
   capture::PointTable points_;
-  Outputs outputs_;
+  Outputs shared_;
+  ShardOutputs outputs_;
   std::shared_ptr<const inspect::match::RuleSet> rules_;
   TimeNs began_ = 0;
   std::vector<Input> inputs_;
