@@ -25,6 +25,9 @@ namespace {
 /// holds anything. Those of limits come from their table.
 constexpr auto kKeys = std::to_array<std::string_view>({
     "log.eve",
+    "log.eve.[]",
+    "log.rotate_bytes",
+    "log.rotate_keep",
     "rules.[]",
     "vars.*",
     "vars.*.[]",
@@ -185,10 +188,31 @@ class Reader {
   }
 
   void read_log(const YAML::Node& log) {
+    read_number(log["rotate_bytes"], "log.rotate_bytes", {0, std::int64_t{1} << 50}, "bytes", config_.rotation.bytes);
+    read_number(log["rotate_keep"], "log.rotate_keep", {1, 1'000}, "files", config_.rotation.keep);
     const YAML::Node eve = log["eve"];
     if (!eve) return;
-    if (!eve.IsScalar() || eve.Scalar().empty()) return error(eve, "log.eve is a path, \"-\" or unix:PATH");
-    config_.eve = eve.Scalar();
+    if (eve.IsSequence() && eve.size() > 0) {
+      for (const auto& place : eve) read_place(place);
+    } else {
+      read_place(eve);
+    }
+  }
+
+  void read_place(const YAML::Node& place) {
+    if (!place.IsScalar() || place.Scalar().empty()) return error(place, "log.eve is a path, \"-\" or unix:PATH, or a list of these");
+    if (std::ranges::find(config_.eve, place.Scalar()) != config_.eve.end()) return error(place, fmt::format("'{}' is named twice", place.Scalar()));
+    config_.eve.push_back(place.Scalar());
+  }
+
+  void read_number(const YAML::Node& node, std::string_view name, std::pair<std::int64_t, std::int64_t> range, std::string_view unit, std::int64_t& into) {
+    if (!node.IsDefined()) return;
+    const std::string& text = node.IsScalar() ? node.Scalar() : "";
+    std::int64_t value = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || end != text.data() + text.size() || code != std::errc() || value < range.first || value > range.second)
+      return error(node, fmt::format("{} is a whole number from {} to {} ({})", name, range.first, range.second, unit));
+    into = value;
   }
 
   void read_interfaces(const YAML::Node& interfaces) {

@@ -1,6 +1,7 @@
 #include "cli/outputs.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "cli/say.h"
@@ -9,6 +10,8 @@ namespace weir::cli {
 namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
+/// For what waits for the log when a service ends, which has 5 s for all that is to be done then.
+constexpr std::chrono::milliseconds kLastLines{2'000};
 
 }  // namespace
 
@@ -29,7 +32,19 @@ void Totals::add(const engine::Counters& more) {
   for (const auto& info : engine::kCounterTable) engine.*info.field += more.*info.field;
 }
 
+report::LineSink* Outputs::log() {
+  if (service_log_) return service_log_.get();
+  return log_ ? &*log_ : nullptr;
+}
+
 bool Outputs::open() {
+  if (options_.service_log) {
+    auto log = report::LogWriter::open(*options_.service_log, [](auto what, auto why, auto hint) { say(what, why, hint); });
+    if (!log) return say(log.error()), false;
+    service_log_ = *std::move(log);
+    stats_.emplace(*service_log_, points_);
+    return true;
+  }
   if (!options_.log) return true;
   auto log = report::LineOutput::open(*options_.log, options_.log_mode);
   if (!log) return say(log.error()), false;
@@ -46,7 +61,20 @@ std::vector<report::NamedCounter> Outputs::counters(const Totals& totals) const 
     all.emplace_back("rules.loaded", rules_loaded_);
     all.emplace_back("rules.refused", rules_refused_);
   }
+  if (service_log_) {
+    const report::LogCounters log = service_log_->counters();
+    all.emplace_back("log.lines_written", log.lines_written);
+    all.emplace_back("log.lines_lost", log.lines_lost);
+    all.emplace_back("log.bytes_written", log.bytes_written);
+    all.emplace_back("log.errors", log.errors);
+    all.emplace_back("log.rotations", log.rotations);
+    all.emplace_back("log.queued_bytes", log.queued_bytes);
+  }
   return all;
+}
+
+void Outputs::start() {
+  if (service_log_) service_log_->start();
 }
 
 void Outputs::stats(const Totals& totals, TimeNs first, TimeNs now) {
@@ -56,13 +84,13 @@ void Outputs::stats(const Totals& totals, TimeNs first, TimeNs now) {
 }
 
 void Outputs::reopen() {
-  if (!log_) return;
-  if (const auto problem = log_->reopen()) say(*problem);
+  if (service_log_) service_log_->reopen();
 }
 
 bool Outputs::close(const Totals& totals, TimeNs first, TimeNs last) {
-  if (!log_) return true;
   stats(totals, first, last);
+  if (service_log_) return service_log_->close(kLastLines) == 0;
+  if (!log_) return true;
   if (const auto problem = log_->close()) return say(*problem), false;
   return true;
 }

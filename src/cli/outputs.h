@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 #include "engine/counters.h"
 #include "report/eve.h"
 #include "report/line_output.h"
+#include "report/log_writer.h"
 
 namespace weir::cli {
 
@@ -36,7 +38,11 @@ class Outputs {
   const InspectOptions& options() const { return options_; }
   const report::PointNames& points() const { return points_; }
   /// None without --log.
-  report::LineSink* log() { return log_ ? &*log_ : nullptr; }
+  report::LineSink* log();
+  /// A service's log begins to be written: after privileges were dropped.
+  void start();
+  /// Of a service's log; none elsewhere.
+  report::LogWriter* service_log() { return service_log_.get(); }
 
   /// A `stats` record of the counters so far.
   void stats(const Totals& totals, TimeNs first, TimeNs now);
@@ -60,10 +66,6 @@ class Outputs {
       const std::scoped_lock lock(mutex_);
       output_.submit(std::move(lines), count);
     }
-    std::optional<report::Problem> reopen() {
-      const std::scoped_lock lock(mutex_);
-      return output_.reopen(report::LineOutput::Mode::kAppend);
-    }
     std::optional<report::Problem> close() { return output_.close(); }
     std::uint64_t lines_lost() {
       const std::scoped_lock lock(mutex_);
@@ -78,6 +80,7 @@ class Outputs {
   const InspectOptions& options_;
   report::PointNames points_;
   std::optional<Log> log_;
+  std::unique_ptr<report::LogWriter> service_log_;
   std::optional<report::EveWriter> stats_;  ///< writes nothing but `stats`
   std::uint64_t rules_loaded_ = 0, rules_refused_ = 0;
 };

@@ -32,8 +32,8 @@ namespace weir::cli {
 namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
-constexpr int kTickMs = 100;
-constexpr TimeNs kFlush = kSecond / 5;   ///< an alert is in the log within this time
+constexpr int kTickMs = 50;
+constexpr TimeNs kFlush = kSecond / 10;  ///< an alert is on its way to the log within this time
 constexpr TimeNs kStats = 10 * kSecond;  ///< between two records of counters
 constexpr TimeNs kSettle = 500'000'000;  ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
 
@@ -76,6 +76,7 @@ class Sensor {
     settings.hash_seed = random_seed();
     engine::Engine engine(settings, inspection);
     catch_service_signals();
+    shared_.start();
     fmt::print(stderr, "weir: ready\n");
     began_ = now();
     watch(engine, inspection);

@@ -65,16 +65,6 @@ void LineOutput::submit(std::string&& lines, std::uint64_t count) {
   if (!rest.empty()) lines_lost_ += count;
 }
 
-std::optional<Problem> LineOutput::reopen(Mode mode) {
-  if (!owned_) return std::nullopt;
-  auto other = open(place_, mode);
-  if (!other) return other.error();
-  close();
-  descriptor_ = std::exchange(other->descriptor_, -1);
-  problem_.reset();
-  return std::nullopt;
-}
-
 std::optional<Problem> LineOutput::close() {
   if (descriptor_ < 0) return problem_;
   // A full disk of a network file system may show only here.

@@ -27,8 +27,6 @@ class LineOutput : public LineSink {
   ~LineOutput() override;
 
   void submit(std::string&& lines, std::uint64_t count) override;
-  /// Opens the place again, for a log that was moved away. An earlier problem is over if it works.
-  std::optional<Problem> reopen(Mode mode);
   /// The first problem there was, if any.
   std::optional<Problem> close();
   std::uint64_t lines_lost() const { return lines_lost_; }
