@@ -17,6 +17,7 @@
 #include "cli/say.h"
 #include "inspect/rules/groups.h"
 #include "report/problem.h"
+#include "web/status_server.h"
 
 namespace weir::cli {
 namespace {
@@ -32,6 +33,8 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "vars.*",
     "vars.*.[]",
     "sensor.interfaces.[]",
+    "sensor.user",
+    "web.listen",
     "gateway.interfaces.[]",
     "gateway.inside.[]",
     "gateway.fail",
@@ -108,7 +111,11 @@ class Reader {
     if (const YAML::Node rules = root["rules"]) read_rules(rules);
     if (const YAML::Node vars = root["vars"]; vars && vars.IsMap()) read_vars(vars);
     if (const YAML::Node log = root["log"]; log && log.IsMap()) read_log(log);
-    if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) read_interfaces(sensor["interfaces"]);
+    if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) {
+      read_interfaces(sensor["interfaces"]);
+      read_user(sensor["user"]);
+    }
+    if (const YAML::Node web = root["web"]; web && web.IsMap()) read_listen(web["listen"]);
     if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) read_limits(limits);
   }
 
@@ -225,6 +232,20 @@ class Reader {
         error(name, "an interface's name has 1 to 15 octets");
       }
     }
+  }
+
+  void read_user(const YAML::Node& user) {
+    if (!user.IsDefined() || user.IsNull()) return;
+    if (!user.IsScalar() || user.Scalar().empty() || user.Scalar().size() > 32) return error(user, "sensor.user is the name of a user");
+    config_.service.user = user.Scalar();
+  }
+
+  void read_listen(const YAML::Node& listen) {
+    if (!listen.IsDefined()) return;
+    const std::string text = listen.IsScalar() ? listen.Scalar() : "";
+    if (text != "off" && !web::is_listen_address(text))
+      return error(listen, "web.listen is an address and a port, or off", "as in: web: {listen: 127.0.0.1:8384}");
+    config_.service.listen = text;
   }
 
   void read_rules(const YAML::Node& rules) {

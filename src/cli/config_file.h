@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "cli/service.h"
 #include "inspect/rules/parse.h"
 #include "report/log_place.h"
 
@@ -17,6 +18,7 @@ struct Config {
   report::Rotation rotation;     ///< log.rotate_*
   Limits limits;
   std::vector<std::string> rules;       ///< paths, as they stand there
+  ServiceSettings service;              ///< sensor.user, web
   std::vector<std::string> interfaces;  ///< sensor.interfaces
   inspect::rules::Variables variables;  ///< the defaults, and vars over them
 };

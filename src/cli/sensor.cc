@@ -23,6 +23,7 @@
 #include "cli/rule_files.h"
 #include "cli/say.h"
 #include "cli/sensor_options.h"
+#include "cli/service.h"
 #include "cli/shard_outputs.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
@@ -46,6 +47,7 @@ class Sensor {
       : options_(std::move(options)), shared_(options_.inspect, [this](PointId point) { return points_.name(point); }), outputs_(shared_) {}
 
   int work() {
+    if (!service_.begin(options_.service)) return kNotDone;
     if (!options_.inspect.rules.empty()) {
       if (const auto loaded = read_rules(); loaded) {
         rules_ = *loaded;
@@ -77,9 +79,11 @@ class Sensor {
     engine::Engine engine(settings, inspection);
     catch_service_signals();
     shared_.start();
-    fmt::print(stderr, "weir: ready\n");
     began_ = now();
+    service_.alive(status(engine, inspection, began_));
+    service_.ready();
     watch(engine, inspection);
+    service_.ending();
     drain(engine);
     outputs_.input_ended();
     engine.finish();
@@ -119,6 +123,7 @@ class Sensor {
       }
       if (time - looked >= kSecond) {
         look_after_interfaces();
+        service_.alive(status(engine, inspection, time));
         looked = time;
       }
       if (reopen_wanted()) shared_.reopen();
@@ -211,7 +216,24 @@ class Sensor {
     return all;
   }
 
+  web::Status status(engine::Engine& engine, const engine::Inspection& inspection, TimeNs time) {
+    web::Status status;
+    status.uptime_s = (time - began_) / kSecond;
+    for (const auto& [name, value] : shared_.counters(totals(engine, inspection))) status.counters.emplace_back(name, value);
+    for (Input& input : inputs_) {
+      const capture::LiveCounters sum = total(input);
+      status.interfaces.push_back(
+          {.name = input.name, .watched = input.ring != nullptr, .packets = sum.packets, .dropped = sum.dropped, .ring_full = sum.freezes});
+      if (!input.ring) status.problems.push_back(input.name + ": the interface is gone");
+    }
+    if (report::LogWriter* const log = shared_.service_log()) {
+      for (std::string& trouble : log->troubles()) status.problems.push_back(std::move(trouble));
+    }
+    return status;
+  }
+
   SensorOptions options_;
+  Service service_;
   capture::PointTable points_;
   Outputs shared_;
   ShardOutputs outputs_;

@@ -46,6 +46,7 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
     apply(*config, inspect);
     if (log.places.empty()) log.places = config->eve;
     log.rotation = config->rotation;
+    options.service = config->service;
     if (inspect.captures.empty()) inspect.captures = config->interfaces;
   }
   inspect.log.reset();
