@@ -46,7 +46,8 @@ namespace weir {
   X(app_expansion_bytes, 1 << 20, 1 << 12, 1 << 30, "bytes", "that a compressed body may expand to beyond 2048 times its size")                         \
   X(hot_streams, 4'096, 16, 1 << 24, "connections", "whose matcher is ready at once; that of the others is packed")                                     \
   X(watch_entries, 65'536, 64, 1 << 24, "entries",                                                                                                      \
-    "of each table of sources and hosts that events are counted by; at the limit the oldest goes (evicted.watch)")
+    "of each table of sources and hosts that events are counted by; at the limit the oldest goes (evicted.watch)")                                      \
+  X(log_queue_bytes, 64 << 20, 1 << 20, 1LL << 34, "bytes", "of lines that wait for one place of the log; beyond it lines are lost (log.lines_lost)")
 
 struct Limits {
 #define WEIR_LIMIT_FIELD(name, value, lowest, highest, unit, help) std::int64_t name = value;

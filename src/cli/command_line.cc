@@ -69,8 +69,8 @@ std::expected<Config, int> read_config(const std::string& path) {
 
 void apply(const Config& config, InspectOptions& options) {
   options.limits = config.limits;
-  if (!options.log && config.eve) {
-    options.log = config.eve;
+  if (!options.log && config.eve.size() == 1) {
+    options.log = config.eve.front();
     options.log_mode = report::LineOutput::Mode::kAppend;  // the place of a standing log: others may have written there
   }
   if (options.rules.empty()) options.rules = config.rules;

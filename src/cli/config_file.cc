@@ -17,6 +17,7 @@
 #include "cli/say.h"
 #include "inspect/rules/groups.h"
 #include "report/problem.h"
+#include "web/status_server.h"
 
 namespace weir::cli {
 namespace {
@@ -25,10 +26,15 @@ namespace {
 /// holds anything. Those of limits come from their table.
 constexpr auto kKeys = std::to_array<std::string_view>({
     "log.eve",
+    "log.eve.[]",
+    "log.rotate_bytes",
+    "log.rotate_keep",
     "rules.[]",
     "vars.*",
     "vars.*.[]",
     "sensor.interfaces.[]",
+    "sensor.user",
+    "web.listen",
     "gateway.interfaces.[]",
     "gateway.inside.[]",
     "gateway.fail",
@@ -105,7 +111,11 @@ class Reader {
     if (const YAML::Node rules = root["rules"]) read_rules(rules);
     if (const YAML::Node vars = root["vars"]; vars && vars.IsMap()) read_vars(vars);
     if (const YAML::Node log = root["log"]; log && log.IsMap()) read_log(log);
-    if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) read_interfaces(sensor["interfaces"]);
+    if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) {
+      read_interfaces(sensor["interfaces"]);
+      read_user(sensor["user"]);
+    }
+    if (const YAML::Node web = root["web"]; web && web.IsMap()) read_listen(web["listen"]);
     if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) read_limits(limits);
   }
 
@@ -185,10 +195,31 @@ class Reader {
   }
 
   void read_log(const YAML::Node& log) {
+    read_number(log["rotate_bytes"], "log.rotate_bytes", {0, std::int64_t{1} << 50}, "bytes", config_.rotation.bytes);
+    read_number(log["rotate_keep"], "log.rotate_keep", {1, 1'000}, "files", config_.rotation.keep);
     const YAML::Node eve = log["eve"];
     if (!eve) return;
-    if (!eve.IsScalar() || eve.Scalar().empty()) return error(eve, "log.eve is a path, \"-\" or unix:PATH");
-    config_.eve = eve.Scalar();
+    if (eve.IsSequence() && eve.size() > 0) {
+      for (const auto& place : eve) read_place(place);
+    } else {
+      read_place(eve);
+    }
+  }
+
+  void read_place(const YAML::Node& place) {
+    if (!place.IsScalar() || place.Scalar().empty()) return error(place, "log.eve is a path, \"-\" or unix:PATH, or a list of these");
+    if (std::ranges::find(config_.eve, place.Scalar()) != config_.eve.end()) return error(place, fmt::format("'{}' is named twice", place.Scalar()));
+    config_.eve.push_back(place.Scalar());
+  }
+
+  void read_number(const YAML::Node& node, std::string_view name, std::pair<std::int64_t, std::int64_t> range, std::string_view unit, std::int64_t& into) {
+    if (!node.IsDefined()) return;
+    const std::string& text = node.IsScalar() ? node.Scalar() : "";
+    std::int64_t value = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || end != text.data() + text.size() || code != std::errc() || value < range.first || value > range.second)
+      return error(node, fmt::format("{} is a whole number from {} to {} ({})", name, range.first, range.second, unit));
+    into = value;
   }
 
   void read_interfaces(const YAML::Node& interfaces) {
@@ -201,6 +232,20 @@ class Reader {
         error(name, "an interface's name has 1 to 15 octets");
       }
     }
+  }
+
+  void read_user(const YAML::Node& user) {
+    if (!user.IsDefined() || user.IsNull()) return;
+    if (!user.IsScalar() || user.Scalar().empty() || user.Scalar().size() > 32) return error(user, "sensor.user is the name of a user");
+    config_.service.user = user.Scalar();
+  }
+
+  void read_listen(const YAML::Node& listen) {
+    if (!listen.IsDefined()) return;
+    const std::string text = listen.IsScalar() ? listen.Scalar() : "";
+    if (text != "off" && !web::is_listen_address(text))
+      return error(listen, "web.listen is an address and a port, or off", "as in: web: {listen: 127.0.0.1:8384}");
+    config_.service.listen = text;
   }
 
   void read_rules(const YAML::Node& rules) {

@@ -2,20 +2,23 @@
 #pragma once
 
 #include <expected>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/limits.h"
+#include "cli/service.h"
 #include "inspect/rules/parse.h"
+#include "report/log_place.h"
 
 namespace weir::cli {
 
 /// What this version uses of a configuration.  Keys of other parts are checked and left.
 struct Config {
-  std::optional<std::string> eve;  ///< log.eve
+  std::vector<std::string> eve;  ///< log.eve: places
+  report::Rotation rotation;     ///< log.rotate_*
   Limits limits;
   std::vector<std::string> rules;       ///< paths, as they stand there
+  ServiceSettings service;              ///< sensor.user, web
   std::vector<std::string> interfaces;  ///< sensor.interfaces
   inspect::rules::Variables variables;  ///< the defaults, and vars over them
 };

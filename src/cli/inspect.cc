@@ -17,6 +17,7 @@
 #include "cli/process.h"
 #include "cli/rule_files.h"
 #include "cli/say.h"
+#include "cli/shard_outputs.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/inspection.h"
@@ -51,7 +52,8 @@ LinkType common_link(const std::vector<std::string>& captures, std::span<const R
 /// Purpose: the main loop of one run.
 class Run {
  public:
-  explicit Run(const InspectOptions& options) : options_(options), input_(options.captures), outputs_(options, input_.points()) {}
+  explicit Run(const InspectOptions& options)
+      : options_(options), input_(options.captures), shared_(options, [this](PointId point) { return input_.points().name(point); }), outputs_(shared_) {}
 
   int work() {
     std::shared_ptr<const inspect::match::RuleSet> rule_set;
@@ -59,7 +61,7 @@ class Run {
       const auto loaded = load_rules(options_.rules, options_.variables, options_.limits);
       if (!loaded) return kBadUsage;
       rule_set = loaded->set;
-      outputs_.rules_loaded(loaded->loaded, loaded->refusals.size());
+      shared_.rules_loaded(loaded->loaded, loaded->refusals.size());
     }
     // The first packets tell the link type and whether a file holds several points: before them nothing can be set up.
     std::size_t count = input_.next_batch(packets_);
@@ -67,7 +69,7 @@ class Run {
     const bool cooked = std::ranges::any_of(first_packets, [](const RawPacket& packet) { return packet.link == LinkType::kLinuxSll2; });
     const bool several_points = options_.captures.size() > 1 || input_.points().size() > 1 || cooked;
     const LinkType link = options_.export_pcap ? common_link(options_.captures, first_packets) : LinkType::kEthernet;
-    if (!outputs_.open(link, several_points)) return kNotDone;
+    if (!shared_.open() || !outputs_.open(link, several_points)) return kNotDone;
 
     engine::Settings settings;
     settings.limits = options_.limits;
@@ -94,12 +96,23 @@ class Run {
     engine.finish();
     progress.clear();
 
-    const bool written = outputs_.close(engine.counters(), inspection.counters(), first_, last_);
+    const bool written = close(engine.counters(), inspection.counters());
     const bool read = tell_input();
     return written && read ? kDone : kNotDone;
   }
 
  private:
+  bool close(const engine::Counters& counters, std::span<const report::NamedCounter> inspection) {
+    bool written = outputs_.close();
+    Totals totals;
+    totals.add(counters);
+    totals.add(inspection);
+    if (const auto shared = input_.points().shared_packets()) totals.add("capture.points_shared", shared);
+    totals.add(outputs_.counters());
+    written = shared_.close(totals, first_, last_) && written;
+    return outputs_.print_summary(shared_.counters(totals)) && written;
+  }
+
   void take(engine::Engine& engine, std::span<const RawPacket> packets) {
     outputs_.feed(engine, packets);
     // Of a merged batch the last packet is the latest, but where a capture's own times go back.
@@ -127,7 +140,8 @@ class Run {
 
   const InspectOptions& options_;
   capture::MergedCaptures input_;
-  Outputs outputs_;
+  Outputs shared_;
+  ShardOutputs outputs_;
   std::array<RawPacket, capture::kBatch> packets_;
   TimeNs first_ = 0, last_ = 0;
 };

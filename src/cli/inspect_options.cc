@@ -62,6 +62,7 @@ std::expected<InspectOptions, int> parse_inspect(std::span<const char* const> ar
   if (!config.empty()) {
     const auto read = read_config(config);
     if (!read) return std::unexpected(read.error());
+    if (!options.log && read->eve.size() > 1) return std::unexpected(refuse("log.eve", "captures are inspected into one log", "name it with --log"));
     apply(*read, options);
   }
   if (const auto status = refuse_contradictions(options)) return std::unexpected(*status);

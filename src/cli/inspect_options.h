@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "inspect/rules/parse.h"
 #include "report/line_output.h"
+#include "report/log_writer.h"
 
 namespace weir::cli {
 
@@ -18,6 +19,7 @@ struct InspectOptions {
   std::vector<std::string> captures;
   std::optional<std::string> log;
   report::LineOutput::Mode log_mode = report::LineOutput::Mode::kReplace;
+  std::optional<report::LogSettings> service_log;  ///< instead of `log`: lines may get lost, the work never waits
   std::optional<std::string> export_pcap, export_streams, export_files, report;
   std::vector<std::string> rules;  ///< files and folders
   inspect::rules::Variables variables = inspect::rules::default_variables();

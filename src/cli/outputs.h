@@ -1,73 +1,87 @@
-// Everything that a run of `weir inspect` writes, opened before and closed after the work.
+// What a run writes that all its shards share: the log, the counters; opened before and closed after the work.
 #pragma once
 
-#include <array>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "capture/limits.h"
-#include "capture/points.h"
 #include "cli/inspect_options.h"
 #include "engine/counters.h"
-#include "engine/engine.h"
 #include "report/eve.h"
-#include "report/fanout.h"
-#include "report/files.h"
-#include "report/html.h"
 #include "report/line_output.h"
-#include "report/normalise.h"
-#include "report/pcap_frames.h"
-#include "report/streams.h"
-#include "report/summary.h"
+#include "report/log_writer.h"
 
 namespace weir::cli {
 
-/// Purpose: the reports that the options ask for. Ownership: owns them; the table of points must outlive it.
+/// Counters of the engine and of all else, added up over shards.
+struct Totals {
+  engine::Counters engine;
+  std::vector<report::NamedCounter> named;  ///< names live as long as the program, or as whoever added them
+
+  void add(std::string_view name, std::uint64_t value);
+  void add(std::span<const report::NamedCounter> more);
+  void add(const engine::Counters& more);
+};
+
+/// Purpose: the log that all shards write to, and what is counted for the whole run. Ownership: owns the log; outlives every ShardOutputs.
+/// Threads: log() may be used by all at once; all else belongs to the one that opened it.
 class Outputs {
  public:
-  Outputs(const InspectOptions& options, const capture::PointTable& points) : options_(options), points_(points) {}
+  Outputs(const InspectOptions& options, report::PointNames points) : options_(options), points_(std::move(points)) {}
 
   /// False: something cannot be written; it is said.
-  bool open(LinkType link, bool several_points);
-  report::Fanout& observer() { return fanout_; }
-  /// At most capture::kBatch packets through the engine, and those that are left unchanged into the normalised capture.
-  void feed(engine::Engine& engine, std::span<const RawPacket> packets);
+  bool open();
+  const InspectOptions& options() const { return options_; }
+  const report::PointNames& points() const { return points_; }
+  /// None without --log.
+  report::LineSink* log();
+  /// A service's log begins to be written: after privileges were dropped.
+  void start();
+  /// Of a service's log; none elsewhere.
+  report::LogWriter* service_log() { return service_log_.get(); }
 
-  /// A second has passed: lines go out.
-  void flush();
   /// A `stats` record of the counters so far.
-  void stats(const engine::Counters& counters, std::span<const report::NamedCounter> inspection, TimeNs first, TimeNs now);
+  void stats(const Totals& totals, TimeNs first, TimeNs now);
   /// The log was moved away.
   void reopen();
-  /// The engine is about to end what is left.
-  void input_ended();
-  /// Last lines, the summary, and closing; false: something could not be written; it is said.
-  bool close(const engine::Counters& counters, std::span<const report::NamedCounter> inspection, TimeNs first, TimeNs last);
+  /// After the last shard: the last record, the summary, and closing; false: something could not be written; it is said.
+  bool close(const Totals& totals, TimeNs first, TimeNs last);
   void rules_loaded(std::uint64_t loaded, std::uint64_t refused) {
     rules_loaded_ = loaded;
     rules_refused_ = refused;
   }
-  /// Someone writes down what applications said, or files.
-  bool wants_applications() const { return eve_.has_value() || options_.export_files.has_value() || options_.report.has_value(); }
-  bool wants_plots() const { return options_.report.has_value(); }
+  /// Counters of the run as a whole, added to those of the shards: "rules.loaded" and the like.
+  std::vector<report::NamedCounter> counters(const Totals& totals) const;
 
  private:
-  std::vector<report::NamedCounter> all_counters(const engine::Counters& counters, std::span<const report::NamedCounter> inspection) const;
+  /// Shards hand over whole lines one after the other.
+  class Log : public report::LineSink {
+   public:
+    explicit Log(report::LineOutput output) : output_(std::move(output)) {}
+    void submit(std::string&& lines, std::uint64_t count) override {
+      const std::scoped_lock lock(mutex_);
+      output_.submit(std::move(lines), count);
+    }
+    std::optional<report::Problem> close() { return output_.close(); }
+    std::uint64_t lines_lost() {
+      const std::scoped_lock lock(mutex_);
+      return output_.lines_lost();
+    }
+
+   private:
+    std::mutex mutex_;
+    report::LineOutput output_;
+  };
 
   const InspectOptions& options_;
-  const capture::PointTable& points_;
-  report::Fanout fanout_;
-  std::optional<report::LineOutput> log_;
-  std::optional<report::EveWriter> eve_;
-  std::unique_ptr<report::StreamExport> streams_;
-  std::unique_ptr<report::FileExport> files_;
-  std::unique_ptr<report::HtmlReport> html_;
-  std::optional<report::PcapFrames> frames_;
-  std::optional<report::Normaliser> normaliser_;
-  std::optional<report::Summary> summary_;
-  std::array<engine::Fate, capture::kBatch> fates_{};
+  report::PointNames points_;
+  std::optional<Log> log_;
+  std::unique_ptr<report::LogWriter> service_log_;
+  std::optional<report::EveWriter> stats_;  ///< writes nothing but `stats`
   std::uint64_t rules_loaded_ = 0, rules_refused_ = 0;
 };
 

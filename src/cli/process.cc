@@ -50,6 +50,7 @@ void catch_service_signals() {
   ::sigaction(SIGHUP, &action, nullptr);
   action.sa_handler = on_user;
   ::sigaction(SIGUSR1, &action, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // a log that has come to `ulimit -f` is an error of write(), too
 }
 
 bool reload_wanted() { return taken(reload); }

@@ -23,6 +23,8 @@
 #include "cli/rule_files.h"
 #include "cli/say.h"
 #include "cli/sensor_options.h"
+#include "cli/service.h"
+#include "cli/shard_outputs.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/inspection.h"
@@ -31,8 +33,8 @@ namespace weir::cli {
 namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
-constexpr int kTickMs = 100;
-constexpr TimeNs kFlush = kSecond / 5;   ///< an alert is in the log within this time
+constexpr int kTickMs = 50;
+constexpr TimeNs kFlush = kSecond / 10;  ///< an alert is on its way to the log within this time
 constexpr TimeNs kStats = 10 * kSecond;  ///< between two records of counters
 constexpr TimeNs kSettle = 500'000'000;  ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
 
@@ -41,9 +43,11 @@ TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::
 /// Purpose: the main loop of one run.
 class Sensor {
  public:
-  explicit Sensor(SensorOptions options) : options_(std::move(options)), outputs_(options_.inspect, points_) {}
+  explicit Sensor(SensorOptions options)
+      : options_(std::move(options)), shared_(options_.inspect, [this](PointId point) { return points_.name(point); }), outputs_(shared_) {}
 
   int work() {
+    if (!service_.begin(options_.service)) return kNotDone;
     if (!options_.inspect.rules.empty()) {
       if (const auto loaded = read_rules(); loaded) {
         rules_ = *loaded;
@@ -60,7 +64,7 @@ class Sensor {
       inputs_.push_back({.name = name, .ring = std::move(*ring), .point = points_.whole(points_.add_file(name)), .before = {}});
     }
     const bool several_points = inputs_.size() > 1;
-    if (!outputs_.open(LinkType::kEthernet, several_points)) return kNotDone;
+    if (!shared_.open() || !outputs_.open(LinkType::kEthernet, several_points)) return kNotDone;
 
     engine::InspectionSettings inspecting;
     inspecting.limits = options_.inspect.limits;
@@ -74,13 +78,17 @@ class Sensor {
     settings.hash_seed = random_seed();
     engine::Engine engine(settings, inspection);
     catch_service_signals();
-    fmt::print(stderr, "weir: ready\n");
+    shared_.start();
     began_ = now();
+    service_.alive(status(engine, inspection, began_));
+    service_.ready();
     watch(engine, inspection);
+    service_.ending();
     drain(engine);
     outputs_.input_ended();
     engine.finish();
-    return outputs_.close(engine.counters(), counters(inspection), began_, now()) ? kDone : kNotDone;
+    const bool written = outputs_.close();
+    return shared_.close(totals(engine, inspection), began_, now()) && written ? kDone : kNotDone;
   }
 
  private:
@@ -94,7 +102,7 @@ class Sensor {
   std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules() {
     const auto loaded = load_rules(options_.inspect.rules, options_.inspect.variables, options_.inspect.limits);
     if (!loaded) return std::nullopt;
-    outputs_.rules_loaded(loaded->loaded, loaded->refusals.size());
+    shared_.rules_loaded(loaded->loaded, loaded->refusals.size());
     return loaded->set;
   }
 
@@ -106,7 +114,7 @@ class Sensor {
       const TimeNs time = now();
       if (idle) engine.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
       if (time - told >= kStats) {
-        outputs_.stats(engine.counters(), counters(inspection), began_, time);
+        shared_.stats(totals(engine, inspection), began_, time);
         told = time;
       }
       if (time - flushed >= kFlush) {
@@ -115,9 +123,10 @@ class Sensor {
       }
       if (time - looked >= kSecond) {
         look_after_interfaces();
+        service_.alive(status(engine, inspection, time));
         looked = time;
       }
-      if (reopen_wanted()) outputs_.reopen();
+      if (reopen_wanted()) shared_.reopen();
       if (reload_wanted()) reload(inspection);
     }
   }
@@ -194,19 +203,40 @@ class Sensor {
     fmt::print(stderr, "weir: reloaded\n");
   }
 
-  std::vector<report::NamedCounter> counters(const engine::Inspection& inspection) {
+  Totals totals(engine::Engine& engine, const engine::Inspection& inspection) {
     capture::LiveCounters sum;
     for (Input& input : inputs_) sum += total(input);
-    auto all = inspection.counters();
-    all.emplace_back("capture.kernel_drops", sum.dropped);
-    all.emplace_back("capture.kernel_packets", sum.packets);
-    all.emplace_back("capture.ring_full", sum.freezes);
+    Totals all;
+    all.add(engine.counters());
+    all.add(inspection.counters());
+    all.add(outputs_.counters());
+    all.add("capture.kernel_drops", sum.dropped);
+    all.add("capture.kernel_packets", sum.packets);
+    all.add("capture.ring_full", sum.freezes);
     return all;
   }
 
+  web::Status status(engine::Engine& engine, const engine::Inspection& inspection, TimeNs time) {
+    web::Status status;
+    status.uptime_s = (time - began_) / kSecond;
+    for (const auto& [name, value] : shared_.counters(totals(engine, inspection))) status.counters.emplace_back(name, value);
+    for (Input& input : inputs_) {
+      const capture::LiveCounters sum = total(input);
+      status.interfaces.push_back(
+          {.name = input.name, .watched = input.ring != nullptr, .packets = sum.packets, .dropped = sum.dropped, .ring_full = sum.freezes});
+      if (!input.ring) status.problems.push_back(input.name + ": the interface is gone");
+    }
+    if (report::LogWriter* const log = shared_.service_log()) {
+      for (std::string& trouble : log->troubles()) status.problems.push_back(std::move(trouble));
+    }
+    return status;
+  }
+
   SensorOptions options_;
+  Service service_;
   capture::PointTable points_;
-  Outputs outputs_;
+  Outputs shared_;
+  ShardOutputs outputs_;
   std::shared_ptr<const inspect::match::RuleSet> rules_;
   TimeNs began_ = 0;
   std::vector<Input> inputs_;

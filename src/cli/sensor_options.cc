@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <set>
+#include <utility>
 
 #include "cli/command_line.h"
 
@@ -27,7 +28,6 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
   SensorOptions options;
   InspectOptions& inspect = options.inspect;
   inspect.quiet = true;
-  inspect.log_mode = report::LineOutput::Mode::kAppend;
 
   CommandLine line("sensor", kAbout, kExample);
   line.app().add_option("-i,--interface", inspect.captures, "an interface to watch; may be repeated")->type_name("IFACE")->allow_extra_args(false);
@@ -36,14 +36,22 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
   if (const auto status = line.parse(arguments)) return std::unexpected(*status);
 
   options.rules_given = inspect.rules;
+  report::LogSettings log;
+  if (inspect.log) log.places = {*inspect.log};
   std::error_code error;
   if (line.app().count("--config") == 0 && std::filesystem::exists(kDefaultConfig, error)) options.config = kDefaultConfig;
   if (!options.config.empty()) {
     const auto config = read_config(options.config);
     if (!config) return std::unexpected(config.error());
     apply(*config, inspect);
+    if (log.places.empty()) log.places = config->eve;
+    log.rotation = config->rotation;
+    options.service = config->service;
     if (inspect.captures.empty()) inspect.captures = config->interfaces;
   }
+  inspect.log.reset();
+  log.queue_bytes = static_cast<std::size_t>(inspect.limits.log_queue_bytes);
+  if (!log.places.empty()) inspect.service_log = std::move(log);
   if (inspect.captures.empty())
     return std::unexpected(refuse("sensor", "no interface is named", "-i IFACE, or sensor: {interfaces: [...]} in the configuration"));
   if (std::set<std::string>(inspect.captures.begin(), inspect.captures.end()).size() != inspect.captures.size())

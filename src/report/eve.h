@@ -10,7 +10,7 @@
 #include "engine/observer.h"
 #include "report/community_id.h"
 #include "report/json.h"
-#include "report/line_output.h"
+#include "report/lines.h"
 #include "report/magic.h"
 
 namespace weir::report {
@@ -25,7 +25,7 @@ using NamedCounter = std::pair<std::string_view, std::uint64_t>;
 /// that come here hold none. One owner, one thread.
 class EveWriter : public engine::Observer {
  public:
-  EveWriter(LineOutput& out, PointNames points) : out_(out), points_(std::move(points)) {}
+  EveWriter(LineSink& sink, PointNames points) : out_(sink), points_(std::move(points)) {}
 
   void on_connection(const engine::ConnectionRecord& record) override;
   void on_flow(const engine::FlowRecord& record) override;
@@ -33,6 +33,8 @@ class EveWriter : public engine::Observer {
   void on_alert(const engine::AlertRecord& record) override;
   void on_application(const engine::ApplicationRecord& record) override;
 
+  /// Lines go out that have waited for more.
+  void flush() { out_.flush(); }
   /// Files that are seen whole are stored.
   void files_stored() { files_stored_ = true; }
   /// The input has ended: flows that are logged from here on end for that reason.
@@ -47,7 +49,7 @@ class EveWriter : public engine::Observer {
   void tcp_flow(JsonWriter& json, const engine::Endpoints& flow);
   void subflow(JsonWriter& json, const engine::SubflowRecord& record);
 
-  LineOutput& out_;
+  LineBuffer out_;
   PointNames points_;
   CommunityId community_id_;
   FileMagic magic_;

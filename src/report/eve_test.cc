@@ -1,4 +1,5 @@
 #include "report/eve.h"
+#include "report/line_output.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ class EveTest : public testing::Test {
     EXPECT_TRUE(output);
     EveWriter eve(*output, [](PointId point) { return "point" + std::to_string(point); });
     tell(eve);
+    eve.flush();
     EXPECT_FALSE(output->close());
     std::vector<boost::json::object> found;
     std::ifstream file(path_);

@@ -44,17 +44,16 @@ std::expected<LineOutput, Problem> LineOutput::open(const std::string& place, Mo
 
 LineOutput::LineOutput(LineOutput&& other) noexcept
     : place_(std::move(other.place_)),
-      text_(std::move(other.text_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
       owned_(other.owned_),
-      lines_(other.lines_),
       lines_lost_(other.lines_lost_),
       problem_(std::move(other.problem_)) {}
 
 LineOutput::~LineOutput() { close(); }
 
-void LineOutput::flush() {
-  std::string_view rest = text_;
+void LineOutput::submit(std::string&& lines, std::uint64_t count) {
+  const std::string text = std::move(lines);
+  std::string_view rest = text;
   while (!rest.empty() && !problem_) {
     const ssize_t done = ::write(descriptor_, rest.data(), rest.size());
     if (done > 0) {
@@ -63,24 +62,11 @@ void LineOutput::flush() {
       problem_ = system_problem(place_, errno);
     }
   }
-  if (!rest.empty()) lines_lost_ += lines_;
-  lines_ = 0;
-  text_.clear();
-}
-
-std::optional<Problem> LineOutput::reopen(Mode mode) {
-  if (!owned_) return std::nullopt;
-  auto other = open(place_, mode);
-  if (!other) return other.error();
-  close();
-  descriptor_ = std::exchange(other->descriptor_, -1);
-  problem_.reset();
-  return std::nullopt;
+  if (!rest.empty()) lines_lost_ += count;
 }
 
 std::optional<Problem> LineOutput::close() {
   if (descriptor_ < 0) return problem_;
-  flush();
   // A full disk of a network file system may show only here.
   if (owned_ && ::close(descriptor_) != 0 && !problem_ && errno != EINTR) problem_ = system_problem(place_, errno);
   descriptor_ = -1;
