@@ -308,6 +308,32 @@ class Faults(unittest.TestCase):
         service.says(f"weir: {away}: watched again")
         self.assertEqual(service.end()[0], 0)
 
+    def test_as_a_service_manager_starts_it(self):
+        os.chmod(self.folder, 0o755)
+        nobody = pwd.getpwnam("nobody")
+        logs = self.folder / "logs"
+        logs.mkdir()
+        os.chown(logs, nobody.pw_uid, nobody.pw_gid)
+        manager = self.enterContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        manager.bind(str(self.folder / "notify"))
+        os.chmod(self.folder / "notify", 0o777)
+        manager.settimeout(20)
+        caps = "--inh-caps=-all,+net_raw --ambient-caps=-all,+net_raw --bounding-set=-all,+net_raw"
+        as_nobody = f"setpriv --reuid={nobody.pw_uid} --regid={nobody.pw_gid} --clear-groups {caps} --no-new-privs"
+        service = Service(self.lab, self.folder, {"log": {"eve": str(logs / "eve.json")}}, before=f'export NOTIFY_SOCKET={self.folder}/notify && set -- {as_nobody} "$@"')
+        told = [manager.recv(100)]
+        while b"READY=1" not in told:
+            told.append(manager.recv(100))
+        self.assertEqual(manager.recv(100), b"WATCHDOG=1")
+        self.assertEqual(int(self.privileges(service)["CapEff"], 16), 1 << 13)
+        self.send(1)
+        wait_for(lambda: records_so_far(logs / "eve.json", "mptcp"), "the record")
+        service.signal(signal.SIGTERM)
+        while (last := manager.recv(100)) == b"WATCHDOG=1":
+            pass
+        self.assertEqual(last, b"STOPPING=1")
+        self.assertEqual(service.process.wait(timeout=10), 0)
+
     def test_a_user_that_may_not_write_the_log(self):
         os.chmod(self.folder, 0o755)
         service = Service(self.lab, self.folder, {"sensor": {"user": "nobody"}, "log": {"eve": str(self.folder / "eve.json")}}, ready=False)
