@@ -348,7 +348,9 @@ limits: {max_connections: 1000}
             self.assertRegex(example, rf"(?m)^  {name}: \d+ ")
 
     def test_good_ones(self):
-        for text in (self.GOOD, "", "limits: {}\n", "# nothing\n"):
+        service = ("log: {eve: [/var/log/weir/eve.json, 'unix:/run/weir/eve.sock'], rotate_bytes: 1000000, rotate_keep: 3}\n"
+                   "sensor: {interfaces: [eth0], user: weir}\nweb: {listen: '[::1]:8384'}\n")
+        for text in (self.GOOD, service, "web: {listen: off}\n", "limits: {}\n", "", "# nothing\n"):
             self.check(text, status=0)
 
     def test_every_error_with_its_line(self):
@@ -356,8 +358,13 @@ limits: {max_connections: 1000}
         for line, text in ((2, "did you mean 'eve'"), (3, "did you mean 'limits'"), (5, "max_connections"), (6, "idle_seconds"), (7, "twice")):
             self.assertRegex(err, rf"weir\.yaml:{line}: [^\n]*{text}")
 
+    def test_errors_of_a_service(self):
+        _, err = self.check("log:\n  rotate_bytes: -1\n  rotate_keep: 0\nsensor:\n  user: [a]\nweb:\n  listen: localhost\n  port: 1\n")
+        for line, text in ((2, "rotate_bytes is a whole number"), (3, "rotate_keep"), (5, "user"), (7, "web.listen is an address and a port"), (8, "unknown key 'web.port'")):
+            self.assertRegex(err, rf"weir\.yaml:{line}: [^\n]*{text}")
+
     def test_wrong_files(self):
-        for text in ("a: [", "- 1\n- 2\n", "a: b: c\n", "just text\n", "log: {eve: [1]}\n", "x: &x [*x]\n", "{" * 10000, "[" * 100000, "log: {}\n---\nlog: {}\n", "\0\1\2", "? [a]\n: b\n",
+        for text in ("a: [", "- 1\n- 2\n", "a: b: c\n", "just text\n", "log: {eve: [[1]]}\n", "log: {eve: [a, a]}\n", "log: {eve: {a: 1}}\n", "x: &x [*x]\n", "{" * 10000, "[" * 100000, "log: {}\n---\nlog: {}\n", "\0\1\2", "? [a]\n: b\n",
                      "gateway: {fly: 1}\n", "policy: {rules: {name: x, fly: 2}}\n", "nat: [{insid: 1}]\n", "log: {eve: ''}\n"):
             self.check(text)
         self.run_weir("config", "check", "missing.yaml", status=2)
@@ -373,6 +380,12 @@ limits: {max_connections: 1000}
         self.run_weir("inspect", "--quiet", "--config", config, "--log", "other.json", self.capture)
         self.assertEqual(len(self.records(self.content("eve.json"))), len(lines))
         self.assertTrue(os.path.exists(self.path("other.json")))
+
+    def test_inspect_writes_one_log(self):
+        config = self.file("weir.yaml", "log: {eve: [one.json, two.json]}\n")
+        _, err = self.run_weir("inspect", "--quiet", "--config", config, self.capture, status=2)
+        self.assertIn("name it with --log", err)
+        self.run_weir("inspect", "--quiet", "--config", config, "--log", "one.json", self.capture)
 
     def test_errors_stop_inspect(self):
         _, err = self.run_weir("inspect", "--config", self.file("weir.yaml", "a: 1\n"), self.capture, status=2)
