@@ -58,7 +58,7 @@ TEST(KernelFilter, PassesWhatIsLookedAt) {
   EXPECT_TRUE(passes(four + ipv4(6) + tcp));
   EXPECT_TRUE(passes(four + ipv4(6, 0x4000, 8) + tcp));
   EXPECT_TRUE(passes(six + ipv6(6) + tcp));
-  for (const std::uint16_t type : {0x8100, 0x88a8, 0x9100, 0x9200}) {
+  for (const std::uint16_t type : std::initializer_list<std::uint16_t>{0x8100, 0x88a8, 0x9100, 0x9200}) {
     EXPECT_TRUE(passes(ethernet(type) + vlan(0x0800) + ipv4(6) + tcp)) << type;
     EXPECT_TRUE(passes(ethernet(type) + vlan(0x8100) + vlan(0x86dd) + ipv6(6) + tcp)) << type;
     EXPECT_TRUE(passes(ethernet(type) + vlan(0x8100) + vlan(0x8100) + vlan(0x0800) + ipv4(6) + tcp)) << "deeper than it looks";
@@ -67,12 +67,12 @@ TEST(KernelFilter, PassesWhatIsLookedAt) {
   EXPECT_TRUE(passes(ethernet(0x8864) + pppoe(0x0021) + ipv4(6) + tcp));
   EXPECT_TRUE(passes(ethernet(0x8100) + vlan(0x8864) + pppoe(0x0057) + ipv6(6) + tcp));
   EXPECT_TRUE(passes(Octets(12, 2) + u16(60) + Octets{0xaa, 0xaa, 3, 0, 0, 0} + u16(0x0800) + ipv4(6) + tcp)) << "SNAP";
-  for (const std::uint8_t protocol : {4, 41, 47, 97, 137}) {
+  for (const std::uint8_t protocol : std::initializer_list<std::uint8_t>{4, 41, 47, 97, 137}) {
     EXPECT_TRUE(passes(four + ipv4(protocol) + tcp)) << +protocol;
     EXPECT_TRUE(passes(six + ipv6(protocol) + tcp)) << +protocol;
   }
-  for (const std::uint8_t extension : {0, 43, 44, 51, 60}) EXPECT_TRUE(passes(six + ipv6(extension) + tcp)) << +extension;
-  for (const std::uint16_t port : {53, 4789, 8472, 6081, 2152}) {
+  for (const std::uint8_t extension : std::initializer_list<std::uint8_t>{0, 43, 44, 51, 60}) EXPECT_TRUE(passes(six + ipv6(extension) + tcp)) << +extension;
+  for (const std::uint16_t port : std::initializer_list<std::uint16_t>{53, 4789, 8472, 6081, 2152}) {
     for (const Octets& header :
          {four + ipv4(17), four + ipv4(17, 0, 12), six + ipv6(17), ethernet(0x8100) + vlan(0x0800) + ipv4(17), ethernet(0x8864) + pppoe(0x0021) + ipv4(17)}) {
       EXPECT_TRUE(passes(header + ports(40000, port))) << port;

@@ -1,4 +1,4 @@
-// Which shard a packet belongs to, where several engines share the work. docs/adr/0006-shards.md says why it is done like this.
+// Which shard a packet belongs to, where several engines share the work. docs/adr/0007-shards.md says why it is done like this.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
