@@ -19,7 +19,8 @@ constexpr std::uint32_t kIpv4Type = 0x0800, kIpv6Type = 0x86dd, kPppoeType = 0x8
 constexpr std::uint32_t kUdp = 17;
 /// TCP; IP in IP, GRE, MPLS in IP, EtherIP.
 constexpr std::uint32_t kProtocols[] = {6, 4, 41, 47, 137, 97};
-constexpr std::uint32_t kExtensions[] = {0, 43, 44, 51, 60, 135, 139, 140};
+constexpr std::uint32_t kHopByHop = 0, kIcmpv6 = 58;
+constexpr std::uint32_t kExtensions[] = {43, 44, 51, 60, 135, 139, 140};
 constexpr std::uint32_t kPorts[] = {53, 4789, 8472, 6081, 2152};
 
 /// Purpose: a program with names for its places. Jumps go forwards only, as the machine wants it.
@@ -150,7 +151,13 @@ std::vector<sock_filter> kernel_filter(LinkType link) {
   a.jump_if_any(kProtocols, pass);
   a.jump_if_any(kExtensions, pass);
   a.jump_if(BPF_JEQ, kUdp, udp6);
+  const auto hop_by_hop = a.place();
+  a.jump_if(BPF_JEQ, kHopByHop, hop_by_hop);
   a.jump(drop);
+  a.here(hop_by_hop);  // most often before a multicast listener report
+  a.plain(kOctet, 40);
+  a.jump_if(BPF_JEQ, kIcmpv6, drop);
+  a.jump(pass);
   a.here(udp6);
   move_on(a, 40);
 

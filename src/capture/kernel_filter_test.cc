@@ -90,6 +90,7 @@ TEST(KernelFilter, DropsTheRest) {
   EXPECT_FALSE(passes(Octets(12, 2) + u16(38) + Octets{0x42, 0x42, 3} + Octets(43, 0))) << "spanning tree";
   EXPECT_FALSE(passes(four + ipv4(1) + any)) << "ICMP";
   EXPECT_FALSE(passes(six + ipv6(58) + any));
+  EXPECT_FALSE(passes(six + ipv6(0) + Octets{58, 0, 5, 2, 0, 0, 1, 0} + any)) << "multicast listener report";
   EXPECT_FALSE(passes(four + ipv4(17) + any)) << "QUIC";
   EXPECT_FALSE(passes(four + ipv4(17, 0x4000, 8) + any));
   EXPECT_FALSE(passes(six + ipv6(17) + any));

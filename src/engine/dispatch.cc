@@ -14,8 +14,6 @@ namespace {
 
 /// What a copy costs besides its octets.
 constexpr std::size_t kCopyOverhead = 128;
-/// How often those that wait are looked at, in packet time: each look asks the shared table.
-constexpr TimeNs kLookEvery = 1'000'000;
 /// Fragments are waited for as long as the defragmenter does (Linux: net.ipv4.ipfrag_time).
 constexpr TimeNs kFragmentTime = 30'000'000'000;
 
@@ -86,16 +84,7 @@ void Dispatcher::take(const RawPacket& packet) {
   if (decoded_.kind == wire::Kind::kFragment) return take_fragment(packet, decoded_);
   if (decoded_.kind != wire::Kind::kTcp) return sink_.pass(packet, settings_.self);
   const std::uint64_t flow = flow_of(decoded_);
-  if (!waiting_.empty()) {
-    if (const auto found = waiting_flows_.find(flow); found != waiting_flows_.end()) {
-      const auto waiting = found->second;
-      if (const auto owner = owner_of(*waiting)) {
-        release(waiting, *owner);
-      } else {
-        return hold(packet, flow, {});
-      }
-    }
-  }
+  if (waits(flow)) return hold(packet, flow, {});
   const Decision decision = decide(decoded_, flow);
   switch (decision.kind) {
     case Decision::Kind::kShard:
@@ -105,6 +94,17 @@ void Dispatcher::take(const RawPacket& packet) {
     case Decision::Kind::kHold:
       return hold(packet, flow, decision);
   }
+}
+
+/// Whether the flow's shard is still not known, though it was asked for before.
+bool Dispatcher::waits(std::uint64_t flow) {
+  if (waiting_.empty()) return false;
+  const auto found = waiting_flows_.find(flow);
+  if (found == waiting_flows_.end()) return false;
+  const auto waiting = found->second;
+  const auto owner = owner_of(*waiting);
+  if (owner) release(waiting, *owner);
+  return !owner;
 }
 
 Dispatcher::Decision Dispatcher::decide(const wire::Decoded& d, std::uint64_t flow) {
@@ -214,7 +214,7 @@ void Dispatcher::take_fragment(const RawPacket& packet, const wire::Decoded& d) 
   if (result == wire::Defragmenter::Result::kDropped || whole.kind != wire::Kind::kTcp) return pass_all(fragments, settings_.self);
   const std::uint64_t flow = flow_of(whole);
   Decision decision;
-  if (waiting_flows_.contains(flow)) {
+  if (waits(flow)) {
     decision.kind = Decision::Kind::kHold;
   } else {
     decision = decide(whole, flow);
@@ -301,8 +301,6 @@ void Dispatcher::give_up(std::list<Waiting>::iterator waiting) { release(waiting
 
 void Dispatcher::advance(TimeNs now) {
   now_ns_ = std::max(now_ns_, now);
-  if (now_ns_ - looked_ns_ < kLookEvery) return;
-  looked_ns_ = now_ns_;
   for (auto next = waiting_.begin(); next != waiting_.end();) {
     const auto waiting = next++;
     if (const auto owner = owner_of(*waiting)) {

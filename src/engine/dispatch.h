@@ -52,7 +52,7 @@ class Dispatcher {
   Dispatcher(const DispatchSettings& settings, Owners& owners, Sink& sink) : settings_(settings), owners_(owners), sink_(sink) {}
 
   void take(const RawPacket& packet);
-  /// Passes on what waited and is known now, or has waited long enough. `now` in the packets' time.
+  /// Passes on what waited and is known now, or has waited long enough. `now` in the packets' time. Asks the owners about each that waits.
   void advance(TimeNs now);
   /// The input has ended: everything is passed on.
   void finish();
@@ -89,6 +89,7 @@ class Dispatcher {
 
   std::uint64_t flow_of(const wire::Decoded& d) const;
   static Seen look(const wire::TcpSegment& tcp);
+  bool waits(std::uint64_t flow);
   Decision decide(const wire::Decoded& d, std::uint64_t flow);
   Decision on_syn(const wire::Decoded& d, const Seen& seen, std::uint64_t flow, std::optional<Owner> known);
   Decision on_unknown(const wire::Decoded& d, const Seen& seen, std::uint64_t flow);
@@ -114,7 +115,6 @@ class Dispatcher {
   boost::unordered_flat_map<std::uint64_t, std::list<Datagram>::iterator> datagram_keys_;
   std::size_t held_bytes_ = 0;
   TimeNs now_ns_ = 0;
-  TimeNs looked_ns_ = 0;
   DispatchCounters counters_;
   Counters skipped_;
 };

@@ -82,11 +82,22 @@ Octets packet(const Flow& flow, std::uint8_t flags, bool from_client, const Octe
   return out;
 }
 
-Octets capable_syn() { return option(mptcp::MpCapable{.version = 1}); }
-Octets capable_syn_ack() { return option(mptcp::MpCapable{.version = 1, .sender_key = kServerKey}); }
-Octets capable_ack() { return option(mptcp::MpCapable{.version = 1, .sender_key = kClientKey, .receiver_key = kServerKey}); }
+Octets capable(std::uint8_t version, std::optional<std::uint64_t> sender = {}, std::optional<std::uint64_t> receiver = {}) {
+  mptcp::MpCapable value;
+  value.version = version;
+  value.sender_key = sender;
+  value.receiver_key = receiver;
+  return option(value);
+}
+Octets capable_syn() { return capable(1); }
+Octets capable_syn_ack() { return capable(1, kServerKey); }
+Octets capable_ack() { return capable(1, kClientKey, kServerKey); }
 Octets join(std::uint32_t token) { return option(mptcp::MpJoinSyn{.token = token, .nonce = 9}); }
-Octets dss() { return option(mptcp::Dss{.data_ack = mptcp::Dss::DataAck{.value = 5, .wide = true}}); }
+Octets dss() {
+  mptcp::Dss value;
+  value.data_ack = {.value = 5, .wide = true};
+  return option(value);
+}
 std::uint32_t server_token() { return track::digest_key(kServerKey, 1).token; }
 std::uint32_t client_token() { return track::digest_key(kClientKey, 1).token; }
 
@@ -119,7 +130,7 @@ TEST_F(DispatchTest, WhoSawAConnectionFirstOwnsItAndAllItsSubflows) {
 
 TEST_F(DispatchTest, Version0TellsTheClientsKeyInItsSyn) {
   Desk first(directory, settings(1)), second(directory, settings(2));
-  first.take(packet({}, kSyn, true, option(mptcp::MpCapable{.version = 0, .sender_key = kClientKey})), 1);
+  first.take(packet({}, kSyn, true, capable(0, kClientKey)), 1);
   const Flow by_server{.client = 0x0a000102, .server = 0x0a000101, .port = 6000};
   second.take(packet(by_server, kSyn, true, join(track::digest_key(kClientKey, 0).token)), 2);
   EXPECT_EQ(second.taken(), (Passed{"1:2"}));

@@ -14,8 +14,10 @@ namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 100;
-constexpr TimeNs kFlush = kSecond / 5;   ///< an alert is in the log within this time
-constexpr TimeNs kSettle = kSecond / 2;  ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
+constexpr std::chrono::milliseconds kRingHolds(20);  ///< a ring gives a block that is not full after less than this
+constexpr unsigned kLookRounds = 16;                 ///< of batches between two looks at what waits for its shard
+constexpr TimeNs kFlush = kSecond / 5;               ///< an alert is in the log within this time
+constexpr TimeNs kSettle = kSecond / 2;              ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
 
 }  // namespace
 
@@ -64,14 +66,17 @@ Worker::~Worker() {
 
 void Worker::run() {
   TimeNs flushed = settings_.clock();
+  unsigned rounds = 0;
   while (!stop_.load(std::memory_order_acquire)) {
     bool any = take_sources();
     any = take_queues() || any;
     if (asked_any_.load(std::memory_order_acquire)) run_asked();
     if (!any) wait();
     const TimeNs time = settings_.clock();
-    if (dispatcher_) dispatcher_->advance(any ? 0 : time - kSettle);
-    settle();
+    if (dispatcher_ && (!any || ++rounds % kLookRounds == 0)) {
+      dispatcher_->advance(any ? 0 : time - kSettle);
+      settle();
+    }
     if (!any) engine_.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
     if (time - flushed >= kFlush) {
       reports_->flush();
@@ -169,6 +174,8 @@ void Worker::wait() {
 void Worker::drain() {
   const auto now = [] { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); };
   const TimeNs until = now() + settings_.drain_ns;
+  while (now() < until && take_sources()) take_queues();
+  std::this_thread::sleep_for(kRingHolds);
   while (now() < until && take_sources()) take_queues();
   if (dispatcher_) dispatcher_->finish();
   settle();

@@ -64,7 +64,7 @@ class Shards(unittest.TestCase):
         for record in records:
             self.assertEqual(record["mptcp"]["visibility"], 1)
             self.assertEqual({s["auth"] for s in record["mptcp"]["subflows"]}, {"verified"})
-        self.assertGreater(sum(len(record["mptcp"]["subflows"]) > 1 for record in records), count // 2)
+        self.assertGreater(sum(len(record["mptcp"]["subflows"]) > 1 for record in records), count // 10, "other paths were used")
         self.assertEqual(sorted(file.read_bytes() for file in streams.glob("*.toserver")), sorted(talk.text(number, SIZE) for number in range(count)))
         self.assertEqual(sorted(a["alert"]["signature_id"] for a in sensor.records("alert")), sorted(number + 1 for number in words))
         print(f"{workers} workers: {capture['shard_packets'] if workers > 1 else 0} of {capture['kernel_packets']} packets were another's,"
@@ -123,7 +123,8 @@ class Shards(unittest.TestCase):
 
     def test_what_nobody_looks_at_stays_in_the_kernel(self):
         sensor = self.sensor(2)
-        self.lab.run(self.lab.client, "ping", "-c", "20", "-i", "0.01", "-q", "10.1.2.2", stdout=subprocess.DEVNULL)
+        datagrams = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); [s.sendto(b'quic', ('10.1.2.2', 443)) for _ in range(50)]"
+        self.lab.run(self.lab.client, sys.executable, "-c", datagrams)
         self.send(1, 5_000)
         wait_for(lambda: sensor.records("mptcp"), "the record")
         self.assertEqual(sensor.end()[0], 0)
@@ -131,16 +132,17 @@ class Shards(unittest.TestCase):
         self.assertEqual(decode["packets"], decode["tcp"])
 
     def test_vlan_tags_are_where_they_were(self):
-        for end, name, device, address in ((self.lab.client, "p1.7", "p1", "172.31.7.2/24"), (self.lab.router, "c1.7", self.lab.interface(1, 1), "172.31.7.1/24")):
-            self.lab.run(end, "ip", "link", "add", "link", device, "name", name, "type", "vlan", "id", "7")
-            self.lab.run(end, "ip", "addr", "add", address, "dev", name)
-            self.lab.run(end, "ip", "link", "set", name, "up")
+        """The kernel keeps the outer tag of a frame beside it."""
         capture = self.folder / "plain.pcap"
         sensor = self.sensor(1, "--export-pcap", str(capture), interfaces=[self.lab.interface(1, 1)])
-        self.lab.run(self.lab.client, "ping", "-c", "3", "-i", "0.1", "-q", "172.31.7.1", stdout=subprocess.DEVNULL)
-        self.assertEqual(sensor.end()[0], 0)
-        told = subprocess.run(["tcpdump", "-e", "-n", "-r", str(capture), "vlan 7 and icmp"], check=True, capture_output=True, text=True).stdout
-        self.assertEqual(len(told.splitlines()), 6, told)
+        datagram = bytes.fromhex("4500002000010000401100000a0101020a0101010035003500 0c0000 77656972")
+        frames = [bytes.fromhex("ffffffffffff 020000000001") + tags + b"\x08\x00" + datagram for tags in (bytes.fromhex("81000007"), bytes.fromhex("88a80008 81000009"))]
+        send = f"import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('p1', 0)); [s.send(f) for f in {frames!r}]"
+        self.lab.run(self.lab.client, sys.executable, "-c", send)
+        self.assertEqual(sensor.end()[0], 0)  # what the ring still holds is taken
+        for filter in ("vlan 7 and udp", "vlan 8 and vlan 9 and udp"):
+            told = subprocess.run(["tcpdump", "-e", "-n", "-r", str(capture), filter], check=True, capture_output=True, text=True).stdout
+            self.assertEqual(len(told.splitlines()), 1, filter)
 
 
 if __name__ == "__main__":
