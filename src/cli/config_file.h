@@ -28,7 +28,7 @@ struct Config {
   Limits limits;
   std::vector<std::string> rules;  ///< paths, as they stand there
   SensorConfig sensor;
-  ServiceSettings service;         ///< sensor.user, web
+  ServiceSettings service;              ///< sensor.user, web
   inspect::rules::Variables variables;  ///< the defaults, and vars over them
 };
 

@@ -13,10 +13,10 @@ namespace weir::sensor {
 namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
-constexpr int kTickMs = 100;
+constexpr int kTickMs = 50;
 constexpr std::chrono::milliseconds kRingHolds(20);  ///< a ring gives a block that is not full after less than this
 constexpr unsigned kLookRounds = 16;                 ///< of batches between two looks at what waits for its shard
-constexpr TimeNs kFlush = kSecond / 5;               ///< an alert is in the log within this time
+constexpr TimeNs kFlush = kSecond / 10;              ///< an alert is on its way to the log within this time
 constexpr TimeNs kSettle = kSecond / 2;              ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
 
 }  // namespace

@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
 """`weir sensor` with several workers between real kernels: subflows that come to different workers, and one result."""
-import argparse
-import os
 import pathlib
 import signal
 import subprocess
@@ -9,11 +7,13 @@ import sys
 import tempfile
 import unittest
 
+import live_sensor
 import network
 import talk
-import test_sensor
-from test_sensor import HERE, PORT, Sensor, wait_for
+from live_sensor import Sensor, wait_for
 
+HERE = pathlib.Path(__file__).parent
+PORT = 7000
 SIZE = 100_000
 
 
@@ -146,11 +146,4 @@ class Shards(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--weir", required=True)
-    options, rest = parser.parse_known_args()
-    test_sensor.WEIR = os.path.abspath(options.weir)
-    if reason := network.missing():
-        print(f"SKIPPED: {reason}")
-        sys.exit(77)
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    live_sensor.main()
