@@ -34,6 +34,9 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "vars.*.[]",
     "sensor.interfaces.[]",
     "sensor.user",
+    "sensor.workers",
+    "sensor.ring_bytes",
+    "sensor.timestamps",
     "web.listen",
     "gateway.interfaces.[]",
     "gateway.inside.[]",
@@ -111,10 +114,7 @@ class Reader {
     if (const YAML::Node rules = root["rules"]) read_rules(rules);
     if (const YAML::Node vars = root["vars"]; vars && vars.IsMap()) read_vars(vars);
     if (const YAML::Node log = root["log"]; log && log.IsMap()) read_log(log);
-    if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) {
-      read_interfaces(sensor["interfaces"]);
-      read_user(sensor["user"]);
-    }
+    if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) read_sensor(sensor);
     if (const YAML::Node web = root["web"]; web && web.IsMap()) read_listen(web["listen"]);
     if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) read_limits(limits);
   }
@@ -222,12 +222,24 @@ class Reader {
     into = value;
   }
 
+  void read_sensor(const YAML::Node& sensor) {
+    read_interfaces(sensor["interfaces"]);
+    read_user(sensor["user"]);
+    read_number(sensor["workers"], "sensor.workers", {0, 32}, "threads; 0 is one a CPU, up to 16", config_.sensor.workers);
+    read_number(sensor["ring_bytes"], "sensor.ring_bytes", {4 << 20, 16LL << 30}, "bytes of memory for each interface", config_.sensor.ring_bytes);
+    const YAML::Node times = sensor["timestamps"];
+    if (!times.IsDefined()) return;
+    const std::string& which = times.IsScalar() ? times.Scalar() : "";
+    if (which != "auto" && which != "kernel") return error(times, "sensor.timestamps is auto or kernel", "auto: the interface's own, where it has them");
+    config_.sensor.hardware_times = which == "auto";
+  }
+
   void read_interfaces(const YAML::Node& interfaces) {
     if (!interfaces.IsDefined()) return;
     if (!interfaces.IsSequence()) return error(interfaces, "sensor.interfaces is a list of names", "as in: sensor: {interfaces: [eth0, eth1]}");
     for (const auto& name : interfaces) {
       if (name.IsScalar() && !name.Scalar().empty() && name.Scalar().size() < 16) {
-        config_.interfaces.push_back(name.Scalar());
+        config_.sensor.interfaces.push_back(name.Scalar());
       } else {
         error(name, "an interface's name has 1 to 15 octets");
       }

@@ -1,6 +1,7 @@
 // The configuration file: YAML, every key known, every error with its line.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <vector>
@@ -12,14 +13,22 @@
 
 namespace weir::cli {
 
+/// The keys under `sensor`.
+struct SensorConfig {
+  std::vector<std::string> interfaces;
+  std::int64_t workers = 0;             ///< threads; 0: one a CPU
+  std::int64_t ring_bytes = 128 << 20;  ///< of each interface, for what the sensor has not come to yet
+  bool hardware_times = true;           ///< timestamps: auto; kernel: false
+};
+
 /// What this version uses of a configuration.  Keys of other parts are checked and left.
 struct Config {
   std::vector<std::string> eve;  ///< log.eve: places
   report::Rotation rotation;     ///< log.rotate_*
   Limits limits;
-  std::vector<std::string> rules;       ///< paths, as they stand there
+  std::vector<std::string> rules;  ///< paths, as they stand there
+  SensorConfig sensor;
   ServiceSettings service;              ///< sensor.user, web
-  std::vector<std::string> interfaces;  ///< sensor.interfaces
   inspect::rules::Variables variables;  ///< the defaults, and vars over them
 };
 

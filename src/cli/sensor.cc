@@ -1,20 +1,18 @@
-// `weir sensor`: interfaces in, through the engine, into the reports, until a signal ends it.
+// `weir sensor`: interfaces in, through workers' engines, into the reports, until a signal ends it.
 #include <fmt/format.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "capture/limits.h"
 #include "capture/live_ring.h"
 #include "capture/points.h"
 #include "cli/command_line.h"
@@ -26,78 +24,114 @@
 #include "cli/service.h"
 #include "cli/shard_outputs.h"
 #include "cli/verbs.h"
-#include "engine/engine.h"
-#include "engine/inspection.h"
+#include "sensor/workers.h"
 
 namespace weir::cli {
 namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
-constexpr TimeNs kFlush = kSecond / 10;  ///< an alert is on its way to the log within this time
-constexpr TimeNs kStats = 10 * kSecond;  ///< between two records of counters
-constexpr TimeNs kSettle = 500'000'000;  ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
+constexpr TimeNs kStats = 10 * kSecond;           ///< between two records of counters
+constexpr TimeNs kOpenersRenewed = 60 * kSecond;  ///< a handshake has passed all capture points by then
 
 TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
-/// Purpose: the main loop of one run.
+/// CPUs that this process may use.
+std::size_t cpus() {
+  cpu_set_t set{};
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<std::size_t>(std::max(1, CPU_COUNT(&set))) : 1;
+}
+
+/// Purpose: one run: what workers do not do themselves. Threads: the workers' have packets and engines; all here is the main thread's.
 class Sensor {
  public:
-  explicit Sensor(SensorOptions options)
-      : options_(std::move(options)), shared_(options_.inspect, [this](PointId point) { return points_.name(point); }), outputs_(shared_) {}
+  explicit Sensor(SensorOptions options) : options_(std::move(options)), shared_(options_.inspect, [this](PointId point) { return names_[point]; }) {}
 
   int work() {
     if (!service_.begin(options_.service)) return kNotDone;
+    std::shared_ptr<const inspect::match::RuleSet> rules;
     if (!options_.inspect.rules.empty()) {
-      if (const auto loaded = read_rules(); loaded) {
-        rules_ = *loaded;
-      } else {
-        return kBadUsage;
-      }
+      const auto loaded = read_rules();
+      if (!loaded) return kBadUsage;
+      rules = *loaded;
     }
+    choose_workers();
+    std::vector<Rings> rings;
+    capture::PointTable points;
     for (const std::string& name : options_.inspect.captures) {
-      auto ring = capture::LiveRing::open(name, {});
-      if (!ring) {
-        say(ring.error().file, ring.error().what, ring.error().hint);
+      auto opened = capture::LiveRing::open(name, ring_settings());
+      if (!opened) {
+        say(opened.error().file, opened.error().what, opened.error().hint);
         return kNotDone;
       }
-      inputs_.push_back({.name = name, .ring = std::move(*ring), .point = points_.whole(points_.add_file(name)), .before = {}});
+      inputs_.push_back({.name = name, .point = points.whole(points.add_file(name)), .number = opened->front()->number(), .before = {}});
+      rings.push_back(*std::move(opened));
     }
-    const bool several_points = inputs_.size() > 1;
-    if (!shared_.open() || !outputs_.open(LinkType::kEthernet, several_points)) return kNotDone;
-
-    engine::InspectionSettings inspecting;
-    inspecting.limits = options_.inspect.limits;
-    inspecting.rules = rules_;
-    engine::Inspection inspection(inspecting, outputs_.observer());
-    engine::Settings settings;
-    settings.limits = options_.inspect.limits;
-    settings.checksums = options_.inspect.checksums;
-    settings.all_tcp = options_.inspect.all_tcp;
-    settings.several_points = several_points;
-    settings.hash_seed = random_seed();
-    engine::Engine engine(settings, inspection);
+    names_ = points.names();
+    if (!shared_.open()) return kNotDone;
+    std::vector<std::unique_ptr<sensor::Reports>> reports;
+    for (std::size_t i = 0; i < worker_count_; ++i) {
+      auto outputs = std::make_unique<ShardOutputs>(shared_);
+      if (!outputs->open(LinkType::kEthernet, inputs_.size() > 1, worker_count_)) return kNotDone;
+      reports.push_back(std::move(outputs));
+    }
+    workers_.emplace(worker_settings(rules), std::move(reports));
+    for (std::size_t i = 0; i < inputs_.size(); ++i) give(i, std::move(rings[i]));
     catch_service_signals();
     shared_.start();
     began_ = now();
-    service_.alive(status(engine, inspection, began_));
+    workers_->start();
+    service_.alive(status(began_));
     service_.ready();
-    watch(engine, inspection);
+    watch();
     service_.ending();
-    drain(engine);
-    outputs_.input_ended();
-    engine.finish();
-    const bool written = outputs_.close();
-    return shared_.close(totals(engine, inspection), began_, now()) && written ? kDone : kNotDone;
+    const bool written = workers_->stop();
+    return shared_.close(totals(), began_, now()) && written ? kDone : kNotDone;
   }
 
  private:
+  using Rings = std::vector<std::unique_ptr<capture::LiveRing>>;
   struct Input {
     std::string name;
-    std::unique_ptr<capture::LiveRing> ring;  ///< none while the interface is away
     PointId point = 0;
+    unsigned number = 0;           ///< the kernel's, of the interface watched; 0 while it is away
     capture::LiveCounters before;  ///< of rings on it that are closed
+    /// Names of its counters, which the log nests by their dots.
+    std::string of(std::string_view what) const {
+      std::string whole = name;
+      std::ranges::replace(whole, '.', report::kDotWithin);
+      return fmt::format("capture.interfaces.{}.{}", whole, what);
+    }
   };
+
+  void choose_workers() {
+    worker_count_ = options_.workers > 0 ? options_.workers : std::min(cpus(), sensor::kUsualWorkers);
+    if (worker_count_ == 1 || !ShardOutputs::needs_one_shard(options_.inspect)) return;
+    say(options_.inspect.export_pcap ? "--export-pcap" : "--report", "needs all packets in their order: one worker takes them");
+    worker_count_ = 1;
+  }
+
+  capture::LiveSettings ring_settings() const {
+    return {.rings = worker_count_,
+            .ring_bytes = options_.ring_bytes,
+            .filter = !ShardOutputs::needs_every_packet(options_.inspect),
+            .hardware_times = options_.hardware_times};
+  }
+
+  sensor::WorkerSettings worker_settings(std::shared_ptr<const inspect::match::RuleSet> rules) const {
+    sensor::WorkerSettings settings;
+    settings.inspection.limits = sensor::Workers::share_of(options_.inspect.limits, worker_count_);
+    settings.inspection.rules = std::move(rules);
+    settings.engine.limits = settings.inspection.limits;
+    settings.engine.checksums = options_.inspect.checksums;
+    settings.engine.all_tcp = options_.inspect.all_tcp;
+    settings.engine.several_points = inputs_.size() > 1;
+    settings.engine.hash_seed = random_seed();
+    settings.clock = now;
+    // Names do not change while workers run.
+    settings.on_error = [this](std::size_t source, int error) { say(inputs_[source].name, std::strerror(error), "watched again when it is back"); };
+    return settings;
+  }
 
   std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules() {
     const auto loaded = load_rules(options_.inspect.rules, options_.inspect.variables, options_.inspect.limits);
@@ -106,125 +140,121 @@ class Sensor {
     return loaded->set;
   }
 
-  void watch(engine::Engine& engine, engine::Inspection& inspection) {
-    TimeNs flushed = now(), looked = flushed, told = flushed;
+  void watch() {
+    TimeNs looked = now(), told = looked, flows_renewed = looked, openers_renewed = looked;
+    const auto due = [](TimeNs time, TimeNs& last, TimeNs every) {
+      if (time - last < every) return false;
+      last = time;
+      return true;
+    };
     while (!stop_wanted()) {
-      const bool idle = !take_ready(engine);
-      if (idle) wait();
+      ::poll(nullptr, 0, kTickMs);  // a signal ends it
       const TimeNs time = now();
-      if (idle) engine.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
-      if (time - told >= kStats) {
-        shared_.stats(totals(engine, inspection), began_, time);
-        told = time;
-      }
-      if (time - flushed >= kFlush) {
-        outputs_.flush();
-        flushed = time;
-      }
-      if (time - looked >= kSecond) {
+      if (due(time, told, kStats)) shared_.stats(totals(), began_, time);
+      if (due(time, looked, kSecond)) {
         look_after_interfaces();
-        service_.alive(status(engine, inspection, time));
-        looked = time;
+        service_.alive(status(time));
       }
+      if (due(time, flows_renewed, options_.inspect.limits.idle_seconds * kSecond)) workers_->renew(engine::OwnerSpace::kFlow);
+      if (due(time, openers_renewed, kOpenersRenewed)) workers_->renew(engine::OwnerSpace::kOpener);
       if (reopen_wanted()) shared_.reopen();
-      if (reload_wanted()) reload(inspection);
+      if (reload_wanted()) reload();
     }
   }
 
-  void wait() {
-    waiting_.clear();
-    for (const Input& input : inputs_) {
-      if (input.ring) waiting_.push_back({input.ring->descriptor(), POLLIN, 0});
-    }
-    ::poll(waiting_.data(), waiting_.size(), kTickMs);
-    // An error is told once; while it stands, poll() does not wait.
-    for (Input& input : inputs_) {
-      if (!input.ring) continue;
-      if (const int error = input.ring->take_error(); error != 0) say(input.name, std::strerror(error), "watched again when it is back");
-    }
+  /// A ring for each worker.
+  void give(std::size_t input, Rings rings) {
+    workers_->ask_all([&](sensor::Worker& worker, std::size_t i) { worker.add(input, inputs_[input].point, std::move(rings[i])); });
   }
 
   /// Interfaces come and go: one that is there again, or another of the same name, is watched as the same capture point.
   void look_after_interfaces() {
-    for (Input& input : inputs_) {
-      if (input.ring && input.ring->gone()) {
-        input.before = total(input);
-        input.ring.reset();
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      Input& input = inputs_[i];
+      const unsigned number = ::if_nametoindex(input.name.c_str());
+      if (input.number != 0 && number != input.number) {
+        std::vector<std::unique_ptr<capture::PacketSource>> rings(workers_->size());
+        workers_->ask_all([&](sensor::Worker& worker, std::size_t w) { rings[w] = worker.remove(i); });
+        for (const auto& ring : rings) input.before += ring->counters();
+        input.number = 0;
         say(input.name, "the interface is gone", "watched again when one of that name is there");
       }
-      if (input.ring || ::if_nametoindex(input.name.c_str()) == 0) continue;
-      if (auto ring = capture::LiveRing::open(input.name, {})) {
-        input.ring = *std::move(ring);
+      if (input.number != 0 || number == 0) continue;
+      if (auto rings = capture::LiveRing::open(input.name, ring_settings())) {
+        input.number = rings->front()->number();
+        give(i, *std::move(rings));
         fmt::print(stderr, "weir: {}: watched again\n", input.name);
       }
     }
   }
 
-  static capture::LiveCounters total(Input& input) {
-    capture::LiveCounters sum = input.before;
-    if (!input.ring) return sum;
-    return sum += input.ring->counters();
-  }
-
-  /// One batch of each ring; false: none had any. Rings are blocks of some milliseconds: the engine puts points in order by itself.
-  bool take_ready(engine::Engine& engine) {
-    bool any = false;
-    for (Input& input : inputs_) {
-      const std::size_t count = input.ring ? input.ring->next_batch(packets_, input.point) : 0;
-      if (count == 0) continue;
-      any = true;
-      outputs_.feed(engine, std::span(packets_).first(count));
-    }
-    return any;
-  }
-
-  /// What the rings hold when the end is asked for; bounded, since traffic may never stop.
-  void drain(engine::Engine& engine) {
-    const TimeNs until = now() + kSecond;
-    while (now() < until && take_ready(engine)) {
-    }
-  }
-
-  /// A configuration or rule file that cannot be read leaves what runs as it is.
-  void reload(engine::Inspection& inspection) {
+  /// A configuration or rule file that cannot be read leaves what runs as it is. Workers go on while rules are made ready.
+  void reload() {
     if (!options_.config.empty()) {
       const auto config = read_config(options_.config);
       if (!config) return;
       options_.inspect.variables = config->variables;
       options_.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
     }
-    if (options_.inspect.rules.empty()) {
-      inspection.use(nullptr);
-    } else if (const auto loaded = read_rules()) {
-      inspection.use(*loaded);
-    } else {
-      return;
+    std::shared_ptr<const inspect::match::RuleSet> rules;
+    if (!options_.inspect.rules.empty()) {
+      const auto loaded = read_rules();
+      if (!loaded) return;
+      rules = *loaded;
     }
+    workers_->ask_all([&](sensor::Worker& worker, std::size_t) { worker.use(rules); });
     fmt::print(stderr, "weir: reloaded\n");
   }
 
-  Totals totals(engine::Engine& engine, const engine::Inspection& inspection) {
-    capture::LiveCounters sum;
-    for (Input& input : inputs_) sum += total(input);
+  Totals totals() {
+    std::vector<sensor::WorkerCounters> of_workers(workers_->size());
+    std::vector<std::vector<capture::LiveCounters>> of_rings(workers_->size(), std::vector<capture::LiveCounters>(inputs_.size()));
+    workers_->ask_all([&](sensor::Worker& worker, std::size_t w) {
+      of_workers[w] = worker.counters();
+      for (std::size_t i = 0; i < inputs_.size(); ++i) of_rings[w][i] = worker.source_counters(i);
+    });
     Totals all;
-    all.add(engine.counters());
-    all.add(inspection.counters());
-    all.add(outputs_.counters());
+    for (const auto& worker : of_workers) {
+      all.add(worker.engine);
+      all.add(worker.named);
+    }
+    capture::LiveCounters sum;
+    counter_names_.clear();
+    last_seen_.clear();
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      capture::LiveCounters input = inputs_[i].before;
+      for (const auto& rings : of_rings) input += rings[i];
+      const auto add = [&](std::string_view what, std::uint64_t value) {
+        counter_names_.push_back(std::make_unique<std::string>(inputs_[i].of(what)));
+        all.add(*counter_names_.back(), value);
+      };
+      add("packets", input.packets);
+      add("bytes", input.bytes);
+      add("dropped", input.dropped);
+      add("freezes", input.freezes);
+      add("clock_off", input.clock_off);
+      sum += input;
+      last_seen_.push_back(input);
+    }
     all.add("capture.kernel_drops", sum.dropped);
     all.add("capture.kernel_packets", sum.packets);
     all.add("capture.ring_full", sum.freezes);
+    all.add("capture.workers", workers_->size());
+    all.add("capture.owners_evicted", workers_->owners_evicted());
     return all;
   }
 
-  web::Status status(engine::Engine& engine, const engine::Inspection& inspection, TimeNs time) {
+  web::Status status(TimeNs time) {
     web::Status status;
     status.uptime_s = (time - began_) / kSecond;
-    for (const auto& [name, value] : shared_.counters(totals(engine, inspection))) status.counters.emplace_back(name, value);
-    for (Input& input : inputs_) {
-      const capture::LiveCounters sum = total(input);
-      status.interfaces.push_back(
-          {.name = input.name, .watched = input.ring != nullptr, .packets = sum.packets, .dropped = sum.dropped, .ring_full = sum.freezes});
-      if (!input.ring) status.problems.push_back(input.name + ": the interface is gone");
+    for (const auto& [name, value] : shared_.counters(totals())) {
+      if (!name.starts_with("capture.interfaces.")) status.counters.emplace_back(name, value);
+    }
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const Input& input = inputs_[i];
+      const capture::LiveCounters& sum = last_seen_[i];
+      status.interfaces.push_back({.name = input.name, .watched = input.number != 0, .packets = sum.packets, .dropped = sum.dropped, .ring_full = sum.freezes});
+      if (input.number == 0) status.problems.push_back(input.name + ": the interface is gone");
     }
     if (report::LogWriter* const log = shared_.service_log()) {
       for (std::string& trouble : log->troubles()) status.problems.push_back(std::move(trouble));
@@ -234,14 +264,14 @@ class Sensor {
 
   SensorOptions options_;
   Service service_;
-  capture::PointTable points_;
+  std::vector<std::string> names_;  ///< of capture points; as they are from before the workers start
   Outputs shared_;
-  ShardOutputs outputs_;
-  std::shared_ptr<const inspect::match::RuleSet> rules_;
+  std::size_t worker_count_ = 1;
   TimeNs began_ = 0;
   std::vector<Input> inputs_;
-  std::vector<pollfd> waiting_;
-  std::array<RawPacket, capture::kBatch> packets_;
+  std::vector<capture::LiveCounters> last_seen_;  ///< of each input, by totals()
+  std::vector<std::unique_ptr<std::string>> counter_names_;
+  std::optional<sensor::Workers> workers_;
 };
 
 }  // namespace

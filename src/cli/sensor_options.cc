@@ -38,6 +38,7 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
   options.rules_given = inspect.rules;
   report::LogSettings log;
   if (inspect.log) log.places = {*inspect.log};
+  SensorConfig sensor;
   std::error_code error;
   if (line.app().count("--config") == 0 && std::filesystem::exists(kDefaultConfig, error)) options.config = kDefaultConfig;
   if (!options.config.empty()) {
@@ -47,11 +48,15 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
     if (log.places.empty()) log.places = config->eve;
     log.rotation = config->rotation;
     options.service = config->service;
-    if (inspect.captures.empty()) inspect.captures = config->interfaces;
+    sensor = config->sensor;
+    if (inspect.captures.empty()) inspect.captures = sensor.interfaces;
   }
   inspect.log.reset();
   log.queue_bytes = static_cast<std::size_t>(inspect.limits.log_queue_bytes);
   if (!log.places.empty()) inspect.service_log = std::move(log);
+  options.workers = static_cast<std::size_t>(sensor.workers);
+  options.ring_bytes = static_cast<std::size_t>(sensor.ring_bytes);
+  options.hardware_times = sensor.hardware_times;
   if (inspect.captures.empty())
     return std::unexpected(refuse("sensor", "no interface is named", "-i IFACE, or sensor: {interfaces: [...]} in the configuration"));
   if (std::set<std::string>(inspect.captures.begin(), inspect.captures.end()).size() != inspect.captures.size())

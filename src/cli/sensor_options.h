@@ -15,6 +15,9 @@ struct SensorOptions {
   InspectOptions inspect;  ///< rules and outputs; its captures are the interfaces
   ServiceSettings service;
   std::string config;                    ///< read again on SIGHUP; empty: none
+  std::size_t workers = 0;               ///< 0: one a CPU, up to sensor::kUsualWorkers
+  std::size_t ring_bytes = 0;            ///< of each interface
+  bool hardware_times = true;            ///< where an interface has them
   std::vector<std::string> rules_given;  ///< on the command line: they win over the configuration's, also after a reload
 };
 

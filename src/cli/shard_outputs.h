@@ -19,31 +19,35 @@
 #include "report/pcap_frames.h"
 #include "report/streams.h"
 #include "report/summary.h"
+#include "sensor/worker.h"
 
 namespace weir::cli {
 
 /// Purpose: the reports that the options ask for, of one shard. Ownership: owns them; `shared` outlives it. One owner, one thread.
 /// Invariant: --report, --export-pcap and the summary are there with one shard only (needs_one_shard).
-class ShardOutputs {
+class ShardOutputs : public sensor::Reports {
  public:
   explicit ShardOutputs(Outputs& shared) : shared_(shared) {}
 
   /// Whether these options ask for what one shard alone can write.
   static bool needs_one_shard(const InspectOptions& options) { return options.export_pcap || options.report || options.summary(); }
+  /// Whether what is of no connection is written, too.
+  static bool needs_every_packet(const InspectOptions& options) { return options.export_pcap.has_value(); }
 
   /// `shards`: how many there are; descriptors are divided among them. False: something cannot be written; it is said.
   bool open(LinkType link, bool several_points, std::size_t shards = 1);
-  report::Fanout& observer() { return fanout_; }
+  report::Fanout& observer() override { return fanout_; }
+  void tell_too(engine::Observer& other) override { fanout_.add(other, false); }
   /// At most capture::kBatch packets through the engine, and those that are left unchanged into the normalised capture.
-  void feed(engine::Engine& engine, std::span<const RawPacket> packets);
+  void feed(engine::Engine& engine, std::span<const RawPacket> packets) override;
 
   /// Lines go out that have waited for more.
-  void flush();
+  void flush() override;
   /// The engine is about to end what is left.
-  void input_ended();
+  void input_ended() override;
   /// Last lines, and closing; false: something could not be written; it is said.
-  bool close();
-  std::vector<report::NamedCounter> counters() const;
+  bool close() override;
+  std::vector<report::NamedCounter> counters() const override;
   /// For people, after close(); false: standard output takes it not; it is said.
   bool print_summary(std::span<const report::NamedCounter> counters) const;
 

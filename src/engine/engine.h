@@ -23,6 +23,8 @@ struct Settings {
   bool several_points = false;  ///< more than one capture point feeds this engine
   bool stream_events = true;    ///< the observer wants on_handshake ... on_reset; without them only records are told
   bool plot_events = false;     ///< the observer wants on_mapped and on_option
+  std::uint32_t shard = 0;      ///< of `shards` engines that share the work: connections' numbers are unique over all of them
+  std::uint32_t shards = 1;
   std::uint64_t hash_seed = 0;  ///< of the flow table: unknown to whoever sends the packets
 };
 

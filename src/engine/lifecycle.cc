@@ -36,7 +36,7 @@ Connection& Engine::State::add_connection(TimeNs now, bool mptcp) {
     }
   }
   auto* c = new Connection;
-  c->number = ++next_number;
+  c->number = next_number++ * settings.shards + settings.shard + 1;
   c->first_ns = c->last_ns = now;
   if (mptcp) c->mp = std::make_unique<Mptcp>();
   c->list = kWaiting;

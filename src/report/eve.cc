@@ -62,6 +62,12 @@ void metadata(JsonWriter& json, const std::vector<std::pair<std::string, std::st
   json.end_object();
 }
 
+std::string with_dots(std::string_view part) {
+  std::string text(part);
+  std::ranges::replace(text, kDotWithin, '.');
+  return text;
+}
+
 void not_inspected(JsonWriter& json, const std::vector<std::string>& limits) {
   if (limits.empty()) return;
   json.key("not_inspected").begin_array();
@@ -209,18 +215,24 @@ void EveWriter::write_stats(TimeNs now, std::int64_t uptime_s, std::span<const N
   std::ranges::sort(sorted);
   JsonWriter json = begin(now, "stats");
   json.key("stats").begin_object().field("uptime", uptime_s);
-  std::string_view group;  // the object that is open, "" for stats itself
+  std::vector<std::string_view> open;  // objects within `stats`, the outermost first
   for (const auto& [name, value] : sorted) {
-    const auto dot = name.find('.');
-    const std::string_view wanted = dot == std::string_view::npos ? std::string_view() : name.substr(0, dot);
-    if (wanted != group) {
-      if (!group.empty()) json.end_object();
-      if (!wanted.empty()) json.key(wanted).begin_object();
-      group = wanted;
+    std::vector<std::string_view> parts;
+    for (std::string_view rest = name; !rest.empty();) {
+      const auto dot = rest.find('.');
+      parts.push_back(rest.substr(0, dot));
+      rest.remove_prefix(dot == std::string_view::npos ? rest.size() : dot + 1);
     }
-    json.field(wanted.empty() ? name : name.substr(dot + 1), value);
+    const std::span groups(parts.begin(), parts.end() - 1);
+    const auto same = static_cast<std::size_t>(std::ranges::mismatch(open, groups).in1 - open.begin());
+    for (; open.size() > same; open.pop_back()) json.end_object();
+    for (const std::string_view group : groups.subspan(same)) {
+      open.push_back(group);
+      json.text_key(with_dots(group)).begin_object();
+    }
+    json.field(parts.back(), value);
   }
-  if (!group.empty()) json.end_object();
+  for (; !open.empty(); open.pop_back()) json.end_object();
   json.end_object();
   end(json);
 }

@@ -19,6 +19,8 @@ namespace weir::report {
 using PointNames = std::function<std::string(PointId)>;
 
 /// "decode.packets" and its value: the log nests by the dots.
+/// In a part of such a name it stands for a dot: interfaces have some.
+inline constexpr char kDotWithin = '\x1f';
 using NamedCounter = std::pair<std::string_view, std::uint64_t>;
 
 /// Purpose: one line for each connection, flow and anomaly, and for the counters. Never a key, never an HMAC: the records

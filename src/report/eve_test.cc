@@ -156,6 +156,20 @@ TEST_F(EveTest, CountersNestByTheirDots) {
   EXPECT_EQ(boost::json::serialize(found.at(0).at("stats")), R"({"uptime":7,"anomalies":2,"decode":{"bytes":4,"packets":3},"mptcp":{"unanswered":1}})");
 }
 
+TEST_F(EveTest, AnInterfacesDotIsNoNesting) {
+  const auto found = lines([](EveWriter& eve) {
+    const NamedCounter counters[] = {{"capture.interfaces.eth0\x1f"
+                                      "100.packets",
+                                      3},
+                                     {"capture.interfaces.eth0.packets", 1},
+                                     {"capture.interfaces.eth0.bytes", 2},
+                                     {"capture.workers", 4}};
+    eve.write_stats(kTime, 7, counters);
+  });
+  EXPECT_EQ(boost::json::serialize(found.at(0).at("stats")),
+            R"({"uptime":7,"capture":{"interfaces":{"eth0.100":{"packets":3},"eth0":{"bytes":2,"packets":1}},"workers":4}})");
+}
+
 // "a" beside "a.b" would be one name for a number and for an object.
 TEST(Counters, NoNameIsAnothersBeginning) {
   std::set<std::string> groups;

@@ -9,7 +9,7 @@ import sys
 
 # The packet's way. A stage may include what stands before it; capture stands aside.
 STAGES = ["base", "wire", "track", "reassemble", "inspect", "decide", "rewrite"]
-PROGRAMS = ["gateway", "proxy", "probe", "web"]
+PROGRAMS = ["sensor", "gateway", "proxy", "probe", "web"]
 MAY_INCLUDE = {stage: set(STAGES[: i + 1]) for i, stage in enumerate(STAGES)}
 MAY_INCLUDE |= {
     "capture": {"base", "capture"},

@@ -102,7 +102,7 @@ void ConnectionMatcher::data(const Facts& facts, Direction d, std::uint64_t offs
   Call call{facts, d, bytes, now, shared, sink, std::nullopt, std::nullopt};
   if (!s.group->database.empty()) {
     shared.hits.clear();
-    if (!s.scan.scan(s.group->database, rules_->scratch(), bytes, shared.hits)) {
+    if (!s.scan.scan(s.group->database, shared.scratch(rules_), bytes, shared.hits)) {
       ++shared.failed_scans;
       limited_ = true;
       s.scan_base = s.next;
@@ -152,7 +152,7 @@ void ConnectionMatcher::fin(const Facts& facts, Direction d, TimeNs now, Shared&
   if (s.group == nullptr) begin(facts, d);
   Call call{facts, d, {}, now, shared, sink, std::nullopt, std::nullopt};
   shared.hits.clear();
-  if (!s.group->database.empty()) s.scan.finish(rules_->scratch(), shared.hits, s.group->database);
+  if (!s.group->database.empty()) s.scan.finish(shared.scratch(rules_), shared.hits, s.group->database);
   s.ended = true;
   look_at(call, shared.hits);
   retry_all(call);
@@ -596,10 +596,10 @@ void ConnectionMatcher::stage(const Facts& facts, Stage stage, const Transaction
     if (!part.present) continue;
     std::vector<Hit> hits;
     std::vector<std::byte> room;
-    if (!scan_block(fast.database, rules_->scratch(), fast.transformer.apply(part.bytes, room), hits)) ++shared.failed_scans;
+    if (!scan_block(fast.database, shared.scratch(rules_), fast.transformer.apply(part.bytes, room), hits)) ++shared.failed_scans;
     if (is_repeated(fast.subject.buffer)) {
       for (const auto& [buffer, another] : transaction.further) {
-        if (buffer == fast.subject.buffer && !scan_block(fast.database, rules_->scratch(), fast.transformer.apply(another.bytes, room), hits))
+        if (buffer == fast.subject.buffer && !scan_block(fast.database, shared.scratch(rules_), fast.transformer.apply(another.bytes, room), hits))
           ++shared.failed_scans;
       }
     }

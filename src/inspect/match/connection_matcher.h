@@ -46,8 +46,19 @@ class FoundSink {
   virtual void on_found(const Found&) = 0;
 };
 
-/// What the inspection of all connections shares. Counters only grow.
+/// What the inspection of all connections of one thread shares. Counters only grow.
 struct Shared {
+  /// The memory that a search for these rules uses.
+  const Scratch& scratch(const std::shared_ptr<const RuleSet>& rules) {
+    if (grown_for != rules) {
+      rules->grow(memory);
+      grown_for = rules;
+    }
+    return memory;
+  }
+
+  Scratch memory;
+  std::shared_ptr<const RuleSet> grown_for;  ///< kept, so that no other has its address
   Thresholds thresholds;
   HostBits host_bits;
   std::vector<Hit> hits;             ///< of the scan under way

@@ -1,6 +1,7 @@
 // PCRE2 behind a value: the expressions of rules, with limits on what one match may cost.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -23,7 +24,7 @@ struct RegexResult {
   std::size_t first = 0, end = 0;
 };
 
-/// Purpose: one compiled expression. Immutable but for the memory that a search uses: one owner, one thread.
+/// Purpose: one compiled expression. Immutable; may be searched for by several threads at once (the first takes the memory kept for it).
 class Regex {
  public:
   static std::expected<Regex, std::string> compile(const rules::Pcre& pcre, std::uint32_t match_limit);
@@ -35,6 +36,7 @@ class Regex {
   std::optional<std::span<const std::byte>> captured(std::span<const std::byte> bytes) const;
 
  private:
+  class Memory;
   struct CodeFree {
     void operator()(pcre2_real_code_8*) const;
   };
@@ -46,6 +48,7 @@ class Regex {
   };
   std::unique_ptr<pcre2_real_code_8, CodeFree> code_;
   std::unique_ptr<pcre2_real_match_data_8, DataFree> data_;
+  std::unique_ptr<std::atomic_flag> data_taken_;
   std::unique_ptr<pcre2_real_match_context_8, ContextFree> context_;
 };
 

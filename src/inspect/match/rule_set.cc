@@ -107,14 +107,17 @@ std::shared_ptr<RuleSet> RuleSet::make(std::vector<rules::Rule> rules, const Lim
     while (!set->make_stage(static_cast<Stage>(s), cache, refused)) {
     }
   }
-  for (const Ports& ports : set->ports_) {
-    for (const PortGroup& group : ports.groups) set->scratch_.grow(group.database);
-    if (!ports.named.database.empty()) set->scratch_.grow(ports.named.database);
-  }
-  for (const StageGroup& stage : set->stages_) {
-    for (const auto& fast : stage.fast) set->scratch_.grow(fast.database);
-  }
   return set;
+}
+
+void RuleSet::grow(Scratch& scratch) const {
+  for (const Ports& ports : ports_) {
+    for (const PortGroup& group : ports.groups) scratch.grow(group.database);
+    if (!ports.named.database.empty()) scratch.grow(ports.named.database);
+  }
+  for (const StageGroup& stage : stages_) {
+    for (const auto& fast : stage.fast) scratch.grow(fast.database);
+  }
 }
 
 bool RuleSet::make_port_groups(Direction d, DatabaseCache* cache, std::vector<Refused>& refused) {

@@ -55,8 +55,7 @@ struct StageGroup {
   std::vector<std::uint32_t> always;  ///< plans without a pattern
 };
 
-/// Purpose: every rule that runs. Immutable once made; shared by the connections that use it (a reload makes another).
-/// One thread at a time: expressions share the memory that a search uses.
+/// Purpose: every rule that runs. Immutable once made; shared by the connections that use it, in all threads (a reload makes another).
 class RuleSet {
  public:
   /// At most this many groups of ports in a direction: beyond it, rules for few ports are looked for on all.
@@ -68,7 +67,8 @@ class RuleSet {
   /// For a connection between these ports.
   const PortGroup& group(Direction d, std::uint16_t client_port, std::uint16_t server_port) const;
   const StageGroup& stage(Stage s) const { return stages_[static_cast<std::size_t>(s)]; }
-  const Scratch& scratch() const { return scratch_; }
+  /// Makes it large enough to search for all of these.
+  void grow(Scratch& scratch) const;
   const EvaluationLimits& limits() const { return limits_; }
   /// Some rule looks at a part of transactions or needs the protocol.
   bool needs_applications() const { return needs_applications_; }
@@ -90,7 +90,6 @@ class RuleSet {
   std::vector<bool> left_out_;
   std::array<Ports, 2> ports_;
   std::array<StageGroup, static_cast<std::size_t>(Stage::kCount)> stages_;
-  Scratch scratch_;
   EvaluationLimits limits_;
   std::uint32_t regex_match_limit_ = 0;
   bool needs_applications_ = false;

@@ -1,0 +1,253 @@
+#include "sensor/worker.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <thread>
+
+namespace weir::sensor {
+namespace {
+
+constexpr TimeNs kSecond = 1'000'000'000;
+constexpr int kTickMs = 50;
+constexpr std::chrono::milliseconds kRingHolds(20);  ///< a ring gives a block that is not full after less than this
+constexpr unsigned kLookRounds = 16;                 ///< of batches between two looks at what waits for its shard
+constexpr TimeNs kFlush = kSecond / 10;              ///< an alert is on its way to the log within this time
+constexpr TimeNs kSettle = kSecond / 2;              ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
+
+}  // namespace
+
+/// A token that stayed behind would lead the JOINs of a later connection with the same one astray.
+class Worker::Forgetter : public engine::Observer {
+ public:
+  explicit Forgetter(SharedOwners& owners) : owners_(owners) {}
+
+  void on_connection(const engine::ConnectionRecord& record) override {
+    // "3f0c11aa-9be2d004": the tokens (CONTRACT.md, mptcp.id); others have none.
+    const std::string_view id = record.info.id;
+    if (id.size() != 17 || id[8] != '-') return;
+    for (const std::size_t at : {0, 9}) {
+      std::uint32_t token = 0;
+      if (std::from_chars(id.data() + at, id.data() + at + 8, token, 16).ec == std::errc()) owners_.forget(engine::OwnerSpace::kToken, token);
+    }
+  }
+
+ private:
+  SharedOwners& owners_;
+};
+
+Worker::Worker(const WorkerSettings& settings, std::unique_ptr<Reports> reports, SharedOwners* owners)
+    : settings_(settings),
+      reports_(std::move(reports)),
+      inspection_(settings.inspection, reports_->observer()),
+      engine_(settings.engine, inspection_),
+      pushed_(settings.workers, false),
+      event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (settings.workers == 1) return;
+  forgetter_ = std::make_unique<Forgetter>(*owners);
+  reports_->tell_too(*forgetter_);
+  dispatcher_.emplace(engine::DispatchSettings{.self = settings.number,
+                                               .all_tcp = settings.engine.all_tcp,
+                                               .several_points = settings.engine.several_points,
+                                               .hash_seed = settings.engine.hash_seed},
+                      *owners, static_cast<engine::Dispatcher::Sink&>(*this));
+  for (std::size_t from = 0; from < settings.workers; ++from) {
+    queues_.push_back(from == settings.number ? nullptr : std::make_unique<PacketQueue>(settings.queue_bytes));
+  }
+}
+
+Worker::~Worker() {
+  if (event_ >= 0) ::close(event_);
+}
+
+void Worker::run() {
+  TimeNs flushed = settings_.clock();
+  unsigned rounds = 0;
+  while (!stop_.load(std::memory_order_acquire)) {
+    bool any = take_sources();
+    any = take_queues() || any;
+    if (asked_any_.load(std::memory_order_acquire)) run_asked();
+    if (!any) wait();
+    const TimeNs time = settings_.clock();
+    if (dispatcher_ && (!any || ++rounds % kLookRounds == 0)) {
+      dispatcher_->advance(any ? 0 : time - kSettle);
+      settle();
+    }
+    if (!any) engine_.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
+    if (time - flushed >= kFlush) {
+      reports_->flush();
+      flushed = time;
+    }
+  }
+  drain();
+  reports_->input_ended();
+  engine_.finish();
+  written_ = reports_->close();
+}
+
+/// One batch of each source; false: none had any.
+bool Worker::take_sources() {
+  bool any = false;
+  for (Source& source : sources_) {
+    const std::size_t count = source.packets->next_batch(packets_, source.point);
+    if (count == 0) continue;
+    any = true;
+    const auto batch = std::span(packets_).first(count);
+    if (!dispatcher_) {
+      reports_->feed(engine_, batch);
+      continue;
+    }
+    for (const RawPacket& packet : batch) dispatcher_->take(packet);
+    settle();
+  }
+  return any;
+}
+
+void Worker::pass(const RawPacket& packet, engine::ShardId shard) {
+  if (shard == settings_.number) {
+    if (own_count_ == own_.size()) settle();
+    own_[own_count_++] = packet;
+    return;
+  }
+  if (all_[shard]->queues_[settings_.number]->push(packet)) {
+    ++queued_;
+    pushed_[shard] = true;
+  } else {
+    ++queue_drops_;
+  }
+}
+
+void Worker::settle() {
+  if (own_count_ > 0) {
+    const auto batch = std::span(own_).first(own_count_);
+    own_count_ = 0;
+    reports_->feed(engine_, batch);
+  }
+  for (std::size_t shard = 0; shard < pushed_.size(); ++shard) {
+    if (!pushed_[shard]) continue;
+    pushed_[shard] = false;
+    // In one order with the end of the queue: see PacketQueue::push.
+    if (all_[shard]->sleeping_.exchange(false, std::memory_order_seq_cst)) all_[shard]->wake();
+  }
+}
+
+bool Worker::take_queues() {
+  bool any = false;
+  for (const auto& queue : queues_) {
+    if (!queue) continue;
+    const std::size_t count = queue->take(packets_);
+    if (count == 0) continue;
+    any = true;
+    reports_->feed(engine_, std::span(packets_).first(count));
+  }
+  return any;
+}
+
+bool Worker::queues_empty() const {
+  return std::ranges::all_of(queues_, [](const auto& queue) { return !queue || queue->empty(); });
+}
+
+void Worker::wait() {
+  polled_.clear();
+  polled_.push_back({event_, POLLIN, 0});
+  for (const Source& source : sources_) polled_.push_back({source.packets->descriptor(), POLLIN, 0});
+  sleeping_.store(true, std::memory_order_seq_cst);
+  const bool still_nothing = queues_empty() && !asked_any_.load(std::memory_order_seq_cst) && !stop_.load(std::memory_order_seq_cst);
+  ::poll(polled_.data(), polled_.size(), still_nothing ? kTickMs : 0);
+  sleeping_.store(false, std::memory_order_seq_cst);
+  if ((polled_[0].revents & POLLIN) != 0) {
+    std::uint64_t count = 0;
+    (void)!::read(event_, &count, sizeof count);
+  }
+  // An error is told once; while it stands, poll() does not wait.
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if ((polled_[i + 1].revents & POLLERR) == 0) continue;
+    if (const int error = sources_[i].packets->take_error(); error != 0 && settings_.on_error) settings_.on_error(sources_[i].number, error);
+  }
+}
+
+/// What the rings hold when the end is asked for, bounded, since traffic may never stop; then what the others had for this shard.
+void Worker::drain() {
+  const auto now = [] { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); };
+  const TimeNs until = now() + settings_.drain_ns;
+  while (now() < until && take_sources()) take_queues();
+  std::this_thread::sleep_for(kRingHolds);
+  while (now() < until && take_sources()) take_queues();
+  if (dispatcher_) dispatcher_->finish();
+  settle();
+  drained_.store(true, std::memory_order_release);
+  const auto all_drained = [&] { return std::ranges::all_of(all_, [](const Worker* each) { return each->drained_.load(std::memory_order_acquire); }); };
+  while (!all_drained()) {
+    if (!take_queues()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  while (take_queues()) {
+  }
+  run_asked();
+}
+
+void Worker::stop() {
+  stop_.store(true, std::memory_order_seq_cst);
+  wake();
+}
+
+void Worker::wake() {
+  const std::uint64_t one = 1;
+  (void)!::write(event_, &one, sizeof one);
+}
+
+void Worker::ask(std::function<void(Worker&)> what) {
+  {
+    const std::scoped_lock lock(asked_mutex_);
+    asked_.push_back(std::move(what));
+  }
+  asked_any_.store(true, std::memory_order_seq_cst);
+  wake();
+}
+
+void Worker::run_asked() {
+  std::vector<std::function<void(Worker&)>> asked;
+  {
+    const std::scoped_lock lock(asked_mutex_);
+    asked.swap(asked_);
+    asked_any_.store(false, std::memory_order_relaxed);
+  }
+  for (const auto& each : asked) each(*this);
+}
+
+void Worker::add(std::size_t source, PointId point, std::unique_ptr<capture::PacketSource> packets) {
+  sources_.push_back({.number = source, .point = point, .packets = std::move(packets)});
+}
+
+std::unique_ptr<capture::PacketSource> Worker::remove(std::size_t source) {
+  const auto found = std::ranges::find(sources_, source, &Source::number);
+  if (found == sources_.end()) return nullptr;
+  auto packets = std::move(found->packets);
+  sources_.erase(found);
+  return packets;
+}
+
+capture::LiveCounters Worker::source_counters(std::size_t source) {
+  const auto found = std::ranges::find(sources_, source, &Source::number);
+  return found == sources_.end() ? capture::LiveCounters{} : found->packets->counters();
+}
+
+WorkerCounters Worker::counters() {
+  WorkerCounters all{.engine = engine_.counters(), .named = inspection_.counters()};
+  for (const auto& counter : reports_->counters()) all.named.push_back(counter);
+  if (!dispatcher_) return all;
+  for (const auto& info : engine::kCounterTable) all.engine.*info.field += dispatcher_->skipped().*info.field;
+  const engine::DispatchCounters& dispatch = dispatcher_->counters();
+  all.named.emplace_back("capture.shard_drops", queue_drops_);
+  all.named.emplace_back("capture.shard_packets", queued_);
+  all.named.emplace_back("capture.not_for_shards", dispatch.skipped);
+  all.named.emplace_back("capture.held_packets", dispatch.held);
+  all.named.emplace_back("capture.held_unclaimed", dispatch.hold_ended);
+  all.named.emplace_back("capture.held_too_many", dispatch.hold_pushed);
+  return all;
+}
+
+}  // namespace weir::sensor
