@@ -35,6 +35,8 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "sensor.interfaces.[]",
     "sensor.user",
     "web.listen",
+    "sensor.inventory",
+    "sensor.local.[]",
     "gateway.interfaces.[]",
     "gateway.inside.[]",
     "gateway.fail",
@@ -114,6 +116,8 @@ class Reader {
     if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) {
       read_interfaces(sensor["interfaces"]);
       read_user(sensor["user"]);
+      read_local(sensor["local"]);
+      read_inventory(sensor["inventory"]);
     }
     if (const YAML::Node web = root["web"]; web && web.IsMap()) read_listen(web["listen"]);
     if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) read_limits(limits);
@@ -246,6 +250,32 @@ class Reader {
     if (text != "off" && !web::is_listen_address(text))
       return error(listen, "web.listen is an address and a port, or off", "as in: web: {listen: 127.0.0.1:8384}");
     config_.service.listen = text;
+  }
+
+  /// After vars: the list may name them.
+  void read_local(const YAML::Node& local) {
+    if (!local.IsDefined()) return;
+    if (!local.IsSequence() || local.size() == 0)
+      return error(local, "sensor.local is a list of prefixes", "as in: sensor: {local: [10.0.0.0/8, \"fd00::/8\"]}");
+    std::string text;
+    for (const auto& prefix : local) {
+      if (!prefix.IsScalar() || prefix.Scalar().empty()) {
+        error(prefix, "a member of sensor.local is a prefix, an address, a range or a variable");
+        return;
+      }
+      text += (text.empty() ? "[" : ",") + prefix.Scalar();
+    }
+    text += "]";
+    if (const auto addresses = inspect::rules::parse_addresses(text, config_.variables); !addresses) {
+      return error(local, fmt::format("sensor.local: {}", addresses.error().why));
+    }
+    config_.local = text;
+  }
+
+  void read_inventory(const YAML::Node& inventory) {
+    if (!inventory.IsDefined()) return;
+    if (!inventory.IsScalar() || inventory.Scalar().empty()) return error(inventory, "sensor.inventory is a path");
+    config_.inventory = inventory.Scalar();
   }
 
   void read_rules(const YAML::Node& rules) {

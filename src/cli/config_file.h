@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,12 @@ struct Config {
   std::vector<std::string> eve;  ///< log.eve: places
   report::Rotation rotation;     ///< log.rotate_*
   Limits limits;
-  std::vector<std::string> rules;       ///< paths, as they stand there
-  ServiceSettings service;              ///< sensor.user, web
-  std::vector<std::string> interfaces;  ///< sensor.interfaces
-  inspect::rules::Variables variables;  ///< the defaults, and vars over them
+  std::vector<std::string> rules;        ///< paths, as they stand there
+  ServiceSettings service;               ///< sensor.user, web
+  std::vector<std::string> interfaces;   ///< sensor.interfaces
+  std::optional<std::string> local;      ///< sensor.local, as a group of addresses
+  std::optional<std::string> inventory;  ///< sensor.inventory
+  inspect::rules::Variables variables;   ///< the defaults, and vars over them
 };
 
 struct ConfigError {

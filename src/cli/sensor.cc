@@ -36,6 +36,7 @@ constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
 constexpr TimeNs kFlush = kSecond / 10;  ///< an alert is on its way to the log within this time
 constexpr TimeNs kStats = 10 * kSecond;  ///< between two records of counters
+constexpr TimeNs kKeep = 60 * kSecond;   ///< between two writings of the inventory
 constexpr TimeNs kSettle = 500'000'000;  ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
 
 TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
@@ -107,7 +108,7 @@ class Sensor {
   }
 
   void watch(engine::Engine& engine, engine::Inspection& inspection) {
-    TimeNs flushed = now(), looked = flushed, told = flushed;
+    TimeNs flushed = now(), looked = flushed, told = flushed, kept = flushed;
     while (!stop_wanted()) {
       const bool idle = !take_ready(engine);
       if (idle) wait();
@@ -116,6 +117,10 @@ class Sensor {
       if (time - told >= kStats) {
         shared_.stats(totals(engine, inspection), began_, time);
         told = time;
+      }
+      if (time - kept >= kKeep) {
+        shared_.keep();
+        kept = time;
       }
       if (time - flushed >= kFlush) {
         outputs_.flush();
