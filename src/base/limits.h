@@ -45,6 +45,10 @@ namespace weir {
   X(app_transactions, 512, 1, 1 << 20, "transactions", "of a connection that wait for their end; at the limit its application is read no further")      \
   X(app_expansion_bytes, 1 << 20, 1 << 12, 1 << 30, "bytes", "that a compressed body may expand to beyond 2048 times its size")                         \
   X(hot_streams, 4'096, 16, 1 << 24, "connections", "whose matcher is ready at once; that of the others is packed")                                     \
+  X(inventory_entries, 65'536, 16, 1 << 22, "entries",                                                                                                  \
+    "hosts and services in the inventory; at the limit the one not seen for longest goes (evicted.inventory)")                                          \
+  X(names_entries, 65'536, 16, 1 << 22, "entries",                                                                                                      \
+    "of the table of names that clients resolved, and of open queries; at the limit the oldest goes (evicted.names)")                                   \
   X(watch_entries, 65'536, 64, 1 << 24, "entries",                                                                                                      \
     "of each table of sources and hosts that events are counted by; at the limit the oldest goes (evicted.watch)")                                      \
   X(log_queue_bytes, 64 << 20, 1 << 20, 1LL << 34, "bytes", "of lines that wait for one place of the log; beyond it lines are lost (log.lines_lost)")

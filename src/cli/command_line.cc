@@ -75,6 +75,7 @@ void apply(const Config& config, InspectOptions& options) {
   }
   if (options.rules.empty()) options.rules = config.rules;
   options.variables = config.variables;
+  if (config.local) options.local = *config.local;
 }
 
 }  // namespace weir::cli

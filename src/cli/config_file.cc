@@ -38,6 +38,8 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "sensor.ring_bytes",
     "sensor.timestamps",
     "web.listen",
+    "sensor.inventory",
+    "sensor.local.[]",
     "gateway.interfaces.[]",
     "gateway.inside.[]",
     "gateway.fail",
@@ -225,6 +227,8 @@ class Reader {
   void read_sensor(const YAML::Node& sensor) {
     read_interfaces(sensor["interfaces"]);
     read_user(sensor["user"]);
+    read_local(sensor["local"]);
+    read_inventory(sensor["inventory"]);
     read_number(sensor["workers"], "sensor.workers", {0, 32}, "threads; 0 is one a CPU, up to 16", config_.sensor.workers);
     read_number(sensor["ring_bytes"], "sensor.ring_bytes", {4 << 20, 16LL << 30}, "bytes of memory for each interface", config_.sensor.ring_bytes);
     const YAML::Node times = sensor["timestamps"];
@@ -258,6 +262,32 @@ class Reader {
     if (text != "off" && !web::is_listen_address(text))
       return error(listen, "web.listen is an address and a port, or off", "as in: web: {listen: 127.0.0.1:8384}");
     config_.service.listen = text;
+  }
+
+  /// After vars: the list may name them.
+  void read_local(const YAML::Node& local) {
+    if (!local.IsDefined()) return;
+    if (!local.IsSequence() || local.size() == 0)
+      return error(local, "sensor.local is a list of prefixes", "as in: sensor: {local: [10.0.0.0/8, \"fd00::/8\"]}");
+    std::string text;
+    for (const auto& prefix : local) {
+      if (!prefix.IsScalar() || prefix.Scalar().empty()) {
+        error(prefix, "a member of sensor.local is a prefix, an address, a range or a variable");
+        return;
+      }
+      text += (text.empty() ? "[" : ",") + prefix.Scalar();
+    }
+    text += "]";
+    if (const auto addresses = inspect::rules::parse_addresses(text, config_.variables); !addresses) {
+      return error(local, fmt::format("sensor.local: {}", addresses.error().why));
+    }
+    config_.local = text;
+  }
+
+  void read_inventory(const YAML::Node& inventory) {
+    if (!inventory.IsDefined()) return;
+    if (!inventory.IsScalar() || inventory.Scalar().empty()) return error(inventory, "sensor.inventory is a path");
+    config_.inventory = inventory.Scalar();
   }
 
   void read_rules(const YAML::Node& rules) {

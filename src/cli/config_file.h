@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,10 @@ struct Config {
   Limits limits;
   std::vector<std::string> rules;  ///< paths, as they stand there
   SensorConfig sensor;
-  ServiceSettings service;              ///< sensor.user, web
-  inspect::rules::Variables variables;  ///< the defaults, and vars over them
+  ServiceSettings service;               ///< sensor.user, web
+  std::optional<std::string> local;      ///< sensor.local, as a group of addresses
+  std::optional<std::string> inventory;  ///< sensor.inventory
+  inspect::rules::Variables variables;   ///< the defaults, and vars over them
 };
 
 struct ConfigError {

@@ -83,7 +83,7 @@ class Run {
     inspecting.applications = outputs_.wants_applications() || (rule_set && rule_set->needs_applications());
     engine::Inspection inspection(inspecting, outputs_.observer());
     const bool looks_inside = rule_set || inspecting.applications;
-    settings.stream_events = looks_inside || outputs_.observer().wants_streams();
+    settings.stream_events = looks_inside || outputs_.wants_streams();
     settings.plot_events = outputs_.wants_plots();
     engine::Engine engine(settings, looks_inside ? static_cast<engine::Observer&>(inspection) : outputs_.observer());
     if (count > 0) first_ = last_ = packets_[0].time_ns;

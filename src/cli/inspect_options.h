@@ -26,6 +26,9 @@ struct InspectOptions {
   engine::ChecksumPolicy checksums = engine::ChecksumPolicy::kAuto;
   bool all_tcp = false;
   bool quiet = false;
+  std::string local = "$HOME_NET";       ///< whose hosts are in the inventory: a group of addresses
+  std::optional<std::string> inventory;  ///< the file that keeps it
+  bool inventory_by_default = false;     ///< that file is the default one: its folder may be missing
   Limits limits;
 
   bool summary() const { return !quiet && log != "-"; }

@@ -28,6 +28,7 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"proxy", "", "edge proxy: terminates MPTCP and forwards over TCP or MPTCP", nullptr},
     {"probe", "TARGET...", "which sites speak MPTCP", nullptr},
     {"analyzer", "", "one member of the aggregation cluster", nullptr},
+    {"inventory", "[--csv|--json]", "which hosts and services speak MPTCP, as the sensor has seen it", inventory},
     {"rules", "check FILE...", "says of each signature whether it is supported", rules},
     {"config", "check FILE...", "validates a configuration", config},
     {"policy", "test", "explains what the policy would do with a connection", nullptr},

@@ -38,6 +38,8 @@ report::LineSink* Outputs::log() {
 }
 
 bool Outputs::open() {
+  names_.emplace(static_cast<std::size_t>(options_.limits.names_entries));
+  if (options_.service_log || options_.log || options_.inventory) inventory_.emplace(options_);
   if (options_.service_log) {
     auto log = report::LogWriter::open(*options_.service_log, [](auto what, auto why, auto hint) { say(what, why, hint); });
     if (!log) return say(log.error()), false;
@@ -61,6 +63,12 @@ std::vector<report::NamedCounter> Outputs::counters(const Totals& totals) const 
     all.emplace_back("rules.loaded", rules_loaded_);
     all.emplace_back("rules.refused", rules_refused_);
   }
+  const auto names = names_->counters();
+  all.insert(all.end(), names.begin(), names.end());
+  if (inventory_) {
+    const auto inventory = inventory_->counters();
+    all.insert(all.end(), inventory.begin(), inventory.end());
+  }
   if (service_log_) {
     const report::LogCounters log = service_log_->counters();
     all.emplace_back("log.lines_written", log.lines_written);
@@ -83,16 +91,21 @@ void Outputs::stats(const Totals& totals, TimeNs first, TimeNs now) {
   stats_->flush();
 }
 
+void Outputs::keep() {
+  if (inventory_) inventory_->keep();
+}
+
 void Outputs::reopen() {
   if (service_log_) service_log_->reopen();
 }
 
 bool Outputs::close(const Totals& totals, TimeNs first, TimeNs last) {
+  const bool kept = !inventory_ || inventory_->keep();
   stats(totals, first, last);
-  if (service_log_) return service_log_->close(kLastLines) == 0;
-  if (!log_) return true;
+  if (service_log_) return service_log_->close(kLastLines) == 0 && kept;
+  if (!log_) return kept;
   if (const auto problem = log_->close()) return say(*problem), false;
-  return true;
+  return kept;
 }
 
 }  // namespace weir::cli

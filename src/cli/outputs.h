@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "cli/inspect_options.h"
+#include "cli/kept_inventory.h"
 #include "engine/counters.h"
 #include "report/eve.h"
 #include "report/line_output.h"
 #include "report/log_writer.h"
+#include "report/naming.h"
 
 namespace weir::cli {
 
@@ -43,6 +45,13 @@ class Outputs {
   void start();
   /// Of a service's log; none elsewhere.
   report::LogWriter* service_log() { return service_log_.get(); }
+
+  /// What all shards know together. After open().
+  report::SharedNames& names() { return *names_; }
+  /// None where no one would see it.
+  KeptInventory* inventory() { return inventory_ ? &*inventory_ : nullptr; }
+  /// A minute has passed: what is to outlive the program is written.
+  void keep();
 
   /// A `stats` record of the counters so far.
   void stats(const Totals& totals, TimeNs first, TimeNs now);
@@ -81,6 +90,8 @@ class Outputs {
   report::PointNames points_;
   std::optional<Log> log_;
   std::unique_ptr<report::LogWriter> service_log_;
+  std::optional<report::SharedNames> names_;
+  std::optional<KeptInventory> inventory_;
   std::optional<report::EveWriter> stats_;  ///< writes nothing but `stats`
   std::uint64_t rules_loaded_ = 0, rules_refused_ = 0;
 };

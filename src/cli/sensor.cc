@@ -33,6 +33,7 @@ constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
 constexpr TimeNs kStats = 10 * kSecond;           ///< between two records of counters
 constexpr TimeNs kOpenersRenewed = 60 * kSecond;  ///< a handshake has passed all capture points by then
+constexpr TimeNs kKeep = 60 * kSecond;            ///< between two writings of the inventory
 
 TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
@@ -141,7 +142,7 @@ class Sensor {
   }
 
   void watch() {
-    TimeNs looked = now(), told = looked, flows_renewed = looked, openers_renewed = looked;
+    TimeNs looked = now(), told = looked, kept = looked, flows_renewed = looked, openers_renewed = looked;
     const auto due = [](TimeNs time, TimeNs& last, TimeNs every) {
       if (time - last < every) return false;
       last = time;
@@ -151,6 +152,7 @@ class Sensor {
       ::poll(nullptr, 0, kTickMs);  // a signal ends it
       const TimeNs time = now();
       if (due(time, told, kStats)) shared_.stats(totals(), began_, time);
+      if (due(time, kept, kKeep)) shared_.keep();
       if (due(time, looked, kSecond)) {
         look_after_interfaces();
         service_.alive(status(time));

@@ -11,6 +11,8 @@ namespace {
 
 constexpr const char* kDefaultConfig = "/etc/weir/weir.yaml";
 
+constexpr const char* kDefaultInventory = "/var/lib/weir/inventory.json";
+
 constexpr const char* kAbout =
     "Watches interfaces, rebuilds every MPTCP connection on them, inspects and reports.\n"
     "Several interfaces are capture points of one network. Prints \"weir: ready\" when traffic is being seen.";
@@ -23,6 +25,14 @@ constexpr const char* kExample =
     "  weir sensor -i eth0 -i eth1 --rules /etc/weir/rules --log /var/log/weir/eve.json";
 
 }  // namespace
+
+std::expected<std::string, int> inventory_file(const std::optional<std::string>& config) {
+  std::error_code error;
+  if (!config && !std::filesystem::exists(kDefaultConfig, error)) return kDefaultInventory;
+  const auto read = read_config(config.value_or(kDefaultConfig));
+  if (!read) return std::unexpected(read.error());
+  return read->inventory.value_or(kDefaultInventory);
+}
 
 std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> arguments) {
   SensorOptions options;
@@ -50,6 +60,11 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
     options.service = config->service;
     sensor = config->sensor;
     if (inspect.captures.empty()) inspect.captures = sensor.interfaces;
+    inspect.inventory = config->inventory;
+  }
+  if (!inspect.inventory) {
+    inspect.inventory = kDefaultInventory;
+    inspect.inventory_by_default = true;
   }
   inspect.log.reset();
   log.queue_bytes = static_cast<std::size_t>(inspect.limits.log_queue_bytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ struct SensorOptions {
   bool hardware_times = true;            ///< where an interface has them
   std::vector<std::string> rules_given;  ///< on the command line: they win over the configuration's, also after a reload
 };
+
+/// Where the configuration (`config`, or the default one if it is there) has the inventory kept, or the exit status.
+std::expected<std::string, int> inventory_file(const std::optional<std::string>& config);
 
 /// The options, or the exit status where there is nothing more to do (help, wrong usage): all is said already.
 std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> arguments);

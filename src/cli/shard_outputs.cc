@@ -40,6 +40,11 @@ bool ShardOutputs::open(LinkType link, bool several_points, std::size_t shards) 
     eve_.emplace(*log, shared_.points());
     fanout_.add(*eve_, false);
   }
+  naming_.emplace(shared_.names(), fanout_, static_cast<std::size_t>(options.limits.max_connections));
+  if (KeptInventory* const kept = shared_.inventory()) {
+    inventory_.emplace(kept->inventory(), eve_ ? &*eve_ : nullptr);
+    fanout_.add(*inventory_, false);
+  }
   if (options.export_streams) {
     auto streams = report::StreamExport::open(*options.export_streams, share(report::StreamExport::kMaxOpen, shards));
     if (!streams) return say(streams.error()), false;
@@ -91,6 +96,7 @@ void ShardOutputs::input_ended() {
 
 std::vector<report::NamedCounter> ShardOutputs::counters() const {
   std::vector<report::NamedCounter> all;
+  all.emplace_back("names.left_out", naming_->left_out());
   if (streams_) all.emplace_back("export.streams_failed", streams_->failed());
   if (files_) all.emplace_back("export.files_failed", files_->failed());
   if (normaliser_) {

@@ -15,6 +15,8 @@
 #include "report/fanout.h"
 #include "report/files.h"
 #include "report/html.h"
+#include "report/inventory_log.h"
+#include "report/naming.h"
 #include "report/normalise.h"
 #include "report/pcap_frames.h"
 #include "report/streams.h"
@@ -36,8 +38,9 @@ class ShardOutputs : public sensor::Reports {
 
   /// `shards`: how many there are; descriptors are divided among them. False: something cannot be written; it is said.
   bool open(LinkType link, bool several_points, std::size_t shards = 1);
-  report::Fanout& observer() override { return fanout_; }
+  engine::Observer& observer() override { return *naming_; }
   void tell_too(engine::Observer& other) override { fanout_.add(other, false); }
+  bool wants_streams() const { return fanout_.wants_streams(); }
   /// At most capture::kBatch packets through the engine, and those that are left unchanged into the normalised capture.
   void feed(engine::Engine& engine, std::span<const RawPacket> packets) override;
 
@@ -58,6 +61,8 @@ class ShardOutputs : public sensor::Reports {
  private:
   Outputs& shared_;
   report::Fanout fanout_;
+  std::optional<report::Naming> naming_;
+  std::optional<report::InventoryLog> inventory_;
   std::optional<report::EveWriter> eve_;
   std::unique_ptr<report::StreamExport> streams_;
   std::unique_ptr<report::FileExport> files_;

@@ -5,7 +5,7 @@
 
 namespace weir::engine {
 
-bool Engine::State::raise(Connection& c, inspect::Event event, TimeNs now, inspect::Detail detail) {
+bool Engine::State::raise(Connection& c, inspect::Event event, TimeNs now, inspect::Detail detail, std::optional<std::pair<PointId, PointId>> between) {
   const std::uint32_t bit = 1U << static_cast<unsigned>(event);
   if ((c.raised & bit) != 0 || c.quiet) return false;
   c.raised |= bit;
@@ -15,6 +15,7 @@ bool Engine::State::raise(Connection& c, inspect::Event event, TimeNs now, inspe
   record.type = AnomalyType::kMptcp;
   record.event = inspect::event_name(event);
   record.detail = std::move(detail);
+  record.between = between;
   if (!c.told_established && (c.held || !c.keyed) && !c.fallen_back()) {
     // The id may still change: keys, or the connection that these JOINs belong to, may come.
     if (!c.pending) c.pending = std::make_unique<std::vector<AnomalyRecord>>();

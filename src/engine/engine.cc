@@ -95,6 +95,7 @@ void Engine::State::step(std::span<const RawPacket> packets, std::span<Fate> fat
         break;
       case wire::Kind::kOtherIp:
         ++counters.decode_other_ip;
+        if (!decoded.udp.payload.empty()) tell_dns(decoded, packets[i].time_ns);
         fates[i] = Fate::kOther;
         break;
       case wire::Kind::kNotIp:
@@ -144,6 +145,7 @@ Fate Engine::State::take_fragment(const RawPacket& raw, const wire::Decoded& dec
   }
   ++counters.fragments_reassembled;
   if (whole.kind == wire::Kind::kBad) report_decode_error(raw, whole);
+  if (whole.kind == wire::Kind::kOtherIp && !whole.udp.payload.empty()) tell_dns(whole, raw.time_ns);
   if (whole.kind != wire::Kind::kTcp) return Fate::kOther;
   bool from_low = false;
   const auto key = track::make_flow_key(whole.src, whole.tcp.src_port, whole.dst, whole.tcp.dst_port, whole.tunnel, from_low);

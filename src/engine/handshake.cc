@@ -356,6 +356,7 @@ void Engine::State::establish(Subflow& f, TimeNs now) {
     raise(c, inspect::Event::opened_by_server, now, {{"subflow", static_cast<std::uint64_t>(f.id)}});
   }
   const auto live = std::ranges::count_if(c.subflows, [](const Subflow* g) { return g->live(); });
+  tell_use_of_subflow(f, static_cast<std::size_t>(live), now);
   if (live > limits.subflow_excess) {
     raise(c, inspect::Event::subflow_excess, now, {{"subflows", static_cast<std::int64_t>(live)}, {"limit", limits.subflow_excess}});
   }

@@ -372,6 +372,8 @@ void Inspection::on_handshake(const ConnectionInfo& info, Handshake what, TimeNs
 void Inspection::on_ack(const ConnectionInfo& info, Direction d, std::uint64_t offset, TimeNs now) { next_.on_ack(info, d, offset, now); }
 void Inspection::on_reset(const ConnectionInfo& info, Direction d, TimeNs now) { next_.on_reset(info, d, now); }
 void Inspection::on_anomaly(const AnomalyRecord& record) { next_.on_anomaly(record); }
+void Inspection::on_mptcp_use(const ConnectionInfo& info, const inspect::MptcpUse& use) { next_.on_mptcp_use(info, use); }
+void Inspection::on_dns_datagram(const DnsDatagram& datagram) { next_.on_dns_datagram(datagram); }
 void Inspection::on_mapped(const ConnectionInfo& info, const MappedArrival& arrival) { next_.on_mapped(info, arrival); }
 void Inspection::on_option(const ConnectionInfo& info, const OptionSeen& option) { next_.on_option(info, option); }
 

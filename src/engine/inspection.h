@@ -47,6 +47,8 @@ class Inspection : public Observer {
   void on_connection(const ConnectionRecord&) override;
   void on_flow(const FlowRecord&) override;
   void on_anomaly(const AnomalyRecord&) override;
+  void on_mptcp_use(const ConnectionInfo&, const inspect::MptcpUse&) override;
+  void on_dns_datagram(const DnsDatagram&) override;
   void on_mapped(const ConnectionInfo&, const MappedArrival&) override;
   void on_option(const ConnectionInfo&, const OptionSeen&) override;
 

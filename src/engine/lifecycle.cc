@@ -120,6 +120,7 @@ TimeNs Engine::State::deadline(const Connection& c) const {
 // deadline is kept to within one turn of its list, at constant cost a packet.
 void Engine::State::expire(TimeNs now, std::size_t most) {
   removed.clear();
+  judge_waiting_suspects(now);
   for (auto& list : lists) {
     for (std::size_t i = 0; i < most && !list.empty(); ++i) {
       Connection& c = list.front();
@@ -155,7 +156,7 @@ void Engine::State::finish_streams(Connection& c) {
   if (c.mptcp() && c.held) release_hold(c, now);
   for (std::size_t i = 0; i < c.subflows.size(); ++i) {
     Subflow& f = *c.subflows[i];
-    if (c.mptcp()) judge_suspects(f, now);
+    if (c.mptcp()) judge_suspects(f);
     for (const Side side : {kOpener, kAnswerer}) {
       if (f.phase != Phase::kFailed) guess_anchor(f, side, now, f.home.point);
       auto& rx = f.rx[side];
@@ -301,6 +302,7 @@ void Engine::State::end(Connection& c) {
     remove(c);
     return;
   }
+  const bool begun = c.told_established;
   c.told_established = true;  // the id is final now
   if (!c.mptcp()) {
     if (!c.subflows.empty()) write_flow(c);
@@ -317,11 +319,18 @@ void Engine::State::end(Connection& c) {
       if (linked > 1) raise(c, inspect::Event::joins_before_keys, c.last_ns, {{"subflows", linked}});
     }
     tell_pending(c, true);
+    tell_use_at_end(c, begun);
     ++counters.connections;
     write_record(c);
   } else {
     tell_pending(c, false);
-    if (!orphan && !c.midstream && !c.subflows.empty()) ++counters.unanswered;
+    if (!orphan && !c.midstream && !c.subflows.empty()) {
+      ++counters.unanswered;
+      inspect::MptcpUse use;
+      use.what = inspect::MptcpUse::What::kUnanswered;
+      use.offered = c.mp->version;
+      tell_use(c, use, c.last_ns);
+    }
   }
   remove(c);
 }
@@ -330,6 +339,7 @@ void Engine::State::remove_subflow(Subflow* f) {
   unindex_flow(*f, f->hash);
   forget_half_seen(*f);
   forget_tunnel(*f);
+  forget_suspects(*f);
   if (f->extra) {
     for (const Alias& a : f->extra->aliases) unindex_alias(*f, a.hash, nullptr);
   }

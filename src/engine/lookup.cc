@@ -220,6 +220,7 @@ void Engine::State::alias(Subflow& keep, Subflow& same) {
   if (same.extra) std::ranges::for_each(same.extra->more_points, merge);
   forget_half_seen(same);
   forget_tunnel(same);
+  forget_suspects(same);
   Connection& c = *same.connection;
   c.subflows.erase(std::ranges::find(c.subflows, &same));
   delete &same;

@@ -31,6 +31,10 @@ class Observer {
   virtual void on_connection(const ConnectionRecord&) {}
   virtual void on_flow(const FlowRecord&) {}
   virtual void on_anomaly(const AnomalyRecord&) {}
+  /// Whoever speaks MPTCP, or does not, as soon as the connection's id is final; of one that no one answered it is the last call.
+  virtual void on_mptcp_use(const ConnectionInfo&, const inspect::MptcpUse&) {}
+  /// A UDP datagram from or to port 53, as captured.
+  virtual void on_dns_datagram(const DnsDatagram&) {}
 };
 
 }  // namespace weir::engine

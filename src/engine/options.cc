@@ -182,6 +182,15 @@ void Engine::State::on_add_addr(Subflow& f, Side side, const Segment& s, const A
     raise(c, inspect::Event::add_addr_hmac_mismatch, s.time_ns, what);
     return;  // the receiver ignores it
   }
+  if (c.told_established) {
+    inspect::MptcpUse use;
+    use.what = inspect::MptcpUse::What::kAddress;
+    use.by_server = host == 1;
+    use.address = option.address;
+    use.port = option.port;
+    use.authentic = option.hmac && c.keyed;
+    tell_use(c, use, s.time_ns);
+  }
   if (option.version == 0 && !is_address_of(c, host, option.address)) raise(c, inspect::Event::add_addr_unauthenticated, s.time_ns, what);
   if (track::is_private(option.address) && track::is_global(s.decoded->dst)) {
     auto detail = what;

@@ -15,6 +15,7 @@
 #include "base/seq.h"
 #include "inspect/anomaly.h"
 #include "inspect/apps/records.h"
+#include "inspect/mptcp_use.h"
 
 namespace weir::engine {
 
@@ -38,6 +39,14 @@ enum class ConnectionState : std::uint8_t { kOpen, kClosed, kReset, kFallback, k
 enum class FallbackReason : std::uint8_t { kNone, kNoOptionInSynAck, kNoOptionInAck, kNoDss, kInfiniteMapping, kMpFail, kVersion };
 enum class SubflowState : std::uint8_t { kAttempted, kEstablished, kClosed, kReset, kFailed };
 enum class Auth : std::uint8_t { kVerified, kUnverified, kFailed };
+
+/// What the client called the server: by its look-up in DNS, or in what it then sent.
+struct ServerName {
+  enum class Source : std::uint8_t { kDns, kSni, kHttp };
+  std::string name;
+  Source source = Source::kDns;
+  friend bool operator==(const ServerName&, const ServerName&) = default;
+};
 
 struct SubflowRecord {
   std::uint32_t id = 0;
@@ -66,6 +75,7 @@ struct ConnectionRecord {
   std::uint64_t duplicate_bytes = 0;
   std::vector<SubflowRecord> subflows;
   std::vector<std::string> not_inspected;  ///< names of the limits at which rules were not followed any further
+  std::vector<ServerName> names;
 };
 
 /// A plain TCP connection, with all_tcp.
@@ -80,6 +90,7 @@ struct FlowRecord {
   std::vector<std::string> not_inspected;
   bool alerted = false;
   std::string app_proto;
+  std::vector<ServerName> names;
 };
 
 enum class AnomalyType : std::uint8_t { kMptcp, kTcp, kDecode };
@@ -91,6 +102,7 @@ struct AnomalyRecord {
   std::optional<ConnectionInfo> connection;  ///< if it concerns a known connection
   std::optional<Endpoints> endpoints;        ///< else the packet's own addresses, if there are any
   inspect::Detail detail;
+  std::optional<std::pair<PointId, PointId>> between;  ///< the part of the network that it concerns: from one point to the next
 };
 
 /// A signature that matched. CONTRACT.md, `alert`.
@@ -107,13 +119,21 @@ struct AlertRecord {
   std::vector<std::uint32_t> subflows;        ///< ids of those whose delivered copies carried the matched bytes, ascending
   bool split = false;                         ///< more than one
   std::uint64_t dsn_first = 0, dsn_last = 0;  ///< offsets in the stream of the first and the last matched byte
-  double visibility = 1.0;                    ///< share of this direction's bytes so far that was seen
+  std::vector<ServerName> names;
+  double visibility = 1.0;  ///< share of this direction's bytes so far that was seen
 };
 
 /// What the application layer of a connection said.
 struct ApplicationRecord {
   ConnectionInfo connection;
   std::variant<inspect::apps::HttpRecord, inspect::apps::TlsRecord, inspect::apps::FileRecord, inspect::apps::DnsRecord> what;
+};
+
+/// DNS over UDP.
+struct DnsDatagram {
+  TimeNs time_ns = 0;
+  Endpoints endpoints;  ///< from, to
+  std::span<const std::byte> message;
 };
 
 /// A piece of the rebuilt stream, in order.

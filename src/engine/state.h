@@ -6,6 +6,7 @@
 //   midstream.cc  capture began later: anchors, links by DSN            lifecycle.cc expiry, gaps, records
 //   timeline.cc   what plots show besides the stream
 //   stripped.cc   what one point saw and another did not                anomalies.cc events, once a connection
+//   uses.cc       who speaks MPTCP; datagrams of DNS, for names
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -223,7 +224,10 @@ struct Engine::State {
 
   // stripped.cc
   void sight(Subflow& f, Side side, const Segment& s, const PointView& v, std::uint16_t subtypes);
-  void judge_suspects(Subflow& f, TimeNs now);
+  void suspect(Subflow& f, const Suspect& found);
+  void judge_suspects(Subflow& f);
+  void judge_waiting_suspects(TimeNs now);
+  void forget_suspects(const Subflow& f);
   void remember_plain_syn(const Segment& s);
   void compare_with_plain_syn(Subflow& f, const Segment& s);
 
@@ -232,8 +236,15 @@ struct Engine::State {
   void tell_option(Subflow& f, Side side, const char* name, std::string detail, TimeNs now);
   void tell_options(Subflow& f, Side side, const Segment& s, const SegmentOptions& options);
 
+  // uses.cc
+  void tell_use(Connection& c, inspect::MptcpUse use, TimeNs now);
+  void tell_use_of(Connection& c, bool completed, TimeNs now);
+  void tell_use_at_end(Connection& c, bool begun);
+  void tell_use_of_subflow(Subflow& f, std::size_t live, TimeNs now);
+  void tell_dns(const wire::Decoded& decoded, TimeNs now);
+
   // anomalies.cc
-  bool raise(Connection& c, inspect::Event event, TimeNs now, inspect::Detail detail);
+  bool raise(Connection& c, inspect::Event event, TimeNs now, inspect::Detail detail, std::optional<std::pair<PointId, PointId>> between = {});
   void raise_unknown(const Segment& s, inspect::Event event, inspect::Detail detail);
   void raise_tcp(Connection& c, const char* event, TimeNs now, std::uint32_t bit);
 
@@ -274,6 +285,7 @@ struct Engine::State {
     std::uint32_t ip_id = 0;
   };
   boost::unordered_flat_map<std::uint64_t, PlainSyn> plain_syns;
+  std::vector<Subflow*> suspected;  ///< whose SYNs differ between points, oldest first: other points have their time to show them
   boost::unordered_flat_map<std::uint64_t, std::uint8_t> answered_version;  ///< highest MPTCP version a host answered with
   inspect::Watch<IpAddress, IpAddressHash> joins_to_host;
   inspect::Watch<IpAddress, IpAddressHash> unknown_joins;

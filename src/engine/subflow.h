@@ -64,11 +64,13 @@ struct OptionSighting {
   std::uint32_t size = 0;
   std::uint32_t ts_value = 0;
   std::uint32_t ip_id = 0;
+  TimeNs time_ns = 0;
 };
 
 /// A packet whose options differ between two points, unless another packet like it explains that.
 struct Suspect {
-  OptionSighting with, without;
+  OptionSighting with, without;  ///< of all points that showed it, the two next to each other in time
+  TimeNs since_ns = 0;           ///< found then, by the engine's time
 };
 
 /// A segment of a subflow seen from its middle, kept until it is known where SSNs begin.

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <vector>
 
+#include "report/inventory_text.h"
 #include "report/names.h"
 #include "report/time_text.h"
 
@@ -36,12 +37,17 @@ void visibility(JsonWriter& json, double share) {
 }
 
 void detail(JsonWriter& json, const inspect::Detail& values) {
-  json.key("detail").begin_object();
   for (const auto& [name, value] : values) {
     json.key(name);
     std::visit([&](const auto& known) { json.value(known); }, value);
   }
-  json.end_object();
+}
+
+void names(JsonWriter& json, const std::vector<engine::ServerName>& known) {
+  if (known.empty()) return;
+  json.key("names").begin_array();
+  for (const auto& each : known) json.begin_object().field("name", each.name).field("source", name_of(each.source)).end_object();
+  json.end_array();
 }
 
 /// As Suricata has it: each key with a list of its values.
@@ -143,6 +149,7 @@ void EveWriter::on_connection(const engine::ConnectionRecord& record) {
   for (const auto& each : record.subflows) subflow(json, each);
   json.end_array();
   if (record.midstream) json.field("midstream", true);
+  names(json, record.names);
   not_inspected(json, record.not_inspected);
   json.end_object();
   end(json);
@@ -171,6 +178,7 @@ void EveWriter::on_flow(const engine::FlowRecord& record) {
   // The id names the files of exported streams.
   json.key("mptcp").begin_object().field("id", record.info.id);
   if (record.midstream) json.field("midstream", true);
+  names(json, record.names);
   not_inspected(json, record.not_inspected);
   json.end_object();
   end(json);
@@ -187,8 +195,10 @@ void EveWriter::on_anomaly(const engine::AnomalyRecord& record) {
     json.field("src_ip", to_string(record.endpoints->src)).field("dest_ip", to_string(record.endpoints->dst));
   }
   json.key("anomaly").begin_object().field("type", name_of(record.type)).field("event", record.event);
+  json.key("detail").begin_object();
   detail(json, record.detail);
-  json.end_object();
+  if (record.between) json.key("between").begin_array().value(points_(record.between->first)).value(points_(record.between->second)).end_array();
+  json.end_object().end_object();
   end(json);
 }
 
@@ -206,6 +216,29 @@ void EveWriter::on_alert(const engine::AlertRecord& record) {
   for (const std::uint32_t subflow : record.subflows) json.value(subflow);
   json.end_array().field("split", record.split).field("dsn_first", record.dsn_first).field("dsn_last", record.dsn_last);
   visibility(json, record.visibility);
+  names(json, record.names);
+  json.end_object();
+  end(json);
+}
+
+void EveWriter::write_inventory(const engine::ConnectionInfo& info, TimeNs time, const inspect::InventoryNews& news) {
+  JsonWriter json = begin(time, "inventory");
+  tcp_flow(json, info.endpoints);
+  json.key("mptcp").begin_object().field("id", info.id).end_object();
+  json.key("inventory").begin_object().field("new", name_of(news.what));
+  if (news.what != inspect::InventoryNews::What::kAddress) {
+    json.key("version");
+    if (news.version) {
+      json.value(*news.version);
+    } else {
+      json.null();
+    }
+  }
+  if (news.address) {
+    json.key("new_address");
+    inventory_address(json, *news.address);
+  }
+  inventory_fields(json, news.entry);
   json.end_object();
   end(json);
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/observer.h"
+#include "inspect/inventory.h"
 #include "report/community_id.h"
 #include "report/json.h"
 #include "report/lines.h"
@@ -34,6 +35,8 @@ class EveWriter : public engine::Observer {
   void on_anomaly(const engine::AnomalyRecord& record) override;
   void on_alert(const engine::AlertRecord& record) override;
   void on_application(const engine::ApplicationRecord& record) override;
+  /// Something new in the inventory, and the connection that showed it.
+  void write_inventory(const engine::ConnectionInfo& info, TimeNs time, const inspect::InventoryNews& news);
 
   /// Lines go out that have waited for more.
   void flush() { out_.flush(); }

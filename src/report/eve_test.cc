@@ -123,6 +123,48 @@ TEST_F(EveTest, AnomalyNamesItsConnectionOrItsAddresses) {
   EXPECT_FALSE(found[2].contains("community_id"));
 }
 
+TEST_F(EveTest, AnAnomalyBetweenTwoPointsNamesThem) {
+  const auto found = lines([](EveWriter& eve) {
+    engine::AnomalyRecord a;
+    a.event = "option_stripped";
+    a.detail = {{"subflow", std::uint64_t{1}}};
+    a.between = {3, 1};
+    eve.on_anomaly(a);
+  });
+  EXPECT_EQ(boost::json::serialize(found.at(0).at("anomaly").at("detail")), R"({"subflow":1,"between":["point3","point1"]})");
+}
+
+TEST_F(EveTest, NamesOfTheServer) {
+  auto r = record();
+  r.names = {{"www.example", engine::ServerName::Source::kDns}, {"\n", engine::ServerName::Source::kSni}, {"h", engine::ServerName::Source::kHttp}};
+  const auto found = lines([&](EveWriter& eve) { eve.on_connection(r); });
+  EXPECT_EQ(boost::json::serialize(found.at(0).at("mptcp").at("names")),
+            R"([{"name":"www.example","source":"dns"},{"name":"\n","source":"sni"},{"name":"h","source":"http"}])");
+}
+
+TEST_F(EveTest, InventoryTellsWhatIsNewAndTheWholeEntry) {
+  inspect::InventoryNews news;
+  news.version = 1;
+  news.entry.key = {.address = v4(2), .role = inspect::InventoryRole::kServer, .port = 80};
+  news.entry.speaks = true;
+  news.entry.versions = 2;
+  news.entry.first_ns = news.entry.last_ns = kTime;
+  news.entry.agreed = 1;
+  const auto found = lines([&](EveWriter& eve) {
+    eve.write_inventory(record().info, kTime, news);
+    news.what = inspect::InventoryNews::What::kAddress;
+    news.address = inspect::InventoryAddress{.address = v4(9), .port = 0, .offered = true, .authentic = true, .used = false};
+    eve.write_inventory(record().info, kTime, news);
+  });
+  EXPECT_EQ(found.at(0).at("event_type").as_string(), "inventory");
+  EXPECT_EQ(found.at(0).at("mptcp").at("id").as_string(), "3f0c11aa-9be2d004");
+  EXPECT_EQ(boost::json::serialize(found.at(0).at("inventory")),
+            R"({"new":"speaker","version":1,"address":"10.0.0.2","role":"server","port":80,"speaks":true,"versions":[1],)"
+            R"("first_seen":"2026-11-24T02:16:00.123456+0000","last_seen":"2026-11-24T02:16:00.123456+0000",)"
+            R"("agreed":1,"refused":0,"unanswered":0,"fallback":0,"most_subflows":0,"addresses":[]})");
+  EXPECT_EQ(boost::json::serialize(found.at(1).at("inventory").at("new_address")), R"({"address":"10.0.0.9","offered":true,"authentic":true,"used":false})");
+}
+
 TEST_F(EveTest, FlowIsSuricatas) {
   const auto found = lines([](EveWriter& eve) {
     engine::FlowRecord f;

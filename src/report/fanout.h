@@ -44,6 +44,12 @@ class Fanout : public engine::Observer {
   void on_anomaly(const engine::AnomalyRecord& record) override {
     for (auto* each : all_) each->on_anomaly(record);
   }
+  void on_mptcp_use(const engine::ConnectionInfo& info, const inspect::MptcpUse& use) override {
+    for (auto* each : all_) each->on_mptcp_use(info, use);
+  }
+  void on_dns_datagram(const engine::DnsDatagram& datagram) override {
+    for (auto* each : all_) each->on_dns_datagram(datagram);
+  }
   void on_alert(const engine::AlertRecord& record) override {
     for (auto* each : all_) each->on_alert(record);
   }

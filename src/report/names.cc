@@ -83,4 +83,32 @@ std::string_view name_of(engine::AnomalyType type) {
   return "mptcp";
 }
 
+std::string_view name_of(engine::ServerName::Source source) {
+  using enum engine::ServerName::Source;
+  switch (source) {
+    case kDns:
+      return "dns";
+    case kSni:
+      return "sni";
+    case kHttp:
+      return "http";
+  }
+  return "dns";
+}
+
+std::string_view name_of(inspect::InventoryRole role) { return role == inspect::InventoryRole::kClient ? "client" : "server"; }
+
+std::string_view name_of(inspect::InventoryNews::What what) {
+  using enum inspect::InventoryNews::What;
+  switch (what) {
+    case kSpeaker:
+      return "speaker";
+    case kVersion:
+      return "version";
+    case kAddress:
+      return "address";
+  }
+  return "speaker";
+}
+
 }  // namespace weir::report

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "engine/records.h"
+#include "inspect/inventory.h"
 
 namespace weir::report {
 
@@ -12,5 +13,8 @@ std::string_view name_of(engine::FallbackReason reason);
 std::string_view name_of(engine::SubflowState state);
 std::string_view name_of(engine::Auth auth);
 std::string_view name_of(engine::AnomalyType type);
+std::string_view name_of(engine::ServerName::Source source);
+std::string_view name_of(inspect::InventoryRole role);
+std::string_view name_of(inspect::InventoryNews::What what);
 
 }  // namespace weir::report

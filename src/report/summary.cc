@@ -48,6 +48,35 @@ std::string detail_text(const inspect::Detail& detail) {
   return list;
 }
 
+/// Where in the network it happens, in a sentence; empty where that is not known.
+std::string place_text(const engine::AnomalyRecord& record, const PointNames& points) {
+  if (!record.between) return {};
+  std::string option = "an option", direction;
+  for (const auto& [name, value] : record.detail) {
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      if (std::string_view(name) == "option") option = *text;
+      if (std::string_view(name) == "direction") direction = *text == "to_server" ? " on the way to the server" : " on the way to the client";
+    }
+  }
+  std::string text = fmt::format("{} is taken out between {} and {}{}.", option, points(record.between->first), points(record.between->second), direction);
+  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f; }, '?');
+  return text;
+}
+
+/// What the client called the server; each name once.
+std::string names_text(const std::vector<engine::ServerName>& names) {
+  std::string list;
+  std::vector<std::string_view> told;
+  for (const auto& each : names) {
+    if (std::ranges::find(told, each.name) != told.end()) continue;
+    told.push_back(each.name);
+    append(list, each.name);
+  }
+  // Foreign bytes must not steer a terminal.
+  std::ranges::replace_if(list, [](char c) { return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f; }, '?');
+  return list;
+}
+
 double by_size(std::uint64_t bytes) { return std::log2(static_cast<double>(bytes) + 1); }
 
 std::string noted_text(std::uint32_t alerts, std::uint32_t events) {
@@ -101,7 +130,8 @@ void Summary::on_connection(const engine::ConnectionRecord& record) {
   line.endpoints = record.info.endpoints;
   std::ranges::copy(record.bytes, line.bytes);
   line.visibility = record.visibility;
-  line.notable = noted_text(notes.alerts, notes.events);
+  line.notable = names_text(record.names);
+  if (const std::string noted = noted_text(notes.alerts, notes.events); !noted.empty()) append(line.notable, noted);
   if (record.fallback_reason != engine::FallbackReason::kNone) append(line.notable, name_of(record.fallback_reason));
   if (record.midstream) append(line.notable, "seen from its middle");
   if (const auto gaps = record.gap_bytes[kUp] + record.gap_bytes[kDown]) append(line.notable, fmt::format("{} bytes not seen", grouped(gaps)));
@@ -133,7 +163,8 @@ void Summary::on_flow(const engine::FlowRecord& record) {
   const auto gaps = record.gap_bytes[kUp] + record.gap_bytes[kDown];
   const auto all = record.bytes[kUp] + record.bytes[kDown] + gaps;
   line.visibility = all ? 1 - static_cast<double>(gaps) / static_cast<double>(all) : 1;
-  line.notable = noted_text(notes.alerts, notes.events);
+  line.notable = names_text(record.names);
+  if (const std::string noted = noted_text(notes.alerts, notes.events); !noted.empty()) append(line.notable, noted);
   if (record.midstream) append(line.notable, "seen from its middle");
   if (gaps) append(line.notable, fmt::format("{} bytes not seen", grouped(gaps)));
   keep(std::move(line));
@@ -145,6 +176,7 @@ void Summary::on_anomaly(const engine::AnomalyRecord& record) {
     if (++seen.count == 1) {
       if (record.connection) seen.first_id = record.connection->id;
       seen.first_detail = detail_text(record.detail);
+      seen.first_place = place_text(record, points_);
     }
   }
   if (!record.connection) return;
@@ -246,6 +278,7 @@ std::string Summary::anomalies_text(const TextStyle& style) const {
     if (!seen->first_id.empty()) out += fmt::format("  first on {}", seen->first_id);
     out += '\n';
     if (const auto sentence = explain_event(name); !sentence.empty()) out += fmt::format("{:{}}{}\n", "", kIndent, wrap(sentence, kIndent, style.width));
+    if (!seen->first_place.empty()) out += fmt::format("{:{}}{}\n", "", kIndent, wrap(seen->first_place, kIndent, style.width));
     if (!seen->first_detail.empty()) out += fmt::format("{:{}}{}\n", "", kIndent, style.dim(wrap("(" + seen->first_detail + ")", kIndent, style.width)));
   }
   return out;

@@ -66,6 +66,7 @@ class Summary : public engine::Observer {
     std::uint64_t count = 0;
     std::string first_id;  // of the connection it was first seen on
     std::string first_detail;
+    std::string first_place;  // in the network, as a sentence
   };
 
   Noted take_notes(std::uint64_t number);

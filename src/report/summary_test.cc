@@ -72,6 +72,25 @@ TEST(Summary, ExplainsAnomaliesAndMendsForeignBytes) {
   EXPECT_EQ(text.find('\033'), std::string::npos);
 }
 
+TEST(Summary, SaysWhereAnOptionIsTakenOut) {
+  Summary s([](PointId point) { return "point" + std::to_string(point); });
+  engine::AnomalyRecord a;
+  a.event = "option_stripped";
+  a.detail = {{"option", std::string("MP_JOIN")}, {"direction", std::string("to_client")}};
+  a.between = {1, 0};
+  s.on_anomaly(a);
+  EXPECT_NE(s.text({}, {}).find("MP_JOIN is taken out between point1 and point0 on the way to the client."), std::string::npos) << s.text({}, {});
+}
+
+TEST(Summary, NamesAConnectionsServerOnce) {
+  auto s = summary();
+  auto r = record(1);
+  r.names = {
+      {"www.example", engine::ServerName::Source::kDns}, {"www.example", engine::ServerName::Source::kSni}, {"\033[2J", engine::ServerName::Source::kHttp}};
+  s.on_connection(r);
+  EXPECT_NE(s.text({}, {}).find("www.example, ?[2J"), std::string::npos);
+}
+
 TEST(Table, RemarksGoBelowWhereTheTerminalIsNarrow) {
   Table table({{"NAME"}, {"COUNT", true}, {"REMARK"}});
   table.row({"a", "1", "short"});

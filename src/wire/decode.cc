@@ -117,6 +117,7 @@ void reset(Decoded& out) {
   out.ip_bytes = 0;
   out.tunnel = 0;
   out.tunnel_pair = 0;
+  out.udp.payload = {};
 }
 
 std::optional<Layer> by_link(LinkType link) {

@@ -42,6 +42,13 @@ struct FragmentInfo {
   std::uint32_t next_header_offset = 0;  ///< IPv6: where in `header` the octet stands that names the fragment header
 };
 
+/// Of a datagram whose UDP header is whole and whose port means no tunnel.
+struct UdpDatagram {
+  std::uint16_t src_port = 0;
+  std::uint16_t dst_port = 0;
+  std::span<const std::byte> payload;  ///< as captured
+};
+
 /// Reused from packet to packet: what `kind` does not call valid is left over from an earlier one.
 struct Decoded {
   Kind kind = Kind::kBad;
@@ -57,6 +64,7 @@ struct Decoded {
   std::uint64_t tunnel_pair = 0;  ///< the same without what differs by direction (GTP-U TEID); equals `tunnel` for all others
   TcpSegment tcp;                 ///< valid for kTcp
   FragmentInfo fragment;          ///< valid for kFragment
+  UdpDatagram udp;                ///< of kOtherIp: its payload is empty where there is none
 };
 
 /// Decodes a captured packet. Never throws, never trusts a length; bounded by kMaxLayers encapsulations.

@@ -197,6 +197,21 @@ TEST(Decode, MalformedPackets) {
   }
 }
 
+TEST(Decode, WhatAUdpDatagramCarries) {
+  const Octets message = hex("0102030405");
+  Seen out = decoded(ipv4(17, udp(53, message)), LinkType::kRaw);
+  EXPECT_EQ(out.kind, Kind::kOtherIp);
+  EXPECT_EQ(out.udp.dst_port, 53);
+  EXPECT_TRUE(std::ranges::equal(out.udp.payload, message));
+  EXPECT_TRUE(std::ranges::equal(decoded(ipv4(17, vxlan(1, ethernet(0x0800, ipv4(17, udp(53, message))))), LinkType::kRaw).udp.payload, message))
+      << "in a tunnel";
+  EXPECT_TRUE(decoded(ipv4(17, changed16(udp(53, message), 4, 9999)), LinkType::kRaw).udp.payload.empty()) << "longer than the packet";
+  EXPECT_TRUE(decoded(ipv4(17, changed16(udp(53, message), 4, 7)), LinkType::kRaw).udp.payload.empty()) << "shorter than its header";
+  EXPECT_EQ(decoded(ipv4(17, changed16(udp(53, message), 4, 10)), LinkType::kRaw).udp.payload.size(), 2U);
+  decode(raw(ip_tcp(), LinkType::kRaw), out);
+  EXPECT_TRUE(out.udp.payload.empty()) << "nothing is left of the packet before";
+}
+
 TEST(Decode, ATunnelGivenUpLeavesTheOuterPacket) {
   const Seen out = decoded(ipv4(17, vxlan(1, ethernet(0x0806, Octets(28)))), LinkType::kRaw);
   EXPECT_EQ(out.kind, Kind::kOtherIp);

@@ -67,8 +67,11 @@ Layer udp(Unwrap& u) {
   const auto header = fixed<8>(u.bytes);
   if (!header) return u.done(Kind::kOtherIp);
   const std::uint16_t port = u16_at<2>(*header);
-  if (port != kVxlanPort && port != kVxlanLinuxPort && port != kGenevePort && port != kGtpPort) return u.done(Kind::kOtherIp);
   std::uint32_t length = u16_at<4>(*header);
+  if (port != kVxlanPort && port != kVxlanLinuxPort && port != kGenevePort && port != kGtpPort) {
+    if (length >= 8 && length <= u.wire_bytes) u.out.udp = {u16_at<0>(*header), port, u.bytes.first(std::min<std::size_t>(u.bytes.size(), length)).subspan(8)};
+    return u.done(Kind::kOtherIp);
+  }
   if (length == 0 && u.wire_bytes > kLongestOrdinaryIp) length = u.wire_bytes;
   if (length < 8 || length > u.wire_bytes) return u.done(Kind::kOtherIp);
   u.cut(length);

@@ -57,7 +57,7 @@ class Usage(Cli):
         self.assertRegex(self.run_weir("--version")[0], r"^weir \d+\.\d+\.\d+\n$")
 
     def test_help_has_an_example(self):
-        for arguments in (["--help"], ["inspect", "--help"], ["config", "--help"]):
+        for arguments in (["--help"], ["inspect", "--help"], ["inventory", "--help"], ["config", "--help"]):
             out, err = self.run_weir(*arguments)
             self.assertIn("Example", out)
             self.assertEqual(err, "")
@@ -124,6 +124,36 @@ class Rules(Cli):
         self.assertEqual(stats["rules"], {"loaded": 1, "refused": 1})
 
 
+class Inventory(Cli):
+    STATE = ('{"format":"weir-inventory-1","inventory":[\n{"address":"10.0.0.2","role":"server","port":80,"speaks":true,"versions":[1],"first_seen":"2026-11-24T02:16:00.123456+0000",'
+             '"last_seen":"2026-11-24T02:17:00.000000+0000","agreed":3,"refused":1,"unanswered":0,"fallback":0,"most_subflows":2,'
+             '"addresses":[{"address":"10.0.0.3","offered":true,"authentic":true,"used":false}]}\n]}\n')
+
+    def test_as_a_table_json_and_csv(self):
+        state = self.file("inventory.json", self.STATE)
+        table, _ = self.run_weir("inventory", "--state", state)
+        for text in ("10.0.0.2", "server", "80", "v1", "2026-11-24T02:16:00", "offers 10.0.0.3"):
+            self.assertIn(text, table)
+        self.assertEqual(self.run_weir("inventory", "--state", state, "--json")[0], self.STATE)
+        csv, _ = self.run_weir("inventory", "--state", state, "--csv")
+        self.assertIn("10.0.0.2,server,80,yes,1,2026-11-24T02:16:00.123456+0000,2026-11-24T02:17:00.000000+0000,3,1,0,0,2,10.0.0.3,", csv)
+
+    def test_the_configuration_names_the_file(self):
+        state = self.file("kept.json", self.STATE)
+        config = self.file("weir.yaml", f"sensor: {{inventory: {state}}}\n")
+        self.assertEqual(self.run_weir("inventory", "--config", config, "--json")[0], self.STATE)
+
+    def test_no_inventory_is_1_and_wrong_usage_2(self):
+        _, err = self.run_weir("inventory", "--state", "none.json", status=1)
+        self.assertIn("weir: none.json: there is no such file", err)
+        damaged = self.file("damaged.json", self.STATE[:-9])
+        _, err = self.run_weir("inventory", "--state", damaged, status=1)
+        self.assertIn("is no inventory", err)
+        self.assertTrue(os.path.exists(damaged), "looking at it changes nothing")
+        for arguments in (["--csv", "--json"], ["--state"], ["--state", ""], ["x"], ["--config", "none.yaml"]):
+            self.run_weir("inventory", *arguments, status=2)
+
+
 class Inspect(Cli):
     def test_log(self):
         self.assertEqual(self.run_weir("inspect", "--quiet", "--log", "eve.json", self.capture), ("", ""))
@@ -139,6 +169,27 @@ class Inspect(Cli):
         self.assertEqual((mptcp["bytes_toserver"], mptcp["bytes_toclient"]), (len(small_capture.TO_SERVER), len(small_capture.TO_CLIENT)))
         self.assertEqual(list(mptcp["subflows"][0]), SUBFLOW_FIELDS)
         self.assertEqual(mptcp["subflows"][0]["capture_points"], ["small"])
+
+    def test_inventory_of_local_hosts(self):
+        found = lambda *options: [r["inventory"] for r in self.records(self.run_weir("inspect", "--log", "-", *options, self.capture)[0]) if r["event_type"] == "inventory"]
+        self.assertEqual(found(), [], "neither host is of the default HOME_NET")
+        config = self.file("weir.yaml", "sensor: {local: [198.51.100.0/24, 192.0.2.1]}\n")
+        client, server = found("--config", config)
+        self.assertEqual((client["new"], client["address"], client["role"], client["version"], client["agreed"]), ("speaker", "192.0.2.1", "client", 1, 1))
+        self.assertEqual((server["address"], server["role"], server["port"], server["versions"], server["speaks"]), ("198.51.100.2", "server", 80, [1], True))
+        self.assertEqual(server["first_seen"], server["last_seen"])
+        self.assertFalse(os.path.exists("/var/lib/weir/inventory.json.new"))
+
+    def test_the_host_of_http_is_a_name_of_the_connection(self):
+        request = small_capture.TO_SERVER
+        try:
+            small_capture.TO_SERVER = b"GET / HTTP/1.0\r\nHost: www.test.example\r\n\r\n"
+            path = self.file("host.pcap", small_capture.whole())
+        finally:
+            small_capture.TO_SERVER = request
+        out, _ = self.run_weir("inspect", "--log", "-", path)
+        record = next(r for r in self.records(out) if r["event_type"] == "mptcp")
+        self.assertEqual(record["mptcp"]["names"], [{"name": "www.test.example", "source": "http"}])
 
     def test_log_to_standard_output_is_all_there_is(self):
         out, err = self.run_weir("inspect", "--log", "-", self.capture)
@@ -350,7 +401,7 @@ limits: {max_connections: 1000}
     def test_good_ones(self):
         service = ("log: {eve: [/var/log/weir/eve.json, 'unix:/run/weir/eve.sock'], rotate_bytes: 1000000, rotate_keep: 3}\n"
                    "sensor: {interfaces: [eth0], user: weir}\nweb: {listen: '[::1]:8384'}\n")
-        for text in (self.GOOD, service, "web: {listen: off}\n", "limits: {}\n", "", "# nothing\n"):
+        for text in (self.GOOD, service, "sensor: {local: [10.0.0.0/8, $HOME_NET, '!10.1.0.0/16', 'fd00::/8'], inventory: /var/lib/weir/inventory.json}\n", "web: {listen: off}\n", "limits: {}\n", "", "# nothing\n"):
             self.check(text, status=0)
 
     def test_every_error_with_its_line(self):
@@ -365,6 +416,7 @@ limits: {max_connections: 1000}
 
     def test_wrong_files(self):
         for text in ("a: [", "- 1\n- 2\n", "a: b: c\n", "just text\n", "log: {eve: [[1]]}\n", "log: {eve: [a, a]}\n", "log: {eve: {a: 1}}\n", "x: &x [*x]\n", "{" * 10000, "[" * 100000, "log: {}\n---\nlog: {}\n", "\0\1\2", "? [a]\n: b\n",
+                     "sensor: {local: 10.0.0.0/8}\n", "sensor: {local: []}\n", "sensor: {local: [10.0.0.0/33]}\n", "sensor: {local: [$NONE]}\n", "sensor: {inventory: [a]}\n",
                      "gateway: {fly: 1}\n", "policy: {rules: {name: x, fly: 2}}\n", "nat: [{insid: 1}]\n", "log: {eve: ''}\n"):
             self.check(text)
         self.run_weir("config", "check", "missing.yaml", status=2)

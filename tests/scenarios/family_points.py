@@ -283,6 +283,29 @@ def stripped_between_points_join(s):
 
 
 @scenario(F)
+def stripped_between_the_second_and_third_of_four_points(s):
+    """MP_CAPABLE at two points, NOPs at the two behind them; the captures are named against their order on the path: the event names the pair in between."""
+    c = Conn(s)
+    sub = c.first()
+    sub.syn("c", o.mp_capable(1, 1))
+    sub.syn("s", b"", "SA")
+    c.signals = False
+    sub.seg("c")
+    sub.state = "established"
+    c.send("c", 3000, mp=b"")
+    sub.finish()
+    c.state = "refused"
+    c.want.update(id="x-*", checksum=None, duplicate_bytes=0)
+    gone = lambda g: replace(g, options=g.options.replace(o.mp_capable(1, 1), b"\x01" * 4))
+    s.write("wan.pcap", packets=later(s, 0.00015), change=gone)
+    s.write("edge.pcap", packets=later(s, 0.0001), change=gone)
+    s.write("core.pcap", packets=later(s))
+    s.write("access.pcap")
+    s.raises("option_stripped")
+    s.expect(anomaly_details={"option_stripped": {"between": ["core", "edge"], "option": "MP_CAPABLE", "direction": "to_server"}})
+
+
+@scenario(F)
 def stripped_add_addr(s):
     """ADD_ADDR before the middlebox, NOPs behind it; all else passes."""
     c = running(s)

@@ -75,6 +75,36 @@ std::string data_text(Bytes message, std::size_t at, std::size_t size, std::uint
   return {};
 }
 
+constexpr std::uint16_t kA = 1, kAaaa = 28, kSvcb = 64, kHttps = 65;
+constexpr std::size_t kMostAddresses = 16;  // of one answer
+
+/// The address hints of SVCB and HTTPS: priority, target, then parameters by number (RFC 9460 §2.2, §7.3).
+std::vector<IpAddress> hints_of(Bytes message, std::size_t at, std::size_t size) {
+  constexpr std::uint16_t kIpv4Hint = 4, kIpv6Hint = 6;
+  std::vector<IpAddress> out;
+  const std::size_t end = at + size;
+  at += 2;
+  if (at > end || !name_at(message, at) || at > end) return out;
+  ByteReader in(message.subspan(at, end - at));
+  while (in.remaining() >= 4) {
+    const std::uint16_t key = in.u16();
+    const Bytes value = in.take(in.u16());
+    if (!in.ok()) break;
+    ByteReader list(value);
+    while (key == kIpv4Hint && out.size() < kMostAddresses && list.remaining() >= 4) out.push_back(IpAddress::v4(*list.take<4>()));
+    while (key == kIpv6Hint && out.size() < kMostAddresses && list.remaining() >= 16) out.push_back(IpAddress::v6(*list.take<16>()));
+  }
+  return out;
+}
+
+std::vector<IpAddress> addresses_of(Bytes message, std::size_t at, std::size_t size, std::uint16_t type) {
+  const Bytes data = message.subspan(at, size);
+  if (type == kA && size == 4) return {IpAddress::v4(data.first<4>())};
+  if (type == kAaaa && size == 16) return {IpAddress::v6(data.first<16>())};
+  if (type == kSvcb || type == kHttps) return hints_of(message, at, size);
+  return {};
+}
+
 }  // namespace
 
 std::optional<DnsRecord> parse_dns(std::span<const std::byte> message) {
@@ -104,7 +134,7 @@ std::optional<DnsRecord> parse_dns(std::span<const std::byte> message) {
     const std::size_t size = head.u16();
     at += 10;
     if (at + size > message.size()) break;
-    out.answers.push_back({*owner, type_name(type), data_text(message, at, size, type), ttl_s});
+    out.answers.push_back({*owner, type_name(type), data_text(message, at, size, type), ttl_s, addresses_of(message, at, size, type)});
     at += size;
   }
   return out;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/direction.h"
+#include "base/ip_address.h"
 #include "base/raw_packet.h"
 
 namespace weir::inspect::apps {
@@ -49,6 +50,7 @@ struct DnsRecord {
   struct Answer {
     std::string name, type, data;
     std::uint32_t ttl_s = 0;
+    std::vector<IpAddress> addresses;  ///< of A and AAAA; the hints of SVCB and HTTPS (RFC 9460)
   };
   TimeNs time_ns = 0;
   std::uint64_t transaction = 0;
