@@ -1843,3 +1843,22 @@ def export_streams_with_gap_keeps_what_is_before(s):
     total = len(c.stream["c"]) + len(c.stream["s"])
     c.want.update(toclient=digest_of(bytes(c.stream["s"][:at + 1500])), gap_bytes_toclient=500, visibility=(total - 500) / total, duplicate_bytes=200, subflow_list=None)
     assert lost == at + 1500
+
+
+@variants(F, probe=True, attack=False)
+def window_probe_whose_ack_is_seen_late(s, probe):
+    """Linux probes a closed window with the last number acknowledged and the next octet of the stream; the DATA_ACK went over another path, seen late: benign. Another octet there is a conflict."""
+    c = running(s)
+    c.send("c", 700, 0, ack=False)
+    at, f = len(c.stream["c"]), c.subs[0]
+    following = s.data(600)
+    octet = following[:1] if probe else bytes([following[0] ^ 0x55])
+    if octet == c.stream["c"][-1:]:
+        following = bytes([following[0] ^ 0x33]) + following[1:]
+        octet = following[:1]
+    c.send("c", octet, 0, at=at - 1, ack=False)
+    c.send("c", following, 0)
+    ended(c)
+    c.want["duplicate_bytes"] = [0, 1]
+    if not probe:
+        s.raises("dsn_overlap_conflict")
