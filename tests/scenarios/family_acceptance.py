@@ -1,8 +1,6 @@
 """What an acceptor would ask for: the texts' sentences at their exact limits, and signatures against the whole stream, however it was cut."""
-import base64
 import gzip
 import hashlib
-import json
 import random
 import ssl
 import struct
@@ -10,8 +8,8 @@ from dataclasses import replace
 
 import files
 import links
-import options as o
-from packets import community_id, fragments4, fragments6, ip_packet, with_extension_headers6
+from lab.octets import options as o
+from lab.octets.packets import community_id, fragments4, fragments6, ip_packet, with_extension_headers6
 from peers import Conn, Sub
 from scene import digest_of, scenario, variants
 from family_fallback import no_keys, plain
@@ -1173,7 +1171,7 @@ def malformed_option_does_not_stop(s):
 
 # -- around the packet
 def encap_outer(a="198.18.0.1", b="198.18.0.2", server="203.0.113.80", server6="2001:db8:2::80"):
-    from packets import raw_ip
+    from lab.octets.packets import raw_ip
 
     def ends(packet):
         source = packet[12:16] if packet[0] >> 4 == 4 else packet[8:24]
@@ -1197,7 +1195,7 @@ del WRAPS["mpls_pseudowire"]    # whether Ethernet inside MPLS belongs to what i
 
 
 def gre_with_checksum(packet):
-    from packets import inet_checksum
+    from lab.octets.packets import inet_checksum
     head = struct.pack(">HH", 0x8000, links.ethertype(packet))
     value = inet_checksum(head + bytes(4) + packet)
     return ip_packet(*ENDS(packet), 47, head + struct.pack(">HH", value, 0) + packet)
