@@ -10,8 +10,36 @@ void DataReceiver::deliver(std::span<const std::byte> bytes, KeptBytes kept, boo
     out.uncompared_bytes += backlog(out).copies.push(next_, bytes, stays, CopyRing::kUnmapped, static_cast<std::uint64_t>(limits.copies_bytes));
   }
   out.delivered.push_back({.gap = false, .offset = next_ - first(), .size = bytes.size(), .subflow = subflow, .bytes = bytes, .kept = std::move(kept)});
+  if (backlog_ && !backlog_->probes.empty()) judge_probes(bytes, out);
   next_ += bytes.size();
   top_ = std::max(top_, next_);
+}
+
+// A sender that finds the window closed probes it with the last number that was acknowledged, and puts the next octet of the stream there
+// (Linux: mptcp_sendmsg_frag). The acknowledgement may have been seen elsewhere, or later: so a lone octet contradicts only if it is not
+// the one that follows.
+void DataReceiver::contradicted(std::uint64_t where, std::optional<std::byte> lone, DataOutput& out) {
+  DataBacklog& d = backlog(out);
+  std::uint64_t at = 0;
+  if (lone && where + 1 < next_ && !d.copies.differs(where + 1, std::span(&*lone, 1), at)) return;
+  if (lone && where + 1 >= next_ && d.probes.size() < kMostProbes) {
+    d.probes.push_back({where, *lone});
+    return;
+  }
+  out.conflict = true;
+  out.conflict_offset = started_ ? where - first() : 0;
+}
+
+/// What comes next in the stream tells the probes that it follows.
+void DataReceiver::judge_probes(std::span<const std::byte> bytes, DataOutput& out) {
+  std::erase_if(backlog_->probes, [&](const DataBacklog::Probe& probe) {
+    if (probe.position + 1 >= next_ + bytes.size()) return false;
+    if (probe.position + 1 >= next_ && bytes[probe.position + 1 - next_] != probe.octet) {
+      out.conflict = true;
+      out.conflict_offset = probe.position - first();
+    }
+    return true;
+  });
 }
 
 void DataReceiver::give_gap(std::uint64_t to, std::uint64_t cut, DataOutput& out) {
@@ -32,6 +60,7 @@ void DataReceiver::rebase(std::uint64_t first_dsn) {
   }
   if (fin_ != kNone) fin_ += shift;
   if (!backlog_) return;
+  for (DataBacklog::Probe& probe : backlog_->probes) probe.position += shift;
   for (std::uint64_t* at : {&backlog_->first_ack, &backlog_->doubtful_fin}) {
     if (*at != kNone) *at += shift;
   }
@@ -99,10 +128,7 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
                                              .cut = false,
                                              .doubtful = in.doubtful});
     note_duplicate(in.doubtful ? 0 : bytes.size() - result.new_bytes);
-    if (result.conflict) {
-      out.conflict = true;
-      out.conflict_offset = 0;
-    }
+    if (result.conflict) contradicted(result.conflict_position, result.lone, out);
     out.over_limit =
         std::cmp_greater(backlog_->queue.pieces(), limits.reorder_pieces) || std::cmp_greater(backlog_->queue.queued_bytes(), limits.reorder_bytes);
     return;
@@ -118,8 +144,7 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
       note_duplicate(old_end - in.position);
       std::uint64_t where = 0;
       if (backlog_ && backlog_->copies.differs(in.position, bytes.first(static_cast<std::size_t>(old_end - in.position)), where)) {
-        out.conflict = true;
-        out.conflict_offset = where - first();
+        contradicted(where, bytes.size() == 1 ? std::optional(bytes[0]) : std::nullopt, out);
       }
     }
     if (end <= next_) return;
@@ -133,12 +158,8 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
   if (from == next_ && !in.doubtful && seen_end > from) {
     const auto fresh = bytes.subspan(from - in.position);
     if (backlog_) {
-      std::uint64_t where = 0;
       note_duplicate(backlog_->queue.covered(from, seen_end));
-      if (backlog_->queue.differs(from, fresh, where)) {
-        out.conflict = true;
-        out.conflict_offset = where - first();
-      }
+      if (const auto found = backlog_->queue.difference(from, fresh); found.found) contradicted(found.where, found.lone, out);
       out.out_of_window |= backlog_->queue.doubtful_differs(from, fresh);
     }
     deliver(fresh, {}, in.stays, in.subflow, limits, out);
@@ -154,10 +175,7 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
                                   .cut = false,
                                   .doubtful = in.doubtful});
     if (!in.doubtful) note_duplicate((seen_end - from) - result.new_bytes);
-    if (result.conflict) {
-      out.conflict = true;
-      out.conflict_offset = result.conflict_position - first();
-    }
+    if (result.conflict) contradicted(result.conflict_position, result.lone, out);
     out.out_of_window |= result.contradicts_doubtful;
   }
   if (end > seen_end && end > next_) {
@@ -252,6 +270,11 @@ void DataReceiver::finish(TimeNs now_ns, const Limits& limits, DataOutput& out) 
     r.unseen_end_bytes += data_acked - next_ - covered;
   }
   if (backlog_) {
+    if (!backlog_->probes.empty()) {  // nothing followed
+      out.conflict = true;
+      out.conflict_offset = backlog_->probes.front().position - first();
+      backlog_->probes.clear();
+    }
     out.out_of_window |= std::ranges::any_of(backlog_->queue.all(), [](const auto& entry) { return entry.second.doubtful; });
   }
 }

@@ -33,7 +33,13 @@ struct DataBacklog {
   bool hole_acked = false;
   std::uint64_t first_ack = kNone;     ///< while not started: the first acknowledgement past the lowest byte seen
   std::uint64_t doubtful_fin = kNone;  ///< told by a segment that the receiver may have thrown away
-  bool empty() const { return queue.empty() && copies.empty() && doubtful_fin == kNone; }
+  /// A lone octet that differs from another copy, and may be a probe of a closed window.
+  struct Probe {
+    std::uint64_t position = 0;
+    std::byte octet{};
+  };
+  std::vector<Probe> probes;  ///< at most DataReceiver::kMostProbes: more are told at once
+  bool empty() const { return queue.empty() && copies.empty() && probes.empty() && doubtful_fin == kNone; }
   static constexpr std::uint64_t kNone = ~0ULL;
 };
 
@@ -60,6 +66,7 @@ class DataReceiver {
  public:
   static constexpr std::uint64_t kFirst = 1ULL << 40U;  ///< earlier DSNs have positions too
   static constexpr std::uint64_t kNone = DataBacklog::kNone;
+  static constexpr std::size_t kMostProbes = 16;
 
   bool has_origin() const { return has_origin_; }
   /// `dsn` becomes kFirst. `narrow`: only its low 32 bits are known (a 4-octet DSN of a stream without keys).
@@ -181,6 +188,8 @@ class DataReceiver {
   }
   void deliver(std::span<const std::byte> bytes, KeptBytes kept, bool stays, std::uint32_t subflow, const Limits& limits, DataOutput& out);
   void give_gap(std::uint64_t to, std::uint64_t cut, DataOutput& out);
+  void contradicted(std::uint64_t where, std::optional<std::byte> lone, DataOutput& out);
+  void judge_probes(std::span<const std::byte> bytes, DataOutput& out);
   void drain(const Limits& limits, DataOutput& out);
   void note_hole(TimeNs now_ns);
 

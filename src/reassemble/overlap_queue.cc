@@ -73,7 +73,12 @@ OverlapQueue::Inserted OverlapQueue::insert(QueuedPiece piece) {
     return result;
   }
   result.new_bytes = (piece.end - piece.begin) - covered(piece.begin, piece.end);
-  if (!is_weak(piece)) result.conflict = differs(piece.begin, piece.bytes.bytes(), result.conflict_position);
+  if (!is_weak(piece)) {
+    const Difference found = difference(piece.begin, piece.bytes.bytes());
+    result.conflict = found.found;
+    result.conflict_position = found.where;
+    result.lone = found.lone;
+  }
 
   for (;;) {
     // The pieces that still stand in the way, looked at from the left; each turn removes, skips or shortens.
@@ -137,6 +142,21 @@ bool OverlapQueue::differs(std::uint64_t position, std::span<const std::byte> by
     if (!is_weak(piece) && bytes_differ(piece.begin, piece.bytes.bytes(), position, bytes, where)) return true;
   }
   return false;
+}
+
+OverlapQueue::Difference OverlapQueue::difference(std::uint64_t position, std::span<const std::byte> bytes) const {
+  Difference found;
+  found.found = differs(position, bytes, found.where);
+  if (!found.found) return found;
+  std::optional<std::byte> lone;
+  if (bytes.size() == 1) {
+    lone = bytes[0];
+  } else if (const auto kept = pieces_.find(found.where); kept != pieces_.end() && kept->second.bytes.bytes().size() == 1) {
+    lone = kept->second.bytes.bytes()[0];
+  }
+  std::uint64_t another = 0;
+  if (lone && !differs(found.where + 1, bytes.subspan(found.where + 1 - position), another)) found.lone = lone;
+  return found;
 }
 
 bool OverlapQueue::doubtful_differs(std::uint64_t position, std::span<const std::byte> bytes) const {

@@ -33,6 +33,12 @@ class OverlapQueue {
     std::uint64_t conflict_position = 0;
     std::uint64_t new_bytes = 0;        ///< positions that no plain piece covered before
     bool contradicts_doubtful = false;  ///< a doubtful piece held other bytes for them
+    std::optional<std::byte> lone;      ///< the conflict is in this octet alone, which is a piece by itself
+  };
+  struct Difference {
+    bool found = false;
+    std::uint64_t where = 0;        ///< the first
+    std::optional<std::byte> lone;  ///< it is the only one, and in this octet, which is a piece by itself
   };
 
   Inserted insert(QueuedPiece piece);
@@ -51,6 +57,8 @@ class OverlapQueue {
 
   /// First difference between `bytes` at `position` and what the plain pieces hold there.
   bool differs(std::uint64_t position, std::span<const std::byte> bytes, std::uint64_t& where) const;
+  /// The same, and whether a piece of one octet, given or kept, is all that differs.
+  Difference difference(std::uint64_t position, std::span<const std::byte> bytes) const;
   /// Whether a doubtful piece holds other bytes there.
   bool doubtful_differs(std::uint64_t position, std::span<const std::byte> bytes) const;
   /// Whether a plain piece in [begin, end) carries a mapping that overlaps `mapping` and says otherwise.

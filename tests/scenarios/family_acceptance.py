@@ -1,8 +1,6 @@
 """What an acceptor would ask for: the texts' sentences at their exact limits, and signatures against the whole stream, however it was cut."""
-import base64
 import gzip
 import hashlib
-import json
 import random
 import ssl
 import struct
@@ -10,8 +8,8 @@ from dataclasses import replace
 
 import files
 import links
-import options as o
-from packets import community_id, fragments4, fragments6, ip_packet, with_extension_headers6
+from lab.octets import options as o
+from lab.octets.packets import community_id, fragments4, fragments6, ip_packet, with_extension_headers6
 from peers import Conn, Sub
 from scene import digest_of, scenario, variants
 from family_fallback import no_keys, plain
@@ -1173,7 +1171,7 @@ def malformed_option_does_not_stop(s):
 
 # -- around the packet
 def encap_outer(a="198.18.0.1", b="198.18.0.2", server="203.0.113.80", server6="2001:db8:2::80"):
-    from packets import raw_ip
+    from lab.octets.packets import raw_ip
 
     def ends(packet):
         source = packet[12:16] if packet[0] >> 4 == 4 else packet[8:24]
@@ -1197,7 +1195,7 @@ del WRAPS["mpls_pseudowire"]    # whether Ethernet inside MPLS belongs to what i
 
 
 def gre_with_checksum(packet):
-    from packets import inet_checksum
+    from lab.octets.packets import inet_checksum
     head = struct.pack(">HH", 0x8000, links.ethertype(packet))
     value = inet_checksum(head + bytes(4) + packet)
     return ip_packet(*ENDS(packet), 47, head + struct.pack(">HH", value, 0) + packet)
@@ -1843,3 +1841,22 @@ def export_streams_with_gap_keeps_what_is_before(s):
     total = len(c.stream["c"]) + len(c.stream["s"])
     c.want.update(toclient=digest_of(bytes(c.stream["s"][:at + 1500])), gap_bytes_toclient=500, visibility=(total - 500) / total, duplicate_bytes=200, subflow_list=None)
     assert lost == at + 1500
+
+
+@variants(F, probe=True, attack=False)
+def window_probe_whose_ack_is_seen_late(s, probe):
+    """Linux probes a closed window with the last number acknowledged and the next octet of the stream; the DATA_ACK went over another path, seen late: benign. Another octet there is a conflict."""
+    c = running(s)
+    c.send("c", 700, 0, ack=False)
+    at, f = len(c.stream["c"]), c.subs[0]
+    following = s.data(600)
+    octet = following[:1] if probe else bytes([following[0] ^ 0x55])
+    if octet == c.stream["c"][-1:]:
+        following = bytes([following[0] ^ 0x33]) + following[1:]
+        octet = following[:1]
+    c.send("c", octet, 0, at=at - 1, ack=False)
+    c.send("c", following, 0)
+    ended(c)
+    c.want["duplicate_bytes"] = [0, 1]
+    if not probe:
+        s.raises("dsn_overlap_conflict")
