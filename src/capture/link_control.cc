@@ -22,6 +22,38 @@ std::string_view text_of(const nlattr* attribute) {
   return whole.substr(0, whole.find('\0'));
 }
 
+int read_kind(const nlattr* attribute, void* into) {
+  if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND) static_cast<Link*>(into)->kind = text_of(attribute);
+  return MNL_CB_OK;
+}
+
+int read_attribute(const nlattr* attribute, void* into) {
+  Link& link = *static_cast<Link*>(into);
+  const std::uint32_t number = mnl_attr_get_payload_len(attribute) >= sizeof(std::uint32_t) ? mnl_attr_get_u32(attribute) : 0;
+  switch (mnl_attr_get_type(attribute)) {
+    case IFLA_MTU:
+      link.mtu_bytes = number;
+      break;
+    case IFLA_LINK:
+      link.below = number;
+      break;
+    case IFLA_LINK_NETNSID:
+      link.below_is_elsewhere = true;
+      break;
+    case IFLA_MASTER:
+      link.master = number;
+      break;
+    case IFLA_IFALIAS:
+      link.alias = text_of(attribute);
+      break;
+    case IFLA_LINKINFO:
+      return mnl_attr_parse_nested(attribute, read_kind, into);
+    default:
+      break;
+  }
+  return MNL_CB_OK;
+}
+
 /// One answer to RTM_GETLINK.
 int read_link(const nlmsghdr* message, void* into) {
   if (message->nlmsg_type != RTM_NEWLINK || into == nullptr || mnl_nlmsg_get_payload_len(message) < sizeof(ifinfomsg)) return MNL_CB_OK;
@@ -30,39 +62,7 @@ int read_link(const nlmsghdr* message, void* into) {
   link.number = static_cast<unsigned>(fixed->ifi_index);
   link.hardware = fixed->ifi_type;
   link.flags = fixed->ifi_flags;
-  bool elsewhere = false;
-  const nlattr* attribute = nullptr;
-  mnl_attr_for_each(attribute, message, sizeof(ifinfomsg)) {
-    const bool number = mnl_attr_get_payload_len(attribute) >= sizeof(std::uint32_t);
-    switch (mnl_attr_get_type(attribute)) {
-      case IFLA_MTU:
-        if (number) link.mtu_bytes = mnl_attr_get_u32(attribute);
-        break;
-      case IFLA_LINK:
-        if (number) link.below = mnl_attr_get_u32(attribute);
-        break;
-      case IFLA_LINK_NETNSID:
-        elsewhere = true;
-        break;
-      case IFLA_MASTER:
-        if (number) link.master = mnl_attr_get_u32(attribute);
-        break;
-      case IFLA_IFALIAS:
-        link.alias = text_of(attribute);
-        break;
-      case IFLA_LINKINFO: {
-        const nlattr* inner = nullptr;
-        mnl_attr_for_each_nested(inner, attribute) {
-          if (mnl_attr_get_type(inner) == IFLA_INFO_KIND) link.kind = text_of(inner);
-        }
-        break;
-      }
-      default:
-        break;
-    }
-  }
-  if (elsewhere || link.below == link.number) link.below = 0;
-  return MNL_CB_OK;
+  return mnl_attr_parse(message, sizeof(ifinfomsg), read_attribute, into);
 }
 
 /// A request on interfaces, to be filled with attributes.
@@ -122,6 +122,7 @@ std::expected<Link, int> LinkControl::find(const std::string& name) {
   request.text(IFLA_IFNAME, name);
   Link link;
   if (const int error = ask(request.header(), &link); error != 0) return std::unexpected(error);
+  if (link.below_is_elsewhere || link.below == link.number) link.below = 0;
   return link;
 }
 

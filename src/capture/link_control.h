@@ -16,6 +16,7 @@ struct Link {
   std::uint32_t flags = 0;      ///< IFF_*
   std::uint32_t mtu_bytes = 0;
   unsigned below = 0;   ///< the interface it is stacked on, or the other end of a veth pair, if that is in this namespace; 0: none
+  bool below_is_elsewhere = false;  ///< in another namespace: `below` is 0
   unsigned master = 0;  ///< the bridge or bond that it belongs to; 0: none
   std::string kind;     ///< "dummy", "veth", "tun", ...; empty for hardware
   std::string alias;    ///< a text that who made it may leave
