@@ -35,6 +35,10 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "sensor.interfaces.[]",
     "sensor.user",
     "web.listen",
+    "sensor.normalise.interface",
+    "sensor.normalise.create",
+    "sensor.normalise.mtu",
+    "sensor.normalise.other",
     "gateway.interfaces.[]",
     "gateway.inside.[]",
     "gateway.fail",
@@ -113,6 +117,7 @@ class Reader {
     if (const YAML::Node log = root["log"]; log && log.IsMap()) read_log(log);
     if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) {
       read_interfaces(sensor["interfaces"]);
+      if (const YAML::Node normalise = sensor["normalise"]; normalise && normalise.IsMap()) read_normalise(normalise);
       read_user(sensor["user"]);
     }
     if (const YAML::Node web = root["web"]; web && web.IsMap()) read_listen(web["listen"]);
@@ -246,6 +251,28 @@ class Reader {
     if (text != "off" && !web::is_listen_address(text))
       return error(listen, "web.listen is an address and a port, or off", "as in: web: {listen: 127.0.0.1:8384}");
     config_.service.listen = text;
+  }
+
+  void read_normalise(const YAML::Node& normalise) {
+    NormaliseOptions& into = config_.normalise;
+    const auto text = [](const YAML::Node& node) { return node.IsScalar() ? node.Scalar() : std::string(); };
+    if (const YAML::Node name = normalise["interface"]) {
+      into.interface = text(name);
+      if (!name.IsNull() && (!name.IsScalar() || into.interface.size() >= 16)) error(name, "an interface's name has 1 to 15 octets");
+    }
+    if (const YAML::Node create = normalise["create"]) {
+      into.create = create_link_of(text(create));
+      if (!into.create) error(create, fmt::format("sensor.normalise.create is one of {}", kCreateWords));
+    }
+    if (const YAML::Node other = normalise["other"]) {
+      into.others = other_packets_of(text(other));
+      if (!into.others) error(other, fmt::format("sensor.normalise.other is one of {}", kOtherWords));
+    }
+    if (const YAML::Node mtu = normalise["mtu"]) {
+      into.mtu_bytes = mtu.as<std::uint32_t>(0);
+      if (*into.mtu_bytes < capture::OutputInterface::kLeastMtu || *into.mtu_bytes > NormaliseOptions::kMostMtu)
+        error(mtu, fmt::format("sensor.normalise.mtu is a whole number from {} to {} (bytes)", capture::OutputInterface::kLeastMtu, NormaliseOptions::kMostMtu));
+    }
   }
 
   void read_rules(const YAML::Node& rules) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "cli/normalise_options.h"
 #include "cli/service.h"
 #include "inspect/rules/parse.h"
 #include "report/log_place.h"
@@ -20,6 +21,7 @@ struct Config {
   std::vector<std::string> rules;       ///< paths, as they stand there
   ServiceSettings service;              ///< sensor.user, web
   std::vector<std::string> interfaces;  ///< sensor.interfaces
+  NormaliseOptions normalise;           ///< sensor.normalise
   inspect::rules::Variables variables;  ///< the defaults, and vars over them
 };
 

@@ -18,6 +18,7 @@
 #include "capture/live_ring.h"
 #include "capture/points.h"
 #include "cli/command_line.h"
+#include "cli/normalised_output.h"
 #include "cli/outputs.h"
 #include "cli/process.h"
 #include "cli/rule_files.h"
@@ -34,6 +35,7 @@ namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
+constexpr int kHeldTickMs = 20;  ///< while frames are held back for what may complete a datagram
 constexpr TimeNs kFlush = kSecond / 10;  ///< an alert is on its way to the log within this time
 constexpr TimeNs kStats = 10 * kSecond;  ///< between two records of counters
 constexpr TimeNs kSettle = 500'000'000;  ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
@@ -64,7 +66,7 @@ class Sensor {
       inputs_.push_back({.name = name, .ring = std::move(*ring), .point = points_.whole(points_.add_file(name)), .before = {}});
     }
     const bool several_points = inputs_.size() > 1;
-    if (!shared_.open() || !outputs_.open(LinkType::kEthernet, several_points)) return kNotDone;
+    if (!shared_.open() || !outputs_.open(LinkType::kEthernet, several_points) || !open_normalised(several_points)) return kNotDone;
 
     engine::InspectionSettings inspecting;
     inspecting.limits = options_.inspect.limits;
@@ -99,6 +101,16 @@ class Sensor {
     capture::LiveCounters before;  ///< of rings on it that are closed
   };
 
+  bool open_normalised(bool several_points) {
+    if (options_.normalise.interface.empty()) return true;
+    normalised_ = NormalisedOutput::open(options_.normalise, options_.inspect.captures);
+    if (!normalised_) return false;
+    auto live = normalised_->normaliser(several_points, options_.inspect.checksums == engine::ChecksumPolicy::kIgnore);
+    if (!live) return false;
+    outputs_.normalise(std::move(live));
+    return true;
+  }
+
   std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules() {
     const auto loaded = load_rules(options_.inspect.rules, options_.inspect.variables, options_.inspect.limits);
     if (!loaded) return std::nullopt;
@@ -113,6 +125,7 @@ class Sensor {
       if (idle) wait();
       const TimeNs time = now();
       if (idle) engine.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
+      if (idle) outputs_wait_ = outputs_.advance(time);
       if (time - told >= kStats) {
         shared_.stats(totals(engine, inspection), began_, time);
         told = time;
@@ -123,6 +136,7 @@ class Sensor {
       }
       if (time - looked >= kSecond) {
         look_after_interfaces();
+        if (normalised_) normalised_->look_after();
         service_.alive(status(engine, inspection, time));
         looked = time;
       }
@@ -136,7 +150,7 @@ class Sensor {
     for (const Input& input : inputs_) {
       if (input.ring) waiting_.push_back({input.ring->descriptor(), POLLIN, 0});
     }
-    ::poll(waiting_.data(), waiting_.size(), kTickMs);
+    ::poll(waiting_.data(), waiting_.size(), outputs_wait_ ? kHeldTickMs : kTickMs);
     // An error is told once; while it stands, poll() does not wait.
     for (Input& input : inputs_) {
       if (!input.ring) continue;
@@ -236,6 +250,8 @@ class Sensor {
   Service service_;
   capture::PointTable points_;
   Outputs shared_;
+  std::unique_ptr<NormalisedOutput> normalised_;
+  bool outputs_wait_ = false;  ///< something is held back until time goes on
   ShardOutputs outputs_;
   std::shared_ptr<const inspect::match::RuleSet> rules_;
   TimeNs began_ = 0;

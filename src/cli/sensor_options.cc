@@ -1,6 +1,9 @@
 #include "cli/sensor_options.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -22,6 +25,19 @@ constexpr const char* kExample =
     "Example:\n"
     "  weir sensor -i eth0 -i eth1 --rules /etc/weir/rules --log /var/log/weir/eve.json";
 
+/// The words of --normalise-create and --normalise-other, as they are given.
+struct NormaliseWords {
+  std::string create, other;
+};
+
+std::optional<int> take(const NormaliseWords& words, NormaliseOptions& into) {
+  if (!words.create.empty() && !(into.create = create_link_of(words.create)))
+    return refuse("--normalise-create", fmt::format("'{}' is none of {}", words.create, kCreateWords));
+  if (!words.other.empty() && !(into.others = other_packets_of(words.other)))
+    return refuse("--normalise-other", fmt::format("'{}' is none of {}", words.other, kOtherWords));
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> arguments) {
@@ -32,8 +48,17 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
   CommandLine line("sensor", kAbout, kExample);
   line.app().add_option("-i,--interface", inspect.captures, "an interface to watch; may be repeated")->type_name("IFACE")->allow_extra_args(false);
   line.inspection(inspect);
+  NormaliseWords words;
+  line.app()
+      .add_option("--normalise-to", options.normalise.interface, "an interface for another IDS: every MPTCP connection as one plain TCP flow")
+      ->type_name("IFACE");
+  line.app().add_option("--normalise-create", words.create, "how to make it if it is not there (default: none, that is an error)")->type_name("none|dummy|tap|veth");
+  line.app().add_option("--normalise-other", words.other, "which packets of no MPTCP connection go there as well (default: all)")->type_name("all|tcp|none");
   line.app().add_option("--config", options.config, "configuration (default: /etc/weir/weir.yaml, if it is there); options win over it")->type_name("FILE");
   if (const auto status = line.parse(arguments)) return std::unexpected(*status);
+
+  if (const auto status = take(words, options.normalise)) return std::unexpected(*status);
+  if (line.app().count("--normalise-to") > 0 && options.normalise.interface.empty()) return std::unexpected(refuse("--normalise-to", "needs a name that is not empty"));
 
   options.rules_given = inspect.rules;
   report::LogSettings log;
@@ -47,6 +72,7 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
     if (log.places.empty()) log.places = config->eve;
     log.rotation = config->rotation;
     options.service = config->service;
+    options.normalise.complete(config->normalise);
     if (inspect.captures.empty()) inspect.captures = config->interfaces;
   }
   inspect.log.reset();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/inspect_options.h"
+#include "cli/normalise_options.h"
 #include "cli/service.h"
 
 namespace weir::cli {
@@ -14,6 +15,7 @@ namespace weir::cli {
 struct SensorOptions {
   InspectOptions inspect;  ///< rules and outputs; its captures are the interfaces
   ServiceSettings service;
+  NormaliseOptions normalise;
   std::string config;                    ///< read again on SIGHUP; empty: none
   std::vector<std::string> rules_given;  ///< on the command line: they win over the configuration's, also after a reload
 };

@@ -15,6 +15,7 @@
 #include "report/fanout.h"
 #include "report/files.h"
 #include "report/html.h"
+#include "report/live_normaliser.h"
 #include "report/normalise.h"
 #include "report/pcap_frames.h"
 #include "report/streams.h"
@@ -34,9 +35,13 @@ class ShardOutputs {
   /// `shards`: how many there are; descriptors are divided among them. False: something cannot be written; it is said.
   bool open(LinkType link, bool several_points, std::size_t shards = 1);
   report::Fanout& observer() { return fanout_; }
-  /// At most capture::kBatch packets through the engine, and those that are left unchanged into the normalised capture.
+  /// --normalise-to; before the first packet.
+  void normalise(std::unique_ptr<report::LiveNormaliser> live);
+  /// At most capture::kBatch packets through the engine, and those that are left unchanged into the normalised ones.
   void feed(engine::Engine& engine, std::span<const RawPacket> packets);
 
+  /// Time goes on without packets. True: it is to be told again soon.
+  bool advance(TimeNs now);
   /// Lines go out that have waited for more.
   void flush();
   /// The engine is about to end what is left.
@@ -60,6 +65,7 @@ class ShardOutputs {
   std::unique_ptr<report::HtmlReport> html_;
   std::optional<report::PcapFrames> frames_;
   std::optional<report::Normaliser> normaliser_;
+  std::unique_ptr<report::LiveNormaliser> live_;
   std::optional<report::Summary> summary_;
   std::array<engine::Fate, capture::kBatch> fates_{};
 };
