@@ -15,11 +15,11 @@ struct Link {
   unsigned short hardware = 0;  ///< ARPHRD_*
   std::uint32_t flags = 0;      ///< IFF_*
   std::uint32_t mtu_bytes = 0;
-  unsigned below = 0;   ///< the interface it is stacked on, or the other end of a veth pair, if that is in this namespace; 0: none
+  unsigned below = 0;               ///< the interface it is stacked on, or the other end of a veth pair, if that is in this namespace; 0: none
   bool below_is_elsewhere = false;  ///< in another namespace: `below` is 0
-  unsigned master = 0;  ///< the bridge or bond that it belongs to; 0: none
-  std::string kind;     ///< "dummy", "veth", "tun", ...; empty for hardware
-  std::string alias;    ///< a text that who made it may leave
+  unsigned master = 0;              ///< the bridge or bond that it belongs to; 0: none
+  std::string kind;                 ///< "dummy", "veth", "tun", ...; empty for hardware
+  std::string alias;                ///< a text that who made it may leave
 };
 
 /// Purpose: one request at a time, each answered before it returns. Ownership: a netlink socket; one owner, one thread.

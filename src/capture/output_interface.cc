@@ -35,7 +35,8 @@ void keep_the_host_out(const std::string& name) {
 
 }  // namespace
 
-OutputInterface::OutputInterface(OutputSettings settings, LinkControl links) : settings_(std::move(settings)), links_(std::move(links)), sends_on_(settings_.name) {}
+OutputInterface::OutputInterface(OutputSettings settings, LinkControl links)
+    : settings_(std::move(settings)), links_(std::move(links)), sends_on_(settings_.name) {}
 
 OutputInterface::~OutputInterface() {
   if (tap_ >= 0) ::close(tap_);
@@ -59,13 +60,15 @@ std::expected<std::unique_ptr<OutputInterface>, Error> OutputInterface::open(con
   if (!links) return std::unexpected(Error{.file = settings.name, .offset = 0, .what = std::string("no netlink: ") + std::strerror(links.error()), .hint = {}});
   std::unique_ptr<OutputInterface> out(new OutputInterface(settings, std::move(*links)));
   if (!is_name(settings.name)) return out->refused("an interface's name has 1 to 15 octets", {});
-  if (std::ranges::count(settings.captured, settings.name) > 0) return out->refused("is captured on as well: what is sent there would come back", "name another interface");
+  if (std::ranges::count(settings.captured, settings.name) > 0)
+    return out->refused("is captured on as well: what is sent there would come back", "name another interface");
 
   auto link = out->links_.find(settings.name);
   if (!link && link.error() != ENODEV) return out->failed("cannot be looked up", link.error());
   const bool tap_of_others = link && settings.create == CreateLink::kTap && link->kind == "tun";
   if (!link && settings.create == CreateLink::kNone)
-    return out->refused("no such interface", "ip link add " + settings.name + " type dummy && ip link set " + settings.name + " up, or have it made: --normalise-create dummy");
+    return out->refused("no such interface",
+                        "ip link add " + settings.name + " type dummy && ip link set " + settings.name + " up, or have it made: --normalise-create dummy");
   if (!link || tap_of_others) {
     auto made = out->make();
     if (!made) return std::unexpected(made.error());
@@ -130,11 +133,13 @@ std::expected<Link, Error> OutputInterface::bring_up(const std::string& name) {
 std::expected<void, Error> OutputInterface::check(const Link& link) {
   if ((link.flags & IFF_LOOPBACK) != 0) return refused("is a loopback interface: this machine would take the packets for its own", "a dummy interface");
   if (link.hardware != ARPHRD_ETHER) return refused("is no Ethernet interface", "a dummy, TAP or veth interface");
-  if (link.mtu_bytes < kLeastMtu) return refused("its MTU of " + std::to_string(link.mtu_bytes) + " octets is too small", "at least " + std::to_string(kLeastMtu));
+  if (link.mtu_bytes < kLeastMtu)
+    return refused("its MTU of " + std::to_string(link.mtu_bytes) + " octets is too small", "at least " + std::to_string(kLeastMtu));
   for (const std::string& name : settings_.captured) {
     const auto other = links_.find(name);
     if (!other) continue;
-    if (other->number == link.number || other->number == link.below || other->below == link.number || other->number == link.master || other->master == link.number)
+    if (other->number == link.number || other->number == link.below || other->below == link.number || other->number == link.master ||
+        other->master == link.number)
       return refused("what is sent there would come back by " + name + ", which is captured on", "name another interface");
   }
   return {};

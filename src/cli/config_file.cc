@@ -271,7 +271,8 @@ class Reader {
     if (const YAML::Node mtu = normalise["mtu"]) {
       into.mtu_bytes = mtu.as<std::uint32_t>(0);
       if (*into.mtu_bytes < capture::OutputInterface::kLeastMtu || *into.mtu_bytes > NormaliseOptions::kMostMtu)
-        error(mtu, fmt::format("sensor.normalise.mtu is a whole number from {} to {} (bytes)", capture::OutputInterface::kLeastMtu, NormaliseOptions::kMostMtu));
+        error(mtu,
+              fmt::format("sensor.normalise.mtu is a whole number from {} to {} (bytes)", capture::OutputInterface::kLeastMtu, NormaliseOptions::kMostMtu));
     }
   }
 

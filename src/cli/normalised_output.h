@@ -23,7 +23,8 @@ class NormalisedOutput {
   void look_after();
 
  private:
-  NormalisedOutput(const NormaliseOptions& options, std::unique_ptr<capture::OutputInterface> interface) : options_(options), interface_(std::move(interface)) {}
+  NormalisedOutput(const NormaliseOptions& options, std::unique_ptr<capture::OutputInterface> interface)
+      : options_(options), interface_(std::move(interface)) {}
 
   NormaliseOptions options_;
   std::unique_ptr<capture::OutputInterface> interface_;

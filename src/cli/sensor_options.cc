@@ -52,13 +52,16 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
   line.app()
       .add_option("--normalise-to", options.normalise.interface, "an interface for another IDS: every MPTCP connection as one plain TCP flow")
       ->type_name("IFACE");
-  line.app().add_option("--normalise-create", words.create, "how to make it if it is not there (default: none, that is an error)")->type_name("none|dummy|tap|veth");
+  line.app()
+      .add_option("--normalise-create", words.create, "how to make it if it is not there (default: none, that is an error)")
+      ->type_name("none|dummy|tap|veth");
   line.app().add_option("--normalise-other", words.other, "which packets of no MPTCP connection go there as well (default: all)")->type_name("all|tcp|none");
   line.app().add_option("--config", options.config, "configuration (default: /etc/weir/weir.yaml, if it is there); options win over it")->type_name("FILE");
   if (const auto status = line.parse(arguments)) return std::unexpected(*status);
 
   if (const auto status = take(words, options.normalise)) return std::unexpected(*status);
-  if (line.app().count("--normalise-to") > 0 && options.normalise.interface.empty()) return std::unexpected(refuse("--normalise-to", "needs a name that is not empty"));
+  if (line.app().count("--normalise-to") > 0 && options.normalise.interface.empty())
+    return std::unexpected(refuse("--normalise-to", "needs a name that is not empty"));
 
   options.rules_given = inspect.rules;
   report::LogSettings log;

@@ -128,7 +128,8 @@ void Normaliser::pass(const RawPacket& packet, Fate fate, const wire::Decoded& d
   } else {
     const std::size_t at = ip_offset(settings_.link, frame).value_or(kEthernetHeader);
     const std::size_t longest = longest_frame(frame, settings_.mtu_bytes);
-    const auto done = segmentation_(frame, decoded, {.ip_bytes = longest > at ? longest - at : 0, .at = at, .trust_wrong_checksums = settings_.trust_wrong_checksums}, std::ref(give));
+    const auto done = segmentation_(
+        frame, decoded, {.ip_bytes = longest > at ? longest - at : 0, .at = at, .trust_wrong_checksums = settings_.trust_wrong_checksums}, std::ref(give));
     if (done == wire::Segmentation::Result::kCut) ++counters_.cut;
     if (done == wire::Segmentation::Result::kFinished) ++counters_.finished;
     if (done == wire::Segmentation::Result::kTooLong) ++counters_.left_out_too_long;

@@ -231,8 +231,9 @@ TEST_F(SegmentationTest, UrgentDataIsPointedAtFromEachSegmentBeforeItsEnd) {
 
 TEST_F(SegmentationTest, WhatCannotBeCutIsNotGiven) {
   const Octets tcp = ip_tcp({.payload = stream(4'000)});
-  for (const Octets& frame : {ethernet(0x0800, ipv4(17, udp(9'999, stream(4'000)))), ethernet(0x0800, ipv4(17, vxlan(7, ethernet(0x0800, tcp)))), ethernet(0x0806, stream(2'000)),
-                              ethernet(0x0800, ip_tcp({.flags = kSyn, .payload = stream(4'000)})), ethernet(0x8864, pppoe(ppp(0x21, tcp)))}) {
+  for (const Octets& frame :
+       {ethernet(0x0800, ipv4(17, udp(9'999, stream(4'000)))), ethernet(0x0800, ipv4(17, vxlan(7, ethernet(0x0800, tcp)))), ethernet(0x0806, stream(2'000)),
+        ethernet(0x0800, ip_tcp({.flags = kSyn, .payload = stream(4'000)})), ethernet(0x8864, pppoe(ppp(0x21, tcp)))}) {
     EXPECT_EQ(cut(frame), Result::kTooLong);
     EXPECT_TRUE(frames_.empty());
   }
