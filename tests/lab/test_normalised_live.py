@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """What unmodified tools see that listen on the interface of `weir sensor --normalise-to`, while connections run over several paths."""
-import argparse
 import os
 import pathlib
 import signal
@@ -10,16 +9,16 @@ import tempfile
 import time
 import unittest
 
+import live_sensor
 import network
 import talk
-import test_sensor
-from test_sensor import PORT, Sensor, wait_for
+from live_sensor import Sensor, wait_for
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "normalised"))
 from test_normalised import findings, follow, follow_options, followed, tshark  # noqa: E402
 
-WEIR = None
+PORT = 7000
 OUT = "weir0"
 PLAIN = 1000  # number of the text that goes over plain TCP
 HEADER = 14
@@ -234,7 +233,7 @@ class NormalisedLive(unittest.TestCase):
                 (["--normalise-to", "lo"], "weir: lo: is a loopback interface"),
                 (["--normalise-to", "a/b", "--normalise-create", "tap"], "weir: a/b: an interface's name"),
                 (["--normalise-to", "thirteenchars", "--normalise-create", "veth"], "weir: thirteenchars: its other end would be thirteenchars-tx")):
-            done = subprocess.run(["ip", "netns", "exec", self.lab.router, WEIR, "sensor", "-i", first, *options], capture_output=True, text=True, timeout=10)
+            done = subprocess.run(["ip", "netns", "exec", self.lab.router, live_sensor.WEIR, "sensor", "-i", first, *options], capture_output=True, text=True, timeout=10)
             self.assertEqual(done.returncode, 1)
             self.assertTrue(done.stderr.startswith(said), done.stderr)
             self.assertEqual(len(done.stderr.splitlines()), 1)
@@ -251,11 +250,4 @@ class NormalisedLive(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--weir", required=True)
-    options, rest = parser.parse_known_args()
-    WEIR = test_sensor.WEIR = os.path.abspath(options.weir)
-    if reason := network.missing():
-        print(f"SKIPPED: {reason}")
-        sys.exit(77)
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    live_sensor.main()
