@@ -35,7 +35,7 @@ namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
-constexpr int kHeldTickMs = 20;  ///< while frames are held back for what may complete a datagram
+constexpr int kHeldTickMs = 20;          ///< while frames are held back for what may complete a datagram
 constexpr TimeNs kFlush = kSecond / 10;  ///< an alert is on its way to the log within this time
 constexpr TimeNs kStats = 10 * kSecond;  ///< between two records of counters
 constexpr TimeNs kSettle = 500'000'000;  ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back

@@ -81,6 +81,8 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
   inspect.log.reset();
   log.queue_bytes = static_cast<std::size_t>(inspect.limits.log_queue_bytes);
   if (!log.places.empty()) inspect.service_log = std::move(log);
+  options.service.configures_links =
+      !options.normalise.interface.empty() && options.normalise.create.value_or(capture::CreateLink::kNone) != capture::CreateLink::kNone;
   if (inspect.captures.empty())
     return std::unexpected(refuse("sensor", "no interface is named", "-i IFACE, or sensor: {interfaces: [...]} in the configuration"));
   if (std::set<std::string>(inspect.captures.begin(), inspect.captures.end()).size() != inspect.captures.size())
