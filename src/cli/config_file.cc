@@ -40,6 +40,10 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "web.listen",
     "sensor.inventory",
     "sensor.local.[]",
+    "sensor.normalise.interface",
+    "sensor.normalise.create",
+    "sensor.normalise.mtu",
+    "sensor.normalise.other",
     "gateway.interfaces.[]",
     "gateway.inside.[]",
     "gateway.fail",
@@ -227,6 +231,7 @@ class Reader {
   void read_sensor(const YAML::Node& sensor) {
     read_interfaces(sensor["interfaces"]);
     read_user(sensor["user"]);
+    if (const YAML::Node normalise = sensor["normalise"]; normalise && normalise.IsMap()) read_normalise(normalise);
     read_local(sensor["local"]);
     read_inventory(sensor["inventory"]);
     read_number(sensor["workers"], "sensor.workers", {0, 32}, "threads; 0 is one a CPU, up to 16", config_.sensor.workers);
@@ -288,6 +293,29 @@ class Reader {
     if (!inventory.IsDefined()) return;
     if (!inventory.IsScalar() || inventory.Scalar().empty()) return error(inventory, "sensor.inventory is a path");
     config_.inventory = inventory.Scalar();
+  }
+
+  void read_normalise(const YAML::Node& normalise) {
+    NormaliseOptions& into = config_.normalise;
+    const auto text = [](const YAML::Node& node) { return node.IsScalar() ? node.Scalar() : std::string(); };
+    if (const YAML::Node name = normalise["interface"]) {
+      into.interface = text(name);
+      if (!name.IsNull() && (!name.IsScalar() || into.interface.size() >= 16)) error(name, "an interface's name has 1 to 15 octets");
+    }
+    if (const YAML::Node create = normalise["create"]) {
+      into.create = create_link_of(text(create));
+      if (!into.create) error(create, fmt::format("sensor.normalise.create is one of {}", kCreateWords));
+    }
+    if (const YAML::Node other = normalise["other"]) {
+      into.others = other_packets_of(text(other));
+      if (!into.others) error(other, fmt::format("sensor.normalise.other is one of {}", kOtherWords));
+    }
+    if (const YAML::Node mtu = normalise["mtu"]) {
+      into.mtu_bytes = mtu.as<std::uint32_t>(0);
+      if (*into.mtu_bytes < capture::OutputInterface::kLeastMtu || *into.mtu_bytes > NormaliseOptions::kMostMtu)
+        error(mtu,
+              fmt::format("sensor.normalise.mtu is a whole number from {} to {} (bytes)", capture::OutputInterface::kLeastMtu, NormaliseOptions::kMostMtu));
+    }
   }
 
   void read_rules(const YAML::Node& rules) {

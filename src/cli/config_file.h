@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "cli/normalise_options.h"
 #include "cli/service.h"
 #include "inspect/rules/parse.h"
 #include "report/log_place.h"
@@ -30,6 +31,7 @@ struct Config {
   std::vector<std::string> rules;  ///< paths, as they stand there
   SensorConfig sensor;
   ServiceSettings service;               ///< sensor.user, web
+  NormaliseOptions normalise;            ///< sensor.normalise
   std::optional<std::string> local;      ///< sensor.local, as a group of addresses
   std::optional<std::string> inventory;  ///< sensor.inventory
   inspect::rules::Variables variables;   ///< the defaults, and vars over them

@@ -16,6 +16,7 @@
 #include "capture/live_ring.h"
 #include "capture/points.h"
 #include "cli/command_line.h"
+#include "cli/normalised_output.h"
 #include "cli/outputs.h"
 #include "cli/process.h"
 #include "cli/rule_files.h"
@@ -69,11 +70,12 @@ class Sensor {
       rings.push_back(*std::move(opened));
     }
     names_ = points.names();
-    if (!shared_.open()) return kNotDone;
+    if (!shared_.open() || !open_normalised()) return kNotDone;
     std::vector<std::unique_ptr<sensor::Reports>> reports;
     for (std::size_t i = 0; i < worker_count_; ++i) {
       auto outputs = std::make_unique<ShardOutputs>(shared_);
       if (!outputs->open(LinkType::kEthernet, inputs_.size() > 1, worker_count_)) return kNotDone;
+      if (normalised_ && !add_normaliser(*outputs)) return kNotDone;
       reports.push_back(std::move(outputs));
     }
     workers_.emplace(worker_settings(rules), std::move(reports));
@@ -107,15 +109,26 @@ class Sensor {
 
   void choose_workers() {
     worker_count_ = options_.workers > 0 ? options_.workers : std::min(cpus(), sensor::kUsualWorkers);
-    if (worker_count_ == 1 || !ShardOutputs::needs_one_shard(options_.inspect)) return;
-    say(options_.inspect.export_pcap ? "--export-pcap" : "--report", "needs all packets in their order: one worker takes them");
+    if (worker_count_ == 1) return;
+    if (ShardOutputs::needs_one_shard(options_.inspect)) {
+      say(options_.inspect.export_pcap ? "--export-pcap" : "--report", "needs all packets in their order: one worker takes them");
+    } else if (normalises_others()) {
+      say("--normalise-to", "other packets go there as well: one worker takes them", "--normalise-other none leaves the work to all");
+    } else {
+      return;
+    }
     worker_count_ = 1;
+  }
+
+  /// Packets of no MPTCP connection go to the normalised interface, too.
+  bool normalises_others() const {
+    return !options_.normalise.interface.empty() && options_.normalise.others.value_or(report::OtherPackets::kAll) != report::OtherPackets::kNone;
   }
 
   capture::LiveSettings ring_settings() const {
     return {.rings = worker_count_,
             .ring_bytes = options_.ring_bytes,
-            .filter = !ShardOutputs::needs_every_packet(options_.inspect),
+            .filter = !ShardOutputs::needs_every_packet(options_.inspect) && !normalises_others(),
             .hardware_times = options_.hardware_times};
   }
 
@@ -132,6 +145,19 @@ class Sensor {
     // Names do not change while workers run.
     settings.on_error = [this](std::size_t source, int error) { say(inputs_[source].name, std::strerror(error), "watched again when it is back"); };
     return settings;
+  }
+
+  bool open_normalised() {
+    if (options_.normalise.interface.empty()) return true;
+    normalised_ = NormalisedOutput::open(options_.normalise, options_.inspect.captures);
+    return normalised_ != nullptr;
+  }
+
+  bool add_normaliser(ShardOutputs& outputs) const {
+    auto live = normalised_->normaliser(inputs_.size() > 1, options_.inspect.checksums == engine::ChecksumPolicy::kIgnore);
+    if (!live) return false;
+    outputs.normalise(std::move(live));
+    return true;
   }
 
   std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules() {
@@ -155,6 +181,7 @@ class Sensor {
       if (due(time, kept, kKeep)) shared_.keep();
       if (due(time, looked, kSecond)) {
         look_after_interfaces();
+        if (normalised_) normalised_->look_after();
         service_.alive(status(time));
       }
       if (due(time, flows_renewed, options_.inspect.limits.idle_seconds * kSecond)) workers_->renew(engine::OwnerSpace::kFlow);
@@ -268,6 +295,7 @@ class Sensor {
   Service service_;
   std::vector<std::string> names_;  ///< of capture points; as they are from before the workers start
   Outputs shared_;
+  std::unique_ptr<NormalisedOutput> normalised_;
   std::size_t worker_count_ = 1;
   TimeNs began_ = 0;
   std::vector<Input> inputs_;

@@ -1,6 +1,9 @@
 #include "cli/sensor_options.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -24,6 +27,19 @@ constexpr const char* kExample =
     "Example:\n"
     "  weir sensor -i eth0 -i eth1 --rules /etc/weir/rules --log /var/log/weir/eve.json";
 
+/// The words of --normalise-create and --normalise-other, as they are given.
+struct NormaliseWords {
+  std::string create, other;
+};
+
+std::optional<int> take(const NormaliseWords& words, NormaliseOptions& into) {
+  if (!words.create.empty() && !(into.create = create_link_of(words.create)))
+    return refuse("--normalise-create", fmt::format("'{}' is none of {}", words.create, kCreateWords));
+  if (!words.other.empty() && !(into.others = other_packets_of(words.other)))
+    return refuse("--normalise-other", fmt::format("'{}' is none of {}", words.other, kOtherWords));
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::expected<std::string, int> inventory_file(const std::optional<std::string>& config) {
@@ -42,8 +58,20 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
   CommandLine line("sensor", kAbout, kExample);
   line.app().add_option("-i,--interface", inspect.captures, "an interface to watch; may be repeated")->type_name("IFACE")->allow_extra_args(false);
   line.inspection(inspect);
+  NormaliseWords words;
+  line.app()
+      .add_option("--normalise-to", options.normalise.interface, "an interface for another IDS: every MPTCP connection as one plain TCP flow")
+      ->type_name("IFACE");
+  line.app()
+      .add_option("--normalise-create", words.create, "how to make it if it is not there (default: none, that is an error)")
+      ->type_name("none|dummy|tap|veth");
+  line.app().add_option("--normalise-other", words.other, "which packets of no MPTCP connection go there as well (default: all)")->type_name("all|tcp|none");
   line.app().add_option("--config", options.config, "configuration (default: /etc/weir/weir.yaml, if it is there); options win over it")->type_name("FILE");
   if (const auto status = line.parse(arguments)) return std::unexpected(*status);
+
+  if (const auto status = take(words, options.normalise)) return std::unexpected(*status);
+  if (line.app().count("--normalise-to") > 0 && options.normalise.interface.empty())
+    return std::unexpected(refuse("--normalise-to", "needs a name that is not empty"));
 
   options.rules_given = inspect.rules;
   report::LogSettings log;
@@ -58,6 +86,7 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
     if (log.places.empty()) log.places = config->eve;
     log.rotation = config->rotation;
     options.service = config->service;
+    options.normalise.complete(config->normalise);
     sensor = config->sensor;
     if (inspect.captures.empty()) inspect.captures = sensor.interfaces;
     inspect.inventory = config->inventory;
@@ -72,6 +101,8 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
   options.workers = static_cast<std::size_t>(sensor.workers);
   options.ring_bytes = static_cast<std::size_t>(sensor.ring_bytes);
   options.hardware_times = sensor.hardware_times;
+  options.service.configures_links =
+      !options.normalise.interface.empty() && options.normalise.create.value_or(capture::CreateLink::kNone) != capture::CreateLink::kNone;
   if (inspect.captures.empty())
     return std::unexpected(refuse("sensor", "no interface is named", "-i IFACE, or sensor: {interfaces: [...]} in the configuration"));
   if (std::set<std::string>(inspect.captures.begin(), inspect.captures.end()).size() != inspect.captures.size())

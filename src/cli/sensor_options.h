@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/inspect_options.h"
+#include "cli/normalise_options.h"
 #include "cli/service.h"
 
 namespace weir::cli {
@@ -15,6 +16,7 @@ namespace weir::cli {
 struct SensorOptions {
   InspectOptions inspect;  ///< rules and outputs; its captures are the interfaces
   ServiceSettings service;
+  NormaliseOptions normalise;
   std::string config;                    ///< read again on SIGHUP; empty: none
   std::size_t workers = 0;               ///< 0: one a CPU, up to sensor::kUsualWorkers
   std::size_t ring_bytes = 0;            ///< of each interface

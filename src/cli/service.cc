@@ -46,7 +46,7 @@ bool Service::begin(const ServiceSettings& settings) {
       say(server.error().what, server.error().why, "goes on without metrics; web.listen in the configuration names another address, or off");
     }
   }
-  const auto user = drop_privileges({.user = settings.user, .configures_links = false});
+  const auto user = drop_privileges({.user = settings.user, .configures_links = settings.configures_links});
   if (!user) return say(user.error()), false;
   if (!user->empty()) fmt::print(stderr, "weir: goes on as user {}\n", *user);
   return true;

@@ -12,6 +12,7 @@ namespace weir::cli {
 struct ServiceSettings {
   std::string listen = "127.0.0.1:8384";  ///< metrics and health; "off": none
   std::string user;                       ///< to go on as, when started as root; empty: see drop_privileges()
+  bool configures_links = false;          ///< it makes an interface, and removes it at the end
 };
 
 /// Purpose: the steps from a started process to a service that runs, in the order in which they are declared. Ownership: the server of metrics.

@@ -79,11 +79,26 @@ bool ShardOutputs::open(LinkType link, bool several_points, std::size_t shards) 
 }
 
 void ShardOutputs::feed(engine::Engine& engine, std::span<const RawPacket> packets) {
-  if (!normaliser_) return engine.step(packets, std::span(fates_).first(packets.size()));
+  if (!normaliser_ && !live_) return engine.step(packets, std::span(fates_).first(packets.size()));
   for (const RawPacket& packet : packets) {
-    normaliser_->before(packet);
-    normaliser_->after(packet, engine.step(packet));
+    if (normaliser_) normaliser_->before(packet);
+    if (live_) live_->before(packet);
+    const engine::Fate fate = engine.step(packet);
+    if (normaliser_) normaliser_->after(packet, fate);
+    if (live_) live_->after(packet, fate);
   }
+  if (live_) live_->flush();
+}
+
+void ShardOutputs::normalise(std::unique_ptr<report::LiveNormaliser> live) {
+  live_ = std::move(live);
+  fanout_.add(live_->observer(), true);
+}
+
+bool ShardOutputs::advance(TimeNs now) {
+  if (!live_) return false;
+  live_->advance(now);
+  return live_->waits();
 }
 
 void ShardOutputs::flush() {
@@ -107,6 +122,10 @@ std::vector<report::NamedCounter> ShardOutputs::counters() const {
     all.emplace_back("export.pcap_not_ip_left_out", written.left_out_not_ip);
     all.emplace_back("export.pcap_fragments_undecided", written.fragments_undecided);
   }
+  if (live_) {
+    const auto sent = live_->counters();
+    all.insert(all.end(), sent.begin(), sent.end());
+  }
   return all;
 }
 
@@ -116,6 +135,7 @@ bool ShardOutputs::close() {
     normaliser_->finish();
     if (const auto closed = frames_->close(); !closed) say_once(closed.error()), whole = false;
   }
+  if (live_) live_->finish();
   if (streams_) {
     if (const auto problem = streams_->close()) say(*problem), whole = false;
   }

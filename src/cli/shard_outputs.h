@@ -16,6 +16,7 @@
 #include "report/files.h"
 #include "report/html.h"
 #include "report/inventory_log.h"
+#include "report/live_normaliser.h"
 #include "report/naming.h"
 #include "report/normalise.h"
 #include "report/pcap_frames.h"
@@ -41,9 +42,13 @@ class ShardOutputs : public sensor::Reports {
   engine::Observer& observer() override { return *naming_; }
   void tell_too(engine::Observer& other) override { fanout_.add(other, false); }
   bool wants_streams() const { return fanout_.wants_streams(); }
-  /// At most capture::kBatch packets through the engine, and those that are left unchanged into the normalised capture.
+  /// --normalise-to; before the first packet.
+  void normalise(std::unique_ptr<report::LiveNormaliser> live);
+  /// At most capture::kBatch packets through the engine, and those that are left unchanged into the normalised ones.
   void feed(engine::Engine& engine, std::span<const RawPacket> packets) override;
 
+  /// Time goes on without packets. True: it is to be told again soon.
+  bool advance(TimeNs now) override;
   /// Lines go out that have waited for more.
   void flush() override;
   /// The engine is about to end what is left.
@@ -69,6 +74,7 @@ class ShardOutputs : public sensor::Reports {
   std::unique_ptr<report::HtmlReport> html_;
   std::optional<report::PcapFrames> frames_;
   std::optional<report::Normaliser> normaliser_;
+  std::unique_ptr<report::LiveNormaliser> live_;
   std::optional<report::Summary> summary_;
   std::array<engine::Fate, capture::kBatch> fates_{};
 };

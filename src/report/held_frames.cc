@@ -57,7 +57,7 @@ void HeldFrames::give_up() {
 }
 
 void HeldFrames::advance(TimeNs now) {
-  while (!frames_.empty() && now - frames_.front().time > kPatience) give_up();
+  while (!frames_.empty() && now - frames_.front().time > patience_) give_up();
 }
 
 void HeldFrames::release() {

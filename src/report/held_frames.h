@@ -28,7 +28,7 @@ struct DatagramKey {
 };
 
 /// Purpose: passes frames on in the order they come; once one is held, those after it wait behind it.
-/// Invariant: at most kFrames frames and kBytes octets wait, none longer than kPatience: then the fragments in front pass
+/// Invariant: at most kFrames frames and kBytes octets wait, none longer than the patience: then the fragments in front pass
 /// undecided, and are counted. One owner, one thread; time comes with the frames.
 class HeldFrames {
  public:
@@ -36,7 +36,7 @@ class HeldFrames {
   static constexpr std::size_t kBytes = 64 << 20;
   static constexpr TimeNs kPatience = 30'000'000'000;  // Linux: net.ipv4.ipfrag_time
 
-  explicit HeldFrames(FrameSink& sink) : sink_(sink) {}
+  explicit HeldFrames(FrameSink& sink, TimeNs patience = kPatience) : sink_(sink), patience_(patience) {}
 
   void pass(TimeNs time, std::span<const std::byte> frame, std::uint32_t original_bytes);
   void hold(const DatagramKey& key, TimeNs time, std::span<const std::byte> frame, std::uint32_t original_bytes);
@@ -64,6 +64,7 @@ class HeldFrames {
   void give_up();
 
   FrameSink& sink_;
+  TimeNs patience_;
   std::deque<Frame> frames_;  // the first is held
   std::uint64_t first_ = 0;   // number of frames_.front(): frames are numbered as they come
   boost::unordered_flat_map<DatagramKey, std::vector<std::uint64_t>> held_;

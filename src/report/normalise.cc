@@ -20,13 +20,28 @@ constexpr TimeNs kUnanswered = 120'000'000'000;
 /// At most so many recent SYNs are watched for that; beyond it the oldest goes sooner.
 constexpr std::size_t kOpening = 1'000'000;
 
+/// 01:80:c2:00:00:00 to 0f (IEEE 802.1D §7.12.6): spanning tree, LLDP, LACP.
+bool is_link_local(std::span<const std::byte> ethernet) {
+  static constexpr std::byte kGroup[5] = {std::byte{0x01}, std::byte{0x80}, std::byte{0xc2}};
+  return ethernet.size() >= 6 && std::ranges::equal(ethernet.first(5), kGroup) && (ethernet[5] & std::byte{0xf0}) == std::byte{0};
+}
+
+constexpr std::size_t kEthernetHeader = 14, kVlanTag = 4;
+constexpr std::size_t kIpv4AndTcp = 40, kIpv6AndTcp = 60;
+
+/// The longest frame that an Ethernet interface takes: one 802.1Q tag comes on top of its MTU, no other does.
+std::size_t longest_frame(std::span<const std::byte> frame, std::size_t mtu_bytes) {
+  const bool tagged = frame.size() >= kEthernetHeader && frame[12] == std::byte{0x81} && frame[13] == std::byte{0};
+  return kEthernetHeader + mtu_bytes + (tagged ? kVlanTag : 0);
+}
+
 DatagramKey key_of(const wire::Decoded& fragment, PointId point) {
   return {fragment.src, fragment.dst, fragment.tunnel, fragment.fragment.id, point, fragment.fragment.protocol};
 }
 
 }  // namespace
 
-Normaliser::Normaliser(const Settings& settings, FrameSink& sink) : settings_(settings), out_(sink) {}
+Normaliser::Normaliser(const Settings& settings, FrameSink& sink) : settings_(settings), out_(sink, settings.fragment_patience) {}
 
 Normaliser::Counters Normaliser::counters() const {
   Counters all = counters_;
@@ -36,18 +51,36 @@ Normaliser::Counters Normaliser::counters() const {
 
 void Normaliser::before(const RawPacket& packet) {
   current_ = &packet;
-  out_.advance(packet.time_ns);
-  forget_unanswered(packet.time_ns);
+  advance(packet.time_ns);
+}
+
+void Normaliser::advance(TimeNs now) {
+  out_.advance(now);
+  forget_unanswered(now);
+}
+
+bool Normaliser::is_wanted(const wire::Decoded& decoded) {
+  static constexpr std::uint8_t kTcp = 6;
+  return decoded.kind == wire::Kind::kTcp || (decoded.kind == wire::Kind::kFragment && decoded.fragment.protocol == kTcp);
 }
 
 void Normaliser::after(const RawPacket& packet, Fate fate) {
   current_ = nullptr;
+  if (settings_.others == OtherPackets::kNone) {
+    if (fate != Fate::kMptcp) ++counters_.left_out_others;
+    return;
+  }
   const bool several = settings_.several_points && fate != Fate::kMptcp;
+  const bool looked_at = (settings_.mtu_bytes > 0 || settings_.others != OtherPackets::kAll) && fate != Fate::kMptcp;
   wire::Decoded decoded;
-  if (several || fate == Fate::kFragment || !out_.empty()) wire::decode(packet, decoded);
+  if (several || looked_at || fate == Fate::kFragment || !out_.empty()) wire::decode(packet, decoded);
   // The packet that makes a datagram whole is a fragment itself, and its fate that of them all.
   if (fate != Fate::kFragment && !out_.empty() && decoded.kind == wire::Kind::kFragment) out_.decide(key_of(decoded, packet.point), fate == Fate::kOther);
   if (fate == Fate::kMptcp) return;
+  if (settings_.others == OtherPackets::kTcp && !is_wanted(decoded)) {
+    ++counters_.left_out_others;
+    return;
+  }
   if (several && !decoded.ip.empty() && duplicates_.seen_elsewhere(decoded, packet.point, packet.time_ns)) {
     ++counters_.left_out_twice;
     return;
@@ -69,13 +102,37 @@ void Normaliser::after(const RawPacket& packet, Fate fate) {
     std::ranges::copy(ip, frame_.begin() + static_cast<std::ptrdiff_t>(link.size()));
     original += static_cast<std::uint32_t>(link.size());
     frame = frame_;
+    // What is cut is cut by the frame's own octets.
+    if (settings_.mtu_bytes > 0) wire::decode({.bytes = frame, .original_bytes = original, .link = settings_.link}, decoded);
   }
-  ++counters_.passed;
+  pass(packet, fate, decoded, frame, original);
+}
+
+void Normaliser::pass(const RawPacket& packet, Fate fate, const wire::Decoded& decoded, std::span<const std::byte> frame, std::uint32_t original) {
+  const bool held = fate == Fate::kFragment && decoded.kind == wire::Kind::kFragment;
+  const auto give = [&](std::span<const std::byte> each) {
+    ++counters_.passed;
+    if (held) {
+      out_.hold(key_of(decoded, packet.point), packet.time_ns, each, std::max(original, static_cast<std::uint32_t>(each.size())));
+    } else {
+      out_.pass(packet.time_ns, each, std::max(original, static_cast<std::uint32_t>(each.size())));
+    }
+  };
   latest_ = std::max(latest_, packet.time_ns);
-  if (fate == Fate::kFragment && decoded.kind == wire::Kind::kFragment) {
-    out_.hold(key_of(decoded, packet.point), packet.time_ns, frame, original);
+  if (settings_.mtu_bytes == 0) return give(frame);
+
+  if (original > frame.size()) {
+    ++counters_.left_out_cut_short;
+  } else if (is_link_local(frame)) {
+    ++counters_.left_out_link_local;
   } else {
-    out_.pass(packet.time_ns, frame, original);
+    const std::size_t at = ip_offset(settings_.link, frame).value_or(kEthernetHeader);
+    const std::size_t longest = longest_frame(frame, settings_.mtu_bytes);
+    const auto done = segmentation_(
+        frame, decoded, {.ip_bytes = longest > at ? longest - at : 0, .at = at, .trust_wrong_checksums = settings_.trust_wrong_checksums}, std::ref(give));
+    if (done == wire::Segmentation::Result::kCut) ++counters_.cut;
+    if (done == wire::Segmentation::Result::kFinished) ++counters_.finished;
+    if (done == wire::Segmentation::Result::kTooLong) ++counters_.left_out_too_long;
   }
 }
 
@@ -85,7 +142,12 @@ void Normaliser::finish() {
 }
 
 Normaliser::Flow Normaliser::open(const ConnectionInfo& info) const {
-  Flow flow{PlainFlow(info.number, settings_.segment_bytes), LinkHeader(settings_.link)};
+  std::size_t segment_bytes = settings_.segment_bytes;
+  if (settings_.mtu_bytes > 0) {
+    const bool v4 = info.endpoints.src.is_v4() && info.endpoints.dst.is_v4();
+    segment_bytes = std::min(segment_bytes, settings_.mtu_bytes - (v4 ? kIpv4AndTcp : kIpv6AndTcp));
+  }
+  Flow flow{PlainFlow(info.number, segment_bytes), LinkHeader(settings_.link)};
   if (current_ && written_as(current_->link) == settings_.link) {
     wire::Decoded decoded;
     wire::decode(*current_, decoded);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "wire/checksum.h"
 #include "wire/decode.h"
 #include "wire/emit.h"
 
@@ -397,6 +399,138 @@ TEST_F(NormaliserTest, TimeNeverGoesBack) {
   out.on_data(connection(), chunk(Direction::kToServer, 0, "abc", 10));
   out.on_ack(connection(), Direction::kToServer, 3, 5);
   check_flow();
+}
+
+/// A plain TCP packet in an Ethernet frame.
+std::vector<std::byte> tcp_frame(std::size_t payload, bool unfinished, bool six = false) {
+  const std::vector<std::byte> octets(payload, std::byte{'p'});
+  std::vector<std::byte> ip;
+  wire::emit_tcp_packet({.src = six ? v6(1) : v4(1), .dst = six ? v6(2) : v4(2), .src_port = 40'001, .dst_port = 80, .flags = {kAck}, .window = 500}, octets,
+                        ip);
+  std::vector<std::byte> out(14, std::byte{2});
+  out[12] = six ? std::byte{0x86} : std::byte{0x08};
+  out[13] = six ? std::byte{0xdd} : std::byte{0x00};
+  out.insert(out.end(), ip.begin(), ip.end());
+  if (unfinished) {
+    const std::size_t field = 14 + (six ? 40 : 20) + 16;
+    const auto pseudo = wire::pseudo_header_sum(six ? v6(1) : v4(1), six ? v6(2) : v4(2), 6, static_cast<std::uint32_t>(payload + 20));
+    out[field] = static_cast<std::byte>(pseudo >> 8U);
+    out[field + 1] = static_cast<std::byte>(pseudo & 0xffU);
+  }
+  return out;
+}
+
+class NormaliserForAnInterface : public NormaliserTest {
+ protected:
+  NormaliserForAnInterface() { settings_.mtu_bytes = 1'500; }
+  void take(Normaliser& out, const std::vector<std::byte>& bytes, Fate fate = Fate::kOther, LinkType link = LinkType::kEthernet) {
+    auto p = packet(bytes, 1);
+    p.link = link;
+    out.before(p);
+    out.after(p, fate);
+  }
+};
+
+TEST_F(NormaliserForAnInterface, FlowsFitItsMtuAndSaySo) {
+  for (const bool six : {false, true}) {
+    written_.clear();
+    Normaliser out(settings_, *this);
+    auto c = connection();
+    if (six) c.endpoints.src = v6(1), c.endpoints.dst = v6(2);
+    const std::string text(10'000, 'z');
+    out.on_data(c, chunk(Direction::kToServer, 0, text, 1));
+    EXPECT_EQ(check_flow()[0], text);
+    EXPECT_EQ(written_[0].decoded().tcp.mss, six ? 1'440 : 1'460);
+    std::size_t longest = 0;
+    for (const auto& each : written_) longest = std::max(longest, each.frame.size());
+    EXPECT_EQ(longest, 1'514U);
+  }
+}
+
+TEST_F(NormaliserForAnInterface, SuperPacketsOfOthersAreCut) {
+  for (const bool six : {false, true}) {
+    written_.clear();
+    Normaliser out(settings_, *this);
+    take(out, tcp_frame(10'000, true, six));
+    EXPECT_EQ(written_.size(), 7U);
+    std::size_t octets = 0;
+    for (const auto& each : written_) {
+      EXPECT_LE(each.frame.size(), 1'514U);
+      EXPECT_EQ(wire::check_tcp_checksum(each.decoded()), wire::ChecksumState::kRight);
+      octets += each.decoded().tcp.payload.size();
+    }
+    EXPECT_EQ(octets, 10'000U);
+    EXPECT_EQ(out.counters().cut, 1U);
+    EXPECT_EQ(out.counters().passed, 7U);
+  }
+}
+
+TEST_F(NormaliserForAnInterface, UnfinishedChecksumsOfOthersAreMadeWhole) {
+  Normaliser out(settings_, *this);
+  take(out, tcp_frame(100, true));
+  ASSERT_EQ(written_.size(), 1U);
+  EXPECT_EQ(written_[0].frame, tcp_frame(100, false));
+  EXPECT_EQ(out.counters().finished, 1U);
+}
+
+TEST_F(NormaliserForAnInterface, RawIpIsGivenAnEthernetHeaderAndCut) {
+  Normaliser out(settings_, *this);
+  const auto frame = tcp_frame(3'000, true);
+  take(out, {frame.begin() + 14, frame.end()}, Fate::kOther, LinkType::kRaw);
+  EXPECT_EQ(written_.size(), 3U);
+  for (const auto& each : written_) EXPECT_EQ(each.decoded().kind, wire::Kind::kTcp);
+}
+
+TEST_F(NormaliserForAnInterface, WhatDoesNotFitIsCounted) {
+  settings_.mtu_bytes = 300;
+  Normaliser out(settings_, *this);
+  auto long_datagram = frame(1, 0);
+  long_datagram.resize(14 + 301);
+  take(out, long_datagram);
+  EXPECT_EQ(out.counters().left_out_too_long, 1U);
+  auto p = packet(frame(2, 0), 1);
+  const auto cut_short = frame(2, 0);
+  p.bytes = cut_short;
+  p.original_bytes += 100;
+  out.before(p);
+  out.after(p, Fate::kOther);
+  EXPECT_EQ(out.counters().left_out_cut_short, 1U);
+  auto spanning_tree = frame(3, 0);
+  const std::byte group[6] = {std::byte{0x01}, std::byte{0x80}, std::byte{0xc2}};
+  std::ranges::copy(group, spanning_tree.begin());
+  take(out, spanning_tree);
+  EXPECT_EQ(out.counters().left_out_link_local, 1U);
+  EXPECT_TRUE(written_.empty());
+}
+
+TEST_F(NormaliserForAnInterface, OtherPacketsAreLeftOutAsAsked) {
+  for (const auto& [others, tcp, udp] : {std::tuple{OtherPackets::kAll, 1, 1}, {OtherPackets::kTcp, 1, 0}, {OtherPackets::kNone, 0, 0}}) {
+    written_.clear();
+    settings_.others = others;
+    Normaliser out(settings_, *this);
+    take(out, tcp_frame(10, false));
+    EXPECT_EQ(written_.size(), static_cast<std::size_t>(tcp));
+    take(out, frame(1, 0));
+    EXPECT_EQ(written_.size(), static_cast<std::size_t>(tcp + udp));
+    EXPECT_EQ(out.counters().left_out_others, static_cast<std::uint64_t>(2 - tcp - udp));
+    out.on_data(connection(), chunk(Direction::kToServer, 0, "flows come always", 1));
+    EXPECT_GT(written_.size(), static_cast<std::size_t>(tcp + udp));
+  }
+}
+
+TEST_F(NormaliserForAnInterface, NothingIsHeldBackLongerThanAsked) {
+  settings_.fragment_patience = 50'000'000;
+  Normaliser out(settings_, *this);
+  const auto first = frame(1, 0x2000);
+  auto p = packet(first, kSecond);
+  out.before(p);
+  out.after(p, Fate::kFragment);
+  EXPECT_TRUE(out.waits());
+  out.on_data(connection(), chunk(Direction::kToServer, 0, "abc", kSecond));
+  EXPECT_TRUE(written_.empty());
+  out.advance(kSecond + 51'000'000);
+  EXPECT_FALSE(out.waits());
+  EXPECT_GT(written_.size(), 1U);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
+constexpr int kHeldTickMs = 20;                      ///< while frames are held back for what may complete a datagram
 constexpr std::chrono::milliseconds kRingHolds(20);  ///< a ring gives a block that is not full after less than this
 constexpr unsigned kLookRounds = 16;                 ///< of batches between two looks at what waits for its shard
 constexpr TimeNs kFlush = kSecond / 10;              ///< an alert is on its way to the log within this time
@@ -77,6 +78,7 @@ void Worker::run() {
       dispatcher_->advance(any ? 0 : time - kSettle);
       settle();
     }
+    if (!any) reports_wait_ = reports_->advance(time);
     if (!any) engine_.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
     if (time - flushed >= kFlush) {
       reports_->flush();
@@ -157,7 +159,7 @@ void Worker::wait() {
   for (const Source& source : sources_) polled_.push_back({source.packets->descriptor(), POLLIN, 0});
   sleeping_.store(true, std::memory_order_seq_cst);
   const bool still_nothing = queues_empty() && !asked_any_.load(std::memory_order_seq_cst) && !stop_.load(std::memory_order_seq_cst);
-  ::poll(polled_.data(), polled_.size(), still_nothing ? kTickMs : 0);
+  ::poll(polled_.data(), polled_.size(), !still_nothing ? 0 : reports_wait_ ? kHeldTickMs : kTickMs);
   sleeping_.store(false, std::memory_order_seq_cst);
   if ((polled_[0].revents & POLLIN) != 0) {
     std::uint64_t count = 0;

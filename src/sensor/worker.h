@@ -34,6 +34,8 @@ class Reports {
   /// Another observer of the same, told of records only.
   virtual void tell_too(engine::Observer& other) = 0;
   virtual void feed(engine::Engine& engine, std::span<const RawPacket> packets) = 0;
+  /// Time goes on without packets. True: it is to be told again soon.
+  virtual bool advance(TimeNs /*now*/) { return false; }
   virtual void flush() = 0;
   virtual void input_ended() = 0;
   /// false: not everything could be written; it is said.
@@ -123,6 +125,7 @@ class Worker : private engine::Dispatcher::Sink {
   std::vector<pollfd> polled_;
   int event_ = -1;
   bool written_ = true;
+  bool reports_wait_ = false;  ///< what reports hold back goes out as time goes on
 
   alignas(64) std::atomic<bool> stop_ = false;
   std::atomic<bool> sleeping_ = false;

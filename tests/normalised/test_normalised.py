@@ -27,11 +27,17 @@ def tshark(path, *arguments):
 
 def follow(path, numbers):
     """Of each of tshark's conversations the bytes of both directions, client to server first."""
-    found = {}
-    if not numbers:
-        return found
-    ways = None
-    for line in tshark(path, "-q", *[word for number in numbers for word in ("-z", f"follow,tcp,raw,{number}")]).splitlines():
+    return followed(tshark(path, "-q", *follow_options(numbers))) if numbers else {}
+
+
+def follow_options(numbers):
+    return [word for number in numbers for word in ("-z", f"follow,tcp,raw,{number}")]
+
+
+def followed(printed):
+    """The same out of what tshark prints with follow_options()."""
+    found, ways = {}, None
+    for line in printed.splitlines():
         text = line.strip()
         if text.startswith("Filter: tcp.stream eq "):
             ways = found[int(text.split()[-1])] = ["", ""]
@@ -40,12 +46,12 @@ def follow(path, numbers):
     return {number: [bytes.fromhex(way) for way in both] for number, both in found.items()}
 
 
-def findings(path):
+def findings(path, *options):
     """Of each conversation what tshark's analysis flags, and in which frames."""
     found = {}
     fields = [name.split("==")[0] for name in FINDINGS]
     wanted = [name.partition("==")[2] for name in FINDINGS]  # "": whatever it is
-    shown = tshark(path, "-Y", " || ".join(FINDINGS), "-T", "fields", "-e", "tcp.stream", "-e", "frame.number", *[word for name in fields for word in ("-e", name)])
+    shown = tshark(path, *options, "-Y", " || ".join(FINDINGS), "-T", "fields", "-e", "tcp.stream", "-e", "frame.number", *[word for name in fields for word in ("-e", name)])
     for line in shown.splitlines():
         number, frame, *values = line.split("\t")
         names = [name for name, value, want in zip(fields, values, wanted) if value and (not want or want in value.split(","))]
