@@ -32,6 +32,7 @@ namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
+constexpr TimeNs kRingsDiffer = 25'000'000;       ///< of one time, the packets of all rings are there this much later: blocks wait 10 ms to be full
 constexpr TimeNs kStats = 10 * kSecond;           ///< between two records of counters
 constexpr TimeNs kOpenersRenewed = 60 * kSecond;  ///< a handshake has passed all capture points by then
 constexpr TimeNs kKeep = 60 * kSecond;            ///< between two writings of the inventory
@@ -70,7 +71,7 @@ class Sensor {
       rings.push_back(*std::move(opened));
     }
     names_ = points.names();
-    if (!shared_.open() || !open_normalised()) return kNotDone;
+    if (!open_normalised() || !shared_.open()) return kNotDone;
     std::vector<std::unique_ptr<sensor::Reports>> reports;
     for (std::size_t i = 0; i < worker_count_; ++i) {
       auto outputs = std::make_unique<ShardOutputs>(shared_);
@@ -142,6 +143,7 @@ class Sensor {
     settings.engine.several_points = inputs_.size() > 1;
     settings.engine.hash_seed = random_seed();
     settings.clock = now;
+    if (worker_count_ > 1 || inputs_.size() > 1) settings.hold_ns = kRingsDiffer;
     // Names do not change while workers run.
     settings.on_error = [this](std::size_t source, int error) { say(inputs_[source].name, std::strerror(error), "watched again when it is back"); };
     return settings;

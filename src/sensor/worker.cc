@@ -14,6 +14,7 @@ namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
+constexpr int kWaitingTickMs = 2;                    ///< while packets wait for earlier ones
 constexpr int kHeldTickMs = 20;                      ///< while frames are held back for what may complete a datagram
 constexpr std::chrono::milliseconds kRingHolds(20);  ///< a ring gives a block that is not full after less than this
 constexpr unsigned kLookRounds = 16;                 ///< of batches between two looks at what waits for its shard
@@ -69,7 +70,7 @@ void Worker::run() {
   TimeNs flushed = settings_.clock();
   unsigned rounds = 0;
   while (!stop_.load(std::memory_order_acquire)) {
-    bool any = take_sources();
+    bool any = take_sources(settled(settings_.clock()));
     any = take_queues() || any;
     if (asked_any_.load(std::memory_order_acquire)) run_asked();
     if (!any) wait();
@@ -91,22 +92,62 @@ void Worker::run() {
   written_ = reports_->close();
 }
 
-/// One batch of each source; false: none had any.
-bool Worker::take_sources() {
-  bool any = false;
-  for (Source& source : sources_) {
-    const std::size_t count = source.packets->next_batch(packets_, source.point);
-    if (count == 0) continue;
-    any = true;
-    const auto batch = std::span(packets_).first(count);
-    if (!dispatcher_) {
-      reports_->feed(engine_, batch);
-      continue;
+/// The source whose next packet is the earliest, if no other can give an earlier one any more: each has one, or it is from before `until`.
+Worker::Source* Worker::earliest(TimeNs until) {
+  Source* first = nullptr;
+  bool all = true;
+  for (const auto& source : sources_) {
+    if (source->at == source->count) {
+      all = false;
+    } else if (first == nullptr || source->batch[source->at].time_ns < first->batch[first->at].time_ns) {
+      first = source.get();
     }
-    for (const RawPacket& packet : batch) dispatcher_->take(packet);
-    settle();
   }
-  return any;
+  if (first == nullptr || all || first->batch[first->at].time_ns <= until) return first;
+  waiting_ = true;
+  return nullptr;
+}
+
+/// A batch of all sources, in the order of the packets' times; false: there was none. Interfaces give their packets in blocks of some milliseconds:
+/// what a contradiction on two paths comes to hangs on which came first.
+bool Worker::take_sources(TimeNs until) {
+  waiting_ = false;
+  if (settings_.hold_ns == 0) {
+    bool any = false;
+    for (const auto& source : sources_) {
+      if (source->at == source->count) {
+        source->at = 0;
+        source->count = source->packets->next_batch(source->batch, source->point);
+      }
+      const auto batch = std::span(source->batch).subspan(source->at, source->count - source->at);
+      source->at = source->count;
+      if (batch.empty()) continue;
+      any = true;
+      take(batch);
+    }
+    return any;
+  }
+  for (const auto& source : sources_) {
+    if (source->at < source->count) continue;
+    source->at = 0;
+    source->count = source->packets->next_batch(source->batch, source->point);
+  }
+  std::size_t count = 0;
+  while (count < packets_.size()) {
+    Source* const source = earliest(until);
+    if (source == nullptr) break;
+    packets_[count++] = source->batch[source->at++];
+    if (source->at == source->count) break;  // it may have more at once: asked before others go on
+  }
+  if (count == 0) return false;
+  take(std::span(packets_).first(count));
+  return true;
+}
+
+void Worker::take(std::span<const RawPacket> batch) {
+  if (!dispatcher_) return reports_->feed(engine_, batch);
+  for (const RawPacket& packet : batch) dispatcher_->take(packet);
+  settle();
 }
 
 void Worker::pass(const RawPacket& packet, engine::ShardId shard) {
@@ -156,10 +197,11 @@ bool Worker::queues_empty() const {
 void Worker::wait() {
   polled_.clear();
   polled_.push_back({event_, POLLIN, 0});
-  for (const Source& source : sources_) polled_.push_back({source.packets->descriptor(), POLLIN, 0});
+  // Rings whose packets wait are ready all the time.
+  for (const auto& source : sources_) polled_.push_back({source->packets->descriptor(), static_cast<short>(waiting_ ? 0 : POLLIN), 0});
   sleeping_.store(true, std::memory_order_seq_cst);
   const bool still_nothing = queues_empty() && !asked_any_.load(std::memory_order_seq_cst) && !stop_.load(std::memory_order_seq_cst);
-  ::poll(polled_.data(), polled_.size(), !still_nothing ? 0 : reports_wait_ ? kHeldTickMs : kTickMs);
+  ::poll(polled_.data(), polled_.size(), !still_nothing ? 0 : waiting_ ? kWaitingTickMs : reports_wait_ ? kHeldTickMs : kTickMs);
   sleeping_.store(false, std::memory_order_seq_cst);
   if ((polled_[0].revents & POLLIN) != 0) {
     std::uint64_t count = 0;
@@ -168,7 +210,7 @@ void Worker::wait() {
   // An error is told once; while it stands, poll() does not wait.
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     if ((polled_[i + 1].revents & POLLERR) == 0) continue;
-    if (const int error = sources_[i].packets->take_error(); error != 0 && settings_.on_error) settings_.on_error(sources_[i].number, error);
+    if (const int error = sources_[i]->packets->take_error(); error != 0 && settings_.on_error) settings_.on_error(sources_[i]->number, error);
   }
 }
 
@@ -176,9 +218,9 @@ void Worker::wait() {
 void Worker::drain() {
   const auto now = [] { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); };
   const TimeNs until = now() + settings_.drain_ns;
-  while (now() < until && take_sources()) take_queues();
+  while (now() < until && take_sources(settled(settings_.clock()))) take_queues();
   std::this_thread::sleep_for(kRingHolds);
-  while (now() < until && take_sources()) take_queues();
+  while (now() < until && take_sources(kAll)) take_queues();
   if (dispatcher_) dispatcher_->finish();
   settle();
   drained_.store(true, std::memory_order_release);
@@ -221,20 +263,21 @@ void Worker::run_asked() {
 }
 
 void Worker::add(std::size_t source, PointId point, std::unique_ptr<capture::PacketSource> packets) {
-  sources_.push_back({.number = source, .point = point, .packets = std::move(packets)});
+  sources_.push_back(std::make_unique<Source>(Source{.number = source, .point = point, .packets = std::move(packets)}));
 }
 
 std::unique_ptr<capture::PacketSource> Worker::remove(std::size_t source) {
-  const auto found = std::ranges::find(sources_, source, &Source::number);
+  const auto found = std::ranges::find_if(sources_, [&](const auto& each) { return each->number == source; });
   if (found == sources_.end()) return nullptr;
-  auto packets = std::move(found->packets);
+  take(std::span((*found)->batch).subspan((*found)->at, (*found)->count - (*found)->at));
+  auto packets = std::move((*found)->packets);
   sources_.erase(found);
   return packets;
 }
 
 capture::LiveCounters Worker::source_counters(std::size_t source) {
-  const auto found = std::ranges::find(sources_, source, &Source::number);
-  return found == sources_.end() ? capture::LiveCounters{} : found->packets->counters();
+  const auto found = std::ranges::find_if(sources_, [&](const auto& each) { return each->number == source; });
+  return found == sources_.end() ? capture::LiveCounters{} : (*found)->packets->counters();
 }
 
 WorkerCounters Worker::counters() {

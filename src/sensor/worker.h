@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -49,6 +50,7 @@ struct WorkerSettings {
   engine::ShardId number = 0;
   std::size_t workers = 1;
   std::size_t queue_bytes = 4 << 20;                            ///< between each two workers; what does not fit is dropped, and counted
+  TimeNs hold_ns = 0;                                           ///< how long another source may still give an earlier packet; 0: in the order they come
   TimeNs drain_ns = 1'000'000'000;                              ///< for what the rings hold when the end is asked for
   std::function<TimeNs()> clock;                                ///< in the packets' time
   std::function<void(std::size_t source, int error)> on_error;  ///< of a source, while nothing comes; called by its thread
@@ -95,11 +97,17 @@ class Worker : private engine::Dispatcher::Sink {
     std::size_t number = 0;
     PointId point = 0;
     std::unique_ptr<capture::PacketSource> packets;
+    std::array<RawPacket, capture::kBatch> batch = {};  ///< valid until the next is asked for
+    std::size_t at = 0, count = 0;                      ///< of it: the next to be taken, and how many there are
   };
+  static constexpr TimeNs kAll = std::numeric_limits<TimeNs>::max();
   /// Tokens go out of the directory with their connections.
   class Forgetter;
 
-  bool take_sources();
+  bool take_sources(TimeNs until);
+  Source* earliest(TimeNs until);
+  void take(std::span<const RawPacket> batch);
+  TimeNs settled(TimeNs now) const { return settings_.hold_ns == 0 ? kAll : now - settings_.hold_ns; }
   bool take_queues();
   bool queues_empty() const;
   void run_asked();
@@ -114,11 +122,12 @@ class Worker : private engine::Dispatcher::Sink {
   engine::Inspection inspection_;
   engine::Engine engine_;
   std::optional<engine::Dispatcher> dispatcher_;
-  std::vector<Source> sources_;
+  std::vector<std::unique_ptr<Source>> sources_;
+  bool waiting_ = false;                              ///< packets of one source wait for what others may still give
   std::vector<std::unique_ptr<PacketQueue>> queues_;  ///< from each worker; none from itself
   std::vector<Worker*> all_;
-  std::array<RawPacket, capture::kBatch> packets_;
-  std::array<RawPacket, capture::kBatch> own_;  ///< of packets_, those of this shard
+  std::array<RawPacket, capture::kBatch> packets_;  ///< on their way, from all sources in the order of their times
+  std::array<RawPacket, capture::kBatch> own_;      ///< of packets_, those of this shard
   std::size_t own_count_ = 0;
   std::vector<bool> pushed_;  ///< to whom, since they were woken
   std::uint64_t queue_drops_ = 0, queued_ = 0;

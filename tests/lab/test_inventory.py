@@ -191,7 +191,7 @@ class Inventory(unittest.TestCase):
         wait_for(lambda: once_more.records("mptcp"), "the connection")
         self.assertEqual(once_more.end(), 0)
         self.assertEqual(len((self.folder / pathlib.Path("inventory.json.damaged")).read_text()), 200)
-        self.assertEqual(once_more.inventory()["10.1.2.2", "server", MPTCP]["agreed"], 1)
+        self.assertEqual(once_more.inventory()["10.1.2.2", "server", MPTCP]["agreed"], 1, once_more.log.read_text())
 
     def test_the_name_of_the_server(self):
         self.serve("serve", MPTCP, network.MPTCP)
