@@ -62,7 +62,7 @@ def send(address, port, numbers, size, paths=1):
             while piece := connection.recv(4096):
                 answered += piece
             if answered.decode() != hashlib.sha256(data).hexdigest():
-                failed.append(number)
+                failed.append(f"{number}:{len(answered)}:{answered[:80]!r}")
 
     failed = []
     threads = [threading.Thread(target=one, args=(number,)) for number in numbers]

@@ -71,7 +71,7 @@ constexpr unsigned kHalf = BPF_LD | BPF_H | BPF_IND;
 /// X moves over a header.
 void move_on(Assembler& a, std::uint32_t octets) {
   a.plain(BPF_MISC | BPF_TXA);
-  a.plain(BPF_ALU | BPF_ADD | BPF_K, octets);
+  a.plain(BPF_ALU | BPF_ADD, octets);
   a.plain(BPF_MISC | BPF_TAX);
 }
 
@@ -80,7 +80,7 @@ void move_on(Assembler& a, std::uint32_t octets) {
 std::vector<sock_filter> kernel_filter(LinkType link) {
   Assembler a;
   const auto ipv4 = a.place(), ipv6 = a.place(), ports = a.place(), pass = a.place(), drop = a.place();
-  a.plain(BPF_LDX | BPF_W | BPF_IMM, 0);
+  a.plain(BPF_LDX | BPF_IMM, 0);
   if (link == LinkType::kEthernet) {
     // Up to two tags; X is 14 octets before what follows the EtherType.
     constexpr std::uint32_t kTypeAt = 12;

@@ -84,7 +84,9 @@ std::expected<void, report::Problem> filter_system_calls() {
   if (!filter) return std::unexpected(report::system_problem("the filter of system calls", ENOMEM));
   for (const char* const name : kRefused) {
     const int number = ::seccomp_syscall_resolve_name(name);
-    if (number != __NR_SCMP_ERROR) ::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0);  // some are of other machines only
+    if (number == __NR_SCMP_ERROR || number < 0) continue;  // of other machines only
+    if (const int error = ::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0); error != 0)
+      return std::unexpected(report::system_problem("the filter of system calls", -error));
   }
   if (const int error = ::seccomp_load(filter.get()); error != 0) return std::unexpected(report::system_problem("the filter of system calls", -error));
   return {};

@@ -32,11 +32,13 @@ namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
-constexpr TimeNs kRingsDiffer = 25'000'000;       ///< of one time, the packets of all rings are there this much later: blocks wait 10 ms to be full
-constexpr TimeNs kStats = 10 * kSecond;           ///< between two records of counters
-constexpr TimeNs kOpenersRenewed = 60 * kSecond;  ///< a handshake has passed all capture points by then
-constexpr TimeNs kKeep = 60 * kSecond;            ///< between two writings of the inventory
+constexpr TimeNs kRingsDiffer = 25'000'000;         ///< of one time, the packets of all rings are there this much later: blocks wait 10 ms to be full
+constexpr TimeNs kStats = 10 * kSecond;             ///< between two records of counters
+constexpr TimeNs kOpenersRenewed = 60 * kSecond;    ///< a handshake has passed all capture points by then
+constexpr TimeNs kFlowsRenewed = 86'400 * kSecond;  ///< at least: a subflow may be silent while its connection is not
+constexpr TimeNs kKeep = 60 * kSecond;              ///< between two writings of the inventory
 
+TimeNs steady() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 /// CPUs that this process may use.
@@ -170,24 +172,25 @@ class Sensor {
   }
 
   void watch() {
-    TimeNs looked = now(), told = looked, kept = looked, flows_renewed = looked, openers_renewed = looked;
-    const auto due = [](TimeNs time, TimeNs& last, TimeNs every) {
-      if (time - last < every) return false;
-      last = time;
+    TimeNs looked = steady(), told = looked, kept = looked, flows_renewed = looked, openers_renewed = looked;
+    // Not the packets' clock: that may be set while this runs.
+    const auto due = [](TimeNs& last, TimeNs every) {
+      if (steady() - last < every) return false;
+      last = steady();
       return true;
     };
     while (!stop_wanted()) {
       ::poll(nullptr, 0, kTickMs);  // a signal ends it
       const TimeNs time = now();
-      if (due(time, told, kStats)) shared_.stats(totals(), began_, time);
-      if (due(time, kept, kKeep)) shared_.keep();
-      if (due(time, looked, kSecond)) {
+      if (due(told, kStats)) shared_.stats(totals(), began_, time);
+      if (due(kept, kKeep)) shared_.keep();
+      if (due(looked, kSecond)) {
         look_after_interfaces();
         if (normalised_) normalised_->look_after();
         service_.alive(status(time));
       }
-      if (due(time, flows_renewed, options_.inspect.limits.idle_seconds * kSecond)) workers_->renew(engine::OwnerSpace::kFlow);
-      if (due(time, openers_renewed, kOpenersRenewed)) workers_->renew(engine::OwnerSpace::kOpener);
+      if (due(flows_renewed, std::max(options_.inspect.limits.idle_seconds * kSecond, kFlowsRenewed))) workers_->renew(engine::OwnerSpace::kFlow);
+      if (due(openers_renewed, kOpenersRenewed)) workers_->renew(engine::OwnerSpace::kOpener);
       if (reopen_wanted()) shared_.reopen();
       if (reload_wanted()) reload();
     }

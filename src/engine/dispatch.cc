@@ -113,16 +113,22 @@ Dispatcher::Decision Dispatcher::decide(const wire::Decoded& d, std::uint64_t fl
   const auto known = owners_.find(OwnerSpace::kFlow, flow);
   if (tcp.flags.syn() && !tcp.flags.ack()) return on_syn(d, seen, flow, known);
   if (!known) return on_unknown(d, seen, flow);
-  return {.kind = Decision::Kind::kShard, .shard = seen.capable ? learn(seen, flow, known->shard) : known->shard, .token = {}, .opener = {}};
+  ShardId shard = known->shard;
+  if (seen.capable) {
+    // Only the first SYN/ACK tells of what is known behind a NAT: nothing that a peer sends later takes a flow from its shard.
+    const bool first_answer = tcp.flags.syn() && !known->marked;
+    shard = learn(seen, flow, shard, first_answer);
+    if (first_answer) owners_.claim(OwnerSpace::kFlow, flow, shard, true);
+  }
+  return {.kind = Decision::Kind::kShard, .shard = shard, .token = {}, .opener = {}};
 }
 
 Dispatcher::Decision Dispatcher::on_syn(const wire::Decoded& d, const Seen& seen, std::uint64_t flow, std::optional<Owner> known) {
   const auto to = [](ShardId shard) { return Decision{.kind = Decision::Kind::kShard, .shard = shard, .token = {}, .opener = {}}; };
   const std::uint64_t opener = opener_of(d.tcp);
   const auto own = [&](ShardId shard) {
-    if (!known) return owners_.claim(OwnerSpace::kFlow, flow, shard).shard;
-    if (known->shard != shard) owners_.assign(OwnerSpace::kFlow, flow, shard);
-    return shard;
+    // A SYN on a flow that is followed may be anyone's: it stays where it is followed.
+    return known ? known->shard : owners_.claim(OwnerSpace::kFlow, flow, shard).shard;
   };
   if (seen.join_token) {
     if (const auto owner = owners_.find(OwnerSpace::kToken, *seen.join_token)) {
@@ -136,7 +142,7 @@ Dispatcher::Decision Dispatcher::on_syn(const wire::Decoded& d, const Seen& seen
     ShardId shard = known ? known->shard : settings_.self;
     if (settings_.several_points) shard = owners_.claim(OwnerSpace::kOpener, opener, shard, true).shard;
     shard = own(shard);
-    return to(learn(seen, flow, shard));
+    return to(learn(seen, flow, shard, !known));
   }
   if (known) return to(known->shard);
   if (settings_.several_points) {
@@ -161,7 +167,7 @@ Dispatcher::Decision Dispatcher::on_unknown(const wire::Decoded& d, const Seen& 
   if (seen.capable && seen.capable->sender_key) {
     ShardId shard = settings_.self;
     if (settings_.several_points) shard = owners_.claim(OwnerSpace::kOpener, opener_of(tcp), shard, true).shard;
-    return to(learn(seen, flow, owners_.claim(OwnerSpace::kFlow, flow, shard).shard));
+    return to(learn(seen, flow, owners_.claim(OwnerSpace::kFlow, flow, shard).shard, true));
   }
   if (seen.join) {
     return {.kind = Decision::Kind::kHold, .shard = 0, .token = {}, .opener = settings_.several_points ? std::optional(opener_of(tcp)) : std::nullopt};
@@ -174,11 +180,11 @@ Dispatcher::Decision Dispatcher::on_unknown(const wire::Decoded& d, const Seen& 
 
 /// Tokens that a JOIN may name from now on. The flow's shard: another one, if that connection is known there, behind a box that changes
 /// sequence numbers as well as addresses.
-ShardId Dispatcher::learn(const Seen& seen, std::uint64_t flow, ShardId shard) {
+ShardId Dispatcher::learn(const Seen& seen, std::uint64_t flow, ShardId shard, bool may_move) {
   for (const auto& key : {seen.capable->sender_key, seen.capable->receiver_key}) {
     if (!key) continue;
     const Owner owner = owners_.claim(OwnerSpace::kToken, track::digest_key(*key, seen.capable->version).token, shard);
-    if (owner.shard == shard || !settings_.several_points) continue;
+    if (owner.shard == shard || !settings_.several_points || !may_move) continue;
     shard = owner.shard;
     owners_.assign(OwnerSpace::kFlow, flow, shard);
   }

@@ -93,7 +93,7 @@ class Dispatcher {
   Decision decide(const wire::Decoded& d, std::uint64_t flow);
   Decision on_syn(const wire::Decoded& d, const Seen& seen, std::uint64_t flow, std::optional<Owner> known);
   Decision on_unknown(const wire::Decoded& d, const Seen& seen, std::uint64_t flow);
-  ShardId learn(const Seen& seen, std::uint64_t flow, ShardId shard);
+  ShardId learn(const Seen& seen, std::uint64_t flow, ShardId shard, bool may_move);
   void take_fragment(const RawPacket& packet, const wire::Decoded& d);
   void skip(const RawPacket& packet, const wire::Decoded& d);
   void hold(const RawPacket& packet, std::uint64_t flow, const Decision& decision);

@@ -27,7 +27,7 @@ class Directory : public Owners {
   std::optional<Owner> find(OwnerSpace space, std::uint64_t key) override { return table(space).find(key); }
   Owner claim(OwnerSpace space, std::uint64_t key, ShardId shard, bool mark) override { return table(space).claim(key, shard, mark); }
   void assign(OwnerSpace space, std::uint64_t key, ShardId shard) override { table(space).assign(key, shard); }
-  void forget(OwnerSpace space, std::uint64_t key) override { table(space).forget(key); }
+  void forget(OwnerSpace space, std::uint64_t key, ShardId shard) override { table(space).forget(key, shard); }
 
  private:
   OwnerTable& table(OwnerSpace space) { return tables_.try_emplace(space, std::size_t{1024}).first->second; }
@@ -259,14 +259,14 @@ TEST_F(DispatchTest, ABoxThatChangesSequenceNumbersTooIsSeenByTheKeys) {
   EXPECT_EQ(second.taken(), (Passed{"2:3", "1:4", "1:5"}));
 }
 
-TEST_F(DispatchTest, AReusedTupleFollowsItsJoin) {
+TEST_F(DispatchTest, AFlowThatIsFollowedStaysWhereItIs) {
   Desk first(directory, settings(1)), second(directory, settings(2));
   handshake(first);
   handshake(second, other_path);  // the same keys do not matter: its flow is its own
   second.taken();
   second.take(packet(other_path, kSyn, true, join(server_token()), 90'000), 100);
   second.take(packet(other_path, kAck, true, {}, 90'000, "data"), 101);
-  EXPECT_EQ(second.taken(), (Passed{"1:100", "1:101"}));
+  EXPECT_EQ(second.taken(), (Passed{"2:100", "2:101"})) << "anyone can send a SYN";
 }
 
 TEST_F(DispatchTest, FragmentsGoOnTogetherWithTheWhole) {
@@ -316,7 +316,9 @@ TEST(OwnerTableTest, KeepsWhatIsInUseAndNeverMore) {
   table.renew();
   EXPECT_EQ(table.find(1), std::nullopt);
   table.claim(2, 1, false);
-  table.forget(2);
+  table.forget(2, 3);
+  EXPECT_EQ(table.find(2), (Owner{1, false})) << "another shard's";
+  table.forget(2, 1);
   EXPECT_EQ(table.find(2), std::nullopt);
 }
 

@@ -35,7 +35,8 @@ class Owners {
   virtual Owner claim(OwnerSpace space, std::uint64_t key, ShardId shard, bool mark = false) = 0;
   /// Whoever had it before.
   virtual void assign(OwnerSpace space, std::uint64_t key, ShardId shard) = 0;
-  virtual void forget(OwnerSpace space, std::uint64_t key) = 0;
+  /// Only if it is that shard's.
+  virtual void forget(OwnerSpace space, std::uint64_t key, ShardId shard) = 0;
 };
 
 /// Purpose: one table of owners. Invariant: never more than `most` entries, in two generations: what has been asked for since the younger
@@ -64,9 +65,10 @@ class OwnerTable {
     old_.erase(key);
     put(key, {.shard = shard, .marked = false});
   }
-  void forget(std::uint64_t key) {
-    young_.erase(key);
-    old_.erase(key);
+  void forget(std::uint64_t key, ShardId shard) {
+    for (auto* const table : {&young_, &old_}) {
+      if (const auto entry = table->find(key); entry != table->end() && entry->second.shard == shard) table->erase(entry);
+    }
   }
   /// Time has passed: what was not asked for since the last call is let go.
   void renew() { old_ = std::exchange(young_, {}); }

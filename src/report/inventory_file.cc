@@ -42,7 +42,7 @@ bool write_all(int descriptor, std::string_view text) {
 }  // namespace
 
 std::expected<std::optional<std::vector<inspect::InventoryEntry>>, InventoryFileError> read_inventory(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.value < 0 && errno == ENOENT) return std::nullopt;
   if (file.value < 0) return std::unexpected(InventoryFileError{system_problem(path, errno)});
   struct stat about{};

@@ -280,7 +280,10 @@ class LogWriter::Outlet {
     lock.unlock();
     const int error = place_.reopen();
     lock.lock();
-    if (error == 0) return;
+    if (error == 0) {
+      if (queue_.empty() && place_.is_open()) recovered();
+      return;
+    }
     ++counters_.errors;
     messages_.push_back({"cannot be opened again: " + std::generic_category().message(error), "the file that is open goes on"});
   }

@@ -32,10 +32,10 @@ void SharedOwners::assign(engine::OwnerSpace space, std::uint64_t key, engine::S
   s.table.assign(key, shard);
 }
 
-void SharedOwners::forget(engine::OwnerSpace space, std::uint64_t key) {
+void SharedOwners::forget(engine::OwnerSpace space, std::uint64_t key, engine::ShardId shard) {
   Stripe& s = stripe(space, key);
   const std::scoped_lock lock(s.mutex);
-  s.table.forget(key);
+  s.table.forget(key, shard);
 }
 
 void SharedOwners::renew(engine::OwnerSpace space) {

@@ -27,7 +27,7 @@ class SharedOwners : public engine::Owners {
   std::optional<engine::Owner> find(engine::OwnerSpace space, std::uint64_t key) override;
   engine::Owner claim(engine::OwnerSpace space, std::uint64_t key, engine::ShardId shard, bool mark = false) override;
   void assign(engine::OwnerSpace space, std::uint64_t key, engine::ShardId shard) override;
-  void forget(engine::OwnerSpace space, std::uint64_t key) override;
+  void forget(engine::OwnerSpace space, std::uint64_t key, engine::ShardId shard) override;
 
   /// Lets go what was not asked for since the last call. Not for tokens: these go with their connections.
   void renew(engine::OwnerSpace space);

@@ -9,37 +9,53 @@
 #include <chrono>
 #include <thread>
 
+#include "track/flow_table.h"
+
 namespace weir::sensor {
 namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
+
+/// For what has to go on whatever is done to the clock.
+TimeNs steady() { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); }
+
 constexpr int kTickMs = 50;
 constexpr int kWaitingTickMs = 2;                    ///< while packets wait for earlier ones
 constexpr int kHeldTickMs = 20;                      ///< while frames are held back for what may complete a datagram
 constexpr std::chrono::milliseconds kRingHolds(20);  ///< a ring gives a block that is not full after less than this
+constexpr std::size_t kLastBatches = 1 << 16;        ///< of a source that goes
 constexpr unsigned kLookRounds = 16;                 ///< of batches between two looks at what waits for its shard
 constexpr TimeNs kFlush = kSecond / 10;              ///< an alert is on its way to the log within this time
 constexpr TimeNs kSettle = kSecond / 2;              ///< how far behind the clock time is taken to be without packets: longer than a ring holds one back
 
 }  // namespace
 
-/// A token that stayed behind would lead the JOINs of a later connection with the same one astray.
+/// A token that stayed behind would lead the JOINs of a later connection with the same one astray; flows make room for others. Flows in
+/// tunnels and at other points of a NAT go by their age.
 class Worker::Forgetter : public engine::Observer {
  public:
-  explicit Forgetter(SharedOwners& owners) : owners_(owners) {}
+  Forgetter(SharedOwners& owners, engine::ShardId shard, std::uint64_t hash_seed) : owners_(owners), shard_(shard), hash_seed_(hash_seed) {}
 
   void on_connection(const engine::ConnectionRecord& record) override {
+    for (const engine::SubflowRecord& f : record.subflows) {
+      bool from_low = false;
+      const Endpoints& e = f.endpoints;
+      owners_.forget(engine::OwnerSpace::kFlow, track::hash_flow_key(track::make_flow_key(e.src, e.src_port, e.dst, e.dst_port, 0, from_low), hash_seed_),
+                     shard_);
+    }
     // "3f0c11aa-9be2d004": the tokens (CONTRACT.md, mptcp.id); others have none.
     const std::string_view id = record.info.id;
     if (id.size() != 17 || id[8] != '-') return;
     for (const std::size_t at : {0, 9}) {
       std::uint32_t token = 0;
-      if (std::from_chars(id.data() + at, id.data() + at + 8, token, 16).ec == std::errc()) owners_.forget(engine::OwnerSpace::kToken, token);
+      if (std::from_chars(id.data() + at, id.data() + at + 8, token, 16).ec == std::errc()) owners_.forget(engine::OwnerSpace::kToken, token, shard_);
     }
   }
 
  private:
   SharedOwners& owners_;
+  engine::ShardId shard_;
+  std::uint64_t hash_seed_;
 };
 
 Worker::Worker(const WorkerSettings& settings, std::unique_ptr<Reports> reports, SharedOwners* owners)
@@ -50,7 +66,7 @@ Worker::Worker(const WorkerSettings& settings, std::unique_ptr<Reports> reports,
       pushed_(settings.workers, false),
       event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (settings.workers == 1) return;
-  forgetter_ = std::make_unique<Forgetter>(*owners);
+  forgetter_ = std::make_unique<Forgetter>(*owners, settings.number, settings.engine.hash_seed);
   reports_->tell_too(*forgetter_);
   dispatcher_.emplace(engine::DispatchSettings{.self = settings.number,
                                                .all_tcp = settings.engine.all_tcp,
@@ -67,10 +83,15 @@ Worker::~Worker() {
 }
 
 void Worker::run() {
-  TimeNs flushed = settings_.clock();
+  TimeNs flushed = steady(), held_since = 0;
   unsigned rounds = 0;
   while (!stop_.load(std::memory_order_acquire)) {
-    bool any = take_sources(settled(settings_.clock()));
+    // The clock may be set back, and an interface's may be ahead: nothing is held longer than twice its time.
+    const bool held_long = held_since != 0 && steady() - held_since > 2 * settings_.hold_ns;
+    bool any = take_sources(held_long ? kAll : settled(settings_.clock()));
+    if (!waiting_ || held_long) held_since = 0;
+    if (waiting_ && held_since == 0) held_since = steady();
+    if (any && waiting_) held_since = steady();
     any = take_queues() || any;
     if (asked_any_.load(std::memory_order_acquire)) run_asked();
     if (!any) wait();
@@ -81,9 +102,9 @@ void Worker::run() {
     }
     if (!any) reports_wait_ = reports_->advance(time);
     if (!any) engine_.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
-    if (time - flushed >= kFlush) {
+    if (steady() - flushed >= kFlush) {
       reports_->flush();
-      flushed = time;
+      flushed = steady();
     }
   }
   drain();
@@ -109,7 +130,8 @@ Worker::Source* Worker::earliest(TimeNs until) {
 }
 
 /// A batch of all sources, in the order of the packets' times; false: there was none. Interfaces give their packets in blocks of some milliseconds:
-/// what a contradiction on two paths comes to hangs on which came first.
+/// what a contradiction on two paths comes to hangs on which came first. Of several workers each does so for itself; what one hands to
+/// another comes a moment later.
 bool Worker::take_sources(TimeNs until) {
   waiting_ = false;
   if (settings_.hold_ns == 0) {
@@ -269,7 +291,14 @@ void Worker::add(std::size_t source, PointId point, std::unique_ptr<capture::Pac
 std::unique_ptr<capture::PacketSource> Worker::remove(std::size_t source) {
   const auto found = std::ranges::find_if(sources_, [&](const auto& each) { return each->number == source; });
   if (found == sources_.end()) return nullptr;
-  take(std::span((*found)->batch).subspan((*found)->at, (*found)->count - (*found)->at));
+  Source& going = **found;
+  // What its ring still holds, bounded: nothing new comes to it.
+  for (std::size_t batches = 0; batches < kLastBatches; ++batches) {
+    take(std::span(going.batch).subspan(going.at, going.count - going.at));
+    going.at = 0;
+    going.count = going.packets->next_batch(going.batch, going.point);
+    if (going.count == 0) break;
+  }
   auto packets = std::move((*found)->packets);
   sources_.erase(found);
   return packets;

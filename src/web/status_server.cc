@@ -147,8 +147,8 @@ class StatusServer::Server {
         });
         return;
       }
+      accept();  // first: whatever becomes of this one, others are taken
       if (connections_ < kConnections) std::make_shared<Connection>(*this, std::move(socket))->read();
-      accept();
     });
   }
 

@@ -47,10 +47,17 @@ class Reader:
         return int(next(line.split()[0] for line in self.errors.read_text().splitlines() if line.endswith("dropped by kernel")))
 
 
+class NotSent(AssertionError):
+    """A transfer between the kernels was not whole: what a passive sensor writes cannot be judged by it."""
+
+
 class NormalisedLive(unittest.TestCase):
     paths = 3
 
     def setUp(self):
+        self.begin()
+
+    def begin(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.lab = self.enterContext(network.Network(self.paths))
         server = self.lab.start(self.lab.server, sys.executable, str(HERE / "talk.py"), "serve", str(PORT), stdout=subprocess.PIPE, text=True)
@@ -77,7 +84,8 @@ class NormalisedLive(unittest.TestCase):
 
     def send(self, count, size):
         done = self.lab.run(self.lab.client, sys.executable, str(HERE / "talk.py"), "send", "10.1.2.2", str(PORT), str(count), str(size), capture_output=True, text=True)
-        self.assertEqual(done.stdout, "done\n")
+        if done.stdout != "done\n":
+            raise NotSent(done.stdout + done.stderr)
 
     def send_plain(self, size):
         """One plain TCP connection with a text of its own."""
@@ -115,6 +123,14 @@ class NormalisedLive(unittest.TestCase):
         self.assertLessEqual(max(int(size) for size in tshark(str(file), "-Y", "tcp.options.mss_val && !tcp.options.timestamp.tsval", "-T", "fields", "-e", "tcp.options.mss_val").split()), mtu - 40)
 
     def bytes_and_findings(self, kind, mtu=1500):
+        try:
+            self.once(kind, mtu)
+        except NotSent as why:
+            print(f"begun anew on another network, once: {why}")
+            self.begin()
+            self.once(kind, mtu)
+
+    def once(self, kind, mtu):
         count, size, plain = 20, 150_000, 100_000
         options = [] if mtu == 1500 else ["--config", str(self.folder / "weir.yaml")]
         (self.folder / "weir.yaml").write_text(f"sensor: {{normalise: {{mtu: {mtu}}}}}\n")

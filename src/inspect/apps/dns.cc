@@ -52,8 +52,11 @@ std::optional<std::string> name_at(Bytes message, std::size_t& at) {
     if (length == 0) break;
     if (here + length > message.size() || out.size() + length + 1 > kLongestName) return std::nullopt;
     if (!out.empty()) out += '.';
-    out.append(reinterpret_cast<const char*>(message.data() + here), length);
-    here += length;
+    for (const std::size_t end = here + length; here < end; ++here) {
+      const char octet = static_cast<char>(message[here]);
+      if (octet == '.' || octet == '\\') out += '\\';  // RFC 1035 §5.1: else one label would look like two
+      out += octet;
+    }
   }
   if (!jumped) at = here;
   return out;
