@@ -57,6 +57,7 @@ std::optional<std::string> name_at(Bytes message, std::size_t& at) {
       if (octet == '.' || octet == '\\') out += '\\';  // RFC 1035 §5.1: else one label would look like two
       out += octet;
     }
+    if (out.size() > kLongestName) return std::nullopt;
   }
   if (!jumped) at = here;
   return out;
