@@ -185,6 +185,7 @@ class Inventory(unittest.TestCase):
 
         # A damaged file is told, kept aside, and replaced.
         again.state.write_text(again.state.read_text()[:200])
+        os.truncate(again.log, 0)
         once_more = Sensor(self.lab, self.folder, self.inside)
         self.assertIn("is no inventory", once_more.errors.read_text())
         self.talk(MPTCP)
