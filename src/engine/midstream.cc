@@ -354,6 +354,7 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
   }
   held_memory += held_of(into);
   remove(from);
+  if (into.told_established) tell_use_of_joined(into, moved, now);
   touch(into, now);
 }
 

@@ -239,6 +239,7 @@ struct Engine::State {
   // uses.cc
   void tell_use(Connection& c, inspect::MptcpUse use, TimeNs now);
   void tell_use_of(Connection& c, bool completed, TimeNs now);
+  void tell_use_of_joined(Connection& c, std::span<Subflow* const> subflows, TimeNs now);
   void tell_use_at_end(Connection& c, bool begun);
   void tell_use_of_subflow(Subflow& f, std::size_t live, TimeNs now);
   void tell_dns(const wire::Decoded& decoded, TimeNs now);

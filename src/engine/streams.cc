@@ -358,7 +358,9 @@ void Engine::State::tell_handshake(Connection& c, Handshake step, TimeNs now) {
   if (step == Handshake::kSynAck) c.told_syn_ack = true;
   if (step >= Handshake::kEstablished) c.told_established = true;
   if (settings.stream_events) observer.on_handshake(info(c), step, now);
-  if (step >= Handshake::kEstablished) tell_use_of(c, true, now);
+  if (step < Handshake::kEstablished || !c.mptcp()) return;
+  tell_use_of(c, true, now);
+  if (c.subflows.size() > 1) tell_use_of_joined(c, c.subflows, now);
 }
 
 void Engine::State::tell_data(Connection& c, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now) {

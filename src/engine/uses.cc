@@ -1,4 +1,6 @@
 // Who speaks MPTCP, for an inventory; and datagrams of DNS, for names.
+#include <algorithm>
+
 #include "engine/state.h"
 
 namespace weir::engine {
@@ -38,6 +40,14 @@ void Engine::State::tell_use_of(Connection& c, bool completed, TimeNs now) {
     if (!c.refused) use.answered = mp.version;
   }
   tell_use(c, use, now);
+}
+
+/// Subflows that had joined before it was known of what they are a part.
+void Engine::State::tell_use_of_joined(Connection& c, std::span<Subflow* const> subflows, TimeNs now) {
+  const auto live = static_cast<std::size_t>(std::ranges::count_if(c.subflows, &Subflow::live));
+  for (Subflow* f : subflows) {
+    if (f->join && f->live()) tell_use_of_subflow(*f, live, now);
+  }
 }
 
 /// What only its end shows.
