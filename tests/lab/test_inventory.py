@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """Who speaks MPTCP, under which name, and where it is stripped: `weir sensor` on a router between real kernels."""
-import argparse
 import csv
 import io
 import ipaddress
@@ -16,48 +15,26 @@ import tempfile
 import time
 import unittest
 
+import live_sensor
 import network
+from live_sensor import wait_for
 
 HERE = pathlib.Path(__file__).parent
-WEIR = None
 MPTCP, PLAIN = 7000, 7001
 
 
-def wait_for(condition, what, seconds=20):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {what}")
-
-
-class Sensor:
-    """One run of it in the router's namespace, with its state and log in `folder`."""
+class Sensor(live_sensor.Sensor):
+    """One that keeps its inventory in `folder`."""
 
     def __init__(self, lab, folder, interfaces):
-        self.folder = pathlib.Path(folder)
-        self.log, self.errors, self.state = (self.folder / name for name in ("eve.json", "errors", "inventory.json"))
-        config = self.folder / "weir.yaml"
+        self.state = pathlib.Path(folder) / "inventory.json"
+        config = pathlib.Path(folder) / "weir.yaml"
         config.write_text(f"sensor: {{local: [10.0.0.0/8], inventory: {self.state}}}\n")
-        flags = [word for name in interfaces for word in ("-i", name)]
-        with open(self.errors, "w") as errors:
-            self.process = lab.start(lab.router, WEIR, "sensor", *flags, "--config", str(config), "--log", str(self.log), stderr=errors)
-        wait_for(lambda: "weir: ready" in self.errors.read_text(), "weir: ready")
-
-    def records(self, kind):
-        if not self.log.exists():
-            return []
-        lines = self.log.read_text().splitlines(keepends=True)
-        return [r for r in (json.loads(line) for line in lines if line.endswith("\n")) if r["event_type"] == kind]
-
-    def end(self):
-        os.kill(self.process.pid, signal.SIGTERM)
-        return self.process.wait(timeout=10)
+        super().__init__(lab, folder, "--config", str(config), interfaces=interfaces)
 
     def inventory(self):
         """What `weir inventory` shows of the state, by (address, role, port)."""
-        shown = subprocess.run([WEIR, "inventory", "--state", str(self.state), "--json"], check=True, capture_output=True, text=True)
+        shown = subprocess.run([live_sensor.WEIR, "inventory", "--state", str(self.state), "--json"], check=True, capture_output=True, text=True)
         return {(e["address"], e["role"], e.get("port")): e for e in json.loads(shown.stdout)["inventory"]}
 
 
@@ -150,7 +127,7 @@ class Inventory(unittest.TestCase):
         self.assertEqual(first[0]["inventory"]["version"], 1)
         self.talk(MPTCP, paths=2)
         wait_for(lambda: len(sensor.records("mptcp")) == 2, "both connections")
-        self.assertEqual(sensor.end(), 0, sensor.errors.read_text())
+        self.assertEqual(sensor.end()[0], 0, sensor.errors.read_text())
         speakers = {(r["inventory"]["address"], r["inventory"]["role"], r["inventory"].get("port")) for r in sensor.records("inventory") if r["inventory"]["new"] == "speaker"}
         self.assertEqual(speakers, {("10.1.1.2", "client", None), ("10.1.2.2", "server", MPTCP)})
         offered = [r["inventory"]["new_address"] for r in sensor.records("inventory") if r["inventory"]["new"] == "address" and r["inventory"]["role"] == "server"]
@@ -172,13 +149,13 @@ class Inventory(unittest.TestCase):
         self.talk(MPTCP)
         wait_for(lambda: again.records("mptcp"), "the connection")
         self.assertEqual([r for r in again.records("inventory") if r["inventory"]["new"] == "speaker"], [])
-        self.assertEqual(again.end(), 0, again.errors.read_text())
+        self.assertEqual(again.end()[0], 0, again.errors.read_text())
         later = again.inventory()["10.1.2.2", "server", MPTCP]
         self.assertEqual(later["first_seen"], server["first_seen"])
         self.assertGreater(later["last_seen"], server["last_seen"])
         self.assertEqual(later["agreed"], 2)
 
-        shown = subprocess.run([WEIR, "inventory", "--state", str(again.state), "--csv"], check=True, capture_output=True, text=True).stdout
+        shown = subprocess.run([live_sensor.WEIR, "inventory", "--state", str(again.state), "--csv"], check=True, capture_output=True, text=True).stdout
         rows = list(csv.DictReader(io.StringIO(shown)))
         self.assertEqual([(r["address"], r["role"], r["port"], r["speaks"]) for r in rows],
                          [("10.1.1.2", "client", "", "yes"), ("10.1.2.2", "server", str(MPTCP), "yes"), ("10.1.2.2", "server", str(PLAIN), "no")])
@@ -190,7 +167,7 @@ class Inventory(unittest.TestCase):
         self.assertIn("is no inventory", once_more.errors.read_text())
         self.talk(MPTCP)
         wait_for(lambda: once_more.records("mptcp"), "the connection")
-        self.assertEqual(once_more.end(), 0)
+        self.assertEqual(once_more.end()[0], 0)
         self.assertEqual(len((self.folder / pathlib.Path("inventory.json.damaged")).read_text()), 200)
         self.assertEqual(once_more.inventory()["10.1.2.2", "server", MPTCP]["agreed"], 1, once_more.log.read_text())
 
@@ -202,7 +179,7 @@ class Inventory(unittest.TestCase):
         record = wait_for(lambda: sensor.records("mptcp"), "the connection")[0]
         self.assertEqual(record["mptcp"]["names"], [{"name": "files.test.example", "source": "dns"}])
         self.assertEqual([s["state"] for s in record["mptcp"]["subflows"]].count("closed"), 2, "the joined one is of the named connection")
-        self.assertEqual(sensor.end(), 0, sensor.errors.read_text())
+        self.assertEqual(sensor.end()[0], 0, sensor.errors.read_text())
 
     def test_where_it_is_stripped(self):
         self.serve("serve", MPTCP, network.MPTCP)
@@ -213,7 +190,7 @@ class Inventory(unittest.TestCase):
         event = wait_for(lambda: [r["anomaly"] for r in sensor.records("anomaly") if r["anomaly"]["event"] == "option_stripped"], "option_stripped")[0]
         self.assertEqual(event["detail"]["between"], [self.lab.interface(1, 1), self.lab.interface(1, 2)])
         self.assertEqual((event["detail"]["option"], event["detail"]["direction"]), ("MP_CAPABLE", "to_server"))
-        self.assertEqual(sensor.end(), 0, sensor.errors.read_text())
+        self.assertEqual(sensor.end()[0], 0, sensor.errors.read_text())
         self.assertNotIn(("10.1.2.2", "server", MPTCP), sensor.inventory(), "it is not the server that refuses")
 
 
@@ -230,11 +207,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--play"]:
         play(*sys.argv[2:])
         sys.exit()
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--weir", required=True)
-    options, rest = parser.parse_known_args()
-    WEIR = os.path.abspath(options.weir)
-    if reason := network.missing():
-        print(f"SKIPPED: {reason}")
-        sys.exit(77)
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    live_sensor.main()

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """`weir sensor` when what is around it fails: full disks, collectors that stall or go, reloads under load; and what it may do and says of itself."""
-import argparse
 import contextlib
 import json
 import os
@@ -15,17 +14,17 @@ import threading
 import time
 import unittest
 
+import live_sensor
 import network
 import talk
-import test_sensor
+from live_sensor import wait_for
 
 HERE = pathlib.Path(__file__).parent
 PORT = 7000
 RULES = 200
-wait_for = test_sensor.wait_for
 
 
-class Service:
+class Service(live_sensor.Sensor):
     """A sensor with a configuration. `before`: shell words that run first, in its mount namespace."""
 
     def __init__(self, lab, folder, config, *options, before=":", ready=True):
@@ -36,7 +35,7 @@ class Service:
         names = [word for path in range(1, lab.paths + 1) for word in ("-i", lab.interface(path, 1))]
         with open(self.errors, "w") as errors:
             # ip netns exec gives it mounts of its own, and becomes the program.
-            self.process = lab.start(lab.router, "sh", "-c", f'{before} && exec "$@"', "sh", test_sensor.WEIR, "sensor", "--config", str(self.config), *names, *options, stderr=errors)
+            self.process = lab.start(lab.router, "sh", "-c", f'{before} && exec "$@"', "sh", live_sensor.WEIR, "sensor", "--config", str(self.config), *names, *options, stderr=errors)
         if ready:
             self.says("weir: ready")
 
@@ -45,15 +44,6 @@ class Service:
             assert self.process.poll() is None, self.errors.read_text()
             return text in self.errors.read_text()
         wait_for(there, text, seconds)
-
-    def signal(self, number):
-        os.kill(self.process.pid, number)
-
-    def end(self):
-        began = time.monotonic()
-        self.signal(signal.SIGTERM)
-        status = self.process.wait(timeout=10)
-        return status, time.monotonic() - began
 
 
 def records(text, kind=None):
@@ -352,11 +342,4 @@ def records_of_status(answer):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--weir", required=True)
-    options, rest = parser.parse_known_args()
-    test_sensor.WEIR = os.path.abspath(options.weir)
-    if reason := network.missing():
-        print(f"SKIPPED: {reason}")
-        sys.exit(77)
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    live_sensor.main()

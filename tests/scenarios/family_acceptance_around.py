@@ -13,7 +13,7 @@ from lab.octets.packets import community_id, fragments4, fragments6, ip_packet, 
 from peers import Conn, Sub
 from scene import digest_of, scenario, variants
 from family_fallback import no_keys, plain
-from family_points import on
+from family_points import on, translate
 from family_tcp import conflict, decoy, ended, loose_duplicates, running
 from family_track import keys_unseen, stream_from
 
@@ -180,12 +180,8 @@ def nat_of_both_ends(s, skew):
     c.exchange(9000, 20000, (0, 1))
     c.close()
     table = {("10.0.5.2", 40000): ("100.64.0.1", 20001), ("10.0.6.2", 40001): ("100.64.0.1", 20002), ("203.0.113.9", 8443): ("10.9.0.80", 443)}
-
-    def both(g):
-        a, b = table.get((g.src, g.sport), (g.src, g.sport)), table.get((g.dst, g.dport), (g.dst, g.dport))
-        return replace(g, src=a[0], sport=a[1], dst=b[0], dport=b[1], ttl=g.ttl - 1)
     s.write("outside.pcap")
-    s.write("inside.pcap", change=both, skew=skew)
+    s.write("inside.pcap", change=lambda g: translate(g, table), skew=skew)
     c.want.update(community_id=None, duplicate_bytes=0, subflow_list=None)
 
 
@@ -200,12 +196,8 @@ def nat_swaps_the_ports_of_two(s):
     for c in conns:
         c.close()
         c.want.update(subflow_list=None, community_id=None, duplicate_bytes=0)
-
-    def nat(g):
-        a, b = table.get((g.src, g.sport), (g.src, g.sport)), table.get((g.dst, g.dport), (g.dst, g.dport))
-        return replace(g, src=a[0], sport=a[1], dst=b[0], dport=b[1])
     s.write("inside.pcap")
-    s.write("outside.pcap", change=nat, skew=0.0004)
+    s.write("outside.pcap", change=lambda g: translate(g, table), skew=0.0004)
 
 
 @scenario(F)
@@ -222,12 +214,8 @@ def nat_to_the_inside_tuple_of_another(s):
     for c in (a, b):
         c.close()
         c.want.update(subflow_list=None, community_id=None, duplicate_bytes=0)
-
-    def nat(g):
-        x, y = table.get((g.src, g.sport), (g.src, g.sport)), table.get((g.dst, g.dport), (g.dst, g.dport))
-        return replace(g, src=x[0], sport=x[1], dst=y[0], dport=y[1])
     s.write("inside.pcap")
-    s.write("outside.pcap", change=nat, skew=0.0004)
+    s.write("outside.pcap", change=lambda g: translate(g, table), skew=0.0004)
 
 
 @variants(F, ahead=9.5, behind=-9.5)
