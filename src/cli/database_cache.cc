@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "report/write_all.h"
+
 namespace weir::cli {
 namespace {
 
@@ -30,15 +32,6 @@ std::string folder() {
   if (::geteuid() == 0) return "/var/cache/weir";
   if (const char* const home = std::getenv("HOME"); home != nullptr && *home == '/') return std::string(home) + "/.cache/weir";
   return {};
-}
-
-bool write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(descriptor, bytes.data(), bytes.size());
-    if (done <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(done));
-  }
-  return true;
 }
 
 }  // namespace
@@ -77,8 +70,8 @@ void DiskCache::store(const std::string& key, std::span<const char> bytes) {
   const int descriptor = ::mkostemp(name.data(), O_CLOEXEC);
   if (descriptor < 0) return;
   const auto digest = digest_of(bytes);
-  const bool written = write_all(descriptor, kMagic) && write_all(descriptor, {reinterpret_cast<const char*>(digest.data()), digest.size()}) &&
-                       write_all(descriptor, {bytes.data(), bytes.size()});
+  const bool written = report::write_all(descriptor, kMagic) && report::write_all(descriptor, {reinterpret_cast<const char*>(digest.data()), digest.size()}) &&
+                       report::write_all(descriptor, {bytes.data(), bytes.size()});
   const bool closed = ::close(descriptor) == 0;
   if (!written || !closed || ::rename(name.c_str(), (folder_ + "/" + key).c_str()) != 0) ::unlink(name.c_str());
 }

@@ -9,6 +9,7 @@
 
 #include "cli/say.h"
 #include "report/terminal.h"
+#include "report/write_all.h"
 
 namespace weir::cli {
 namespace {
@@ -17,16 +18,9 @@ void say_once(const capture::Error& error) { say(error.file, error.what, error.h
 
 /// All of `text` to standard output.
 bool print(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t done = ::write(STDOUT_FILENO, text.data(), text.size());
-    if (done > 0) {
-      text.remove_prefix(static_cast<std::size_t>(done));
-    } else if (done < 0 && errno != EINTR) {
-      say(report::system_problem("standard output", errno));
-      return false;
-    }
-  }
-  return true;
+  if (report::write_all(STDOUT_FILENO, text)) return true;
+  say(report::system_problem("standard output", errno));
+  return false;
 }
 
 /// Of a process's descriptors, each shard's part; with few a shard opens and closes more often.

@@ -17,6 +17,7 @@
 #include "report/json.h"
 #include "report/names.h"
 #include "report/page.h"
+#include "report/write_all.h"
 
 namespace weir::report {
 namespace {
@@ -39,16 +40,6 @@ std::string for_script(std::string_view json) {
     }
   }
   return out;
-}
-
-bool write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t done = ::write(descriptor, text.data(), text.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(done));
-  }
-  return true;
 }
 
 std::int64_t microseconds(TimeNs time, TimeNs from) { return (time - from) / 1'000; }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "report/inventory_text.h"
+#include "report/write_all.h"
 
 namespace weir::report {
 namespace {
@@ -26,18 +27,6 @@ struct Descriptor {
     if (value >= 0) ::close(value);
   }
 };
-
-bool write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t done = ::write(descriptor, text.data(), text.size());
-    if (done > 0) {
-      text.remove_prefix(static_cast<std::size_t>(done));
-    } else if (done < 0 && errno != EINTR) {
-      return false;
-    }
-  }
-  return true;
-}
 
 }  // namespace
 
