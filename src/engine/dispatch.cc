@@ -74,8 +74,7 @@ Dispatcher::Seen Dispatcher::look(const wire::TcpSegment& tcp) {
 
 /// GTP-U has a tunnel's identity for each direction: a flow is told by what both share.
 std::uint64_t Dispatcher::flow_of(const wire::Decoded& d) const {
-  bool from_low = false;
-  return track::hash_flow_key(track::make_flow_key(d.src, d.tcp.src_port, d.dst, d.tcp.dst_port, d.tunnel_pair, from_low), settings_.hash_seed);
+  return track::hash_flow(d.src, d.tcp.src_port, d.dst, d.tcp.dst_port, d.tunnel_pair, settings_.hash_seed);
 }
 
 void Dispatcher::take(const RawPacket& packet) {

@@ -125,9 +125,15 @@ Subflow* Engine::State::half_seen_as(const Segment& s, bool syn_wanted) {
 }
 
 void Engine::State::add_alias(Subflow& f, const Segment& s, bool sender_opens) {
-  abandon(flows.at(s.hash).newest, s.hash);
-  flows.at(s.hash) = {&f, s.from_low == sender_opens};
-  f.more().aliases.push_back({.hash = s.hash, .tunnel_only = false, .opener_to_answerer = endpoints_of(s, sender_opens)});
+  lead(f, {.hash = s.hash, .tunnel_only = false, .opener_to_answerer = endpoints_of(s, sender_opens)}, s.from_low == sender_opens);
+}
+
+/// The tuple leads to `f` from now on.
+void Engine::State::lead(Subflow& f, const Alias& alias, bool low_is_opener) {
+  FlowRef& ref = flows.at(alias.hash);
+  abandon(ref.newest, alias.hash);
+  ref = {&f, low_is_opener};
+  f.more().aliases.push_back(alias);
 }
 
 Subflow& Engine::State::add_subflow(Connection& c, const Segment& s, bool sender_opens) {
@@ -201,9 +207,7 @@ void Engine::State::alias(Subflow& keep, Subflow& same) {
   } else if (same.hash == keep.hash) {
     ref->newest = same.older != nullptr ? same.older : &keep;
   } else {
-    abandon(std::exchange(same.older, nullptr), same.hash);
-    ref->newest = &keep;
-    keep.more().aliases.push_back({.hash = same.hash, .tunnel_only = false, .opener_to_answerer = same.endpoints});
+    lead(keep, {.hash = same.hash, .tunnel_only = false, .opener_to_answerer = same.endpoints}, ref->low_is_opener);
   }
   if (same.extra) {
     for (const Alias& a : same.extra->aliases) {
@@ -251,9 +255,7 @@ Subflow& Engine::State::merge(Subflow& a, Subflow& b) {
 }
 
 std::uint64_t Engine::State::tunnel_pair_hash(const Segment& s) const {
-  bool from_low = false;
-  return track::hash_flow_key(track::make_flow_key(s.decoded->src, s.tcp->src_port, s.decoded->dst, s.tcp->dst_port, s.decoded->tunnel_pair, from_low),
-                              settings.hash_seed);
+  return track::hash_flow(s.decoded->src, s.tcp->src_port, s.decoded->dst, s.tcp->dst_port, s.decoded->tunnel_pair, settings.hash_seed);
 }
 
 /// Some tunnels have an identity a direction (GTP-U: the TEID): a subflow in one is found by what both directions share.
@@ -278,9 +280,7 @@ Subflow* Engine::State::other_direction_of_tunnel(const Segment& s, Side& side) 
     const Side sender = tuple_matches_from(f->endpoints, *s.decoded) ? kOpener : kAnswerer;
     const track::TcpView& heard = f->home.side[other(sender)];
     if (f->home.side[sender].seen || !heard.seen || s.tcp->ack - heard.sent_end > 0 || !near(s.tcp->ack, heard.sent_end)) continue;
-    abandon(flows.at(s.hash).newest, s.hash);
-    flows.at(s.hash) = {f, s.from_low == (sender == kOpener)};
-    f->more().aliases.push_back({.hash = s.hash, .tunnel_only = true, .opener_to_answerer = f->endpoints});
+    lead(*f, {.hash = s.hash, .tunnel_only = true, .opener_to_answerer = f->endpoints}, s.from_low == (sender == kOpener));
     side = sender;
     return f;
   }

@@ -102,6 +102,7 @@ struct Engine::State {
   void forget_half_seen(Subflow& f);
   Subflow* half_seen_as(const Segment& s, bool syn_wanted);
   void add_alias(Subflow& f, const Segment& s, bool sender_opens);
+  void lead(Subflow& f, const Alias& alias, bool low_is_opener);
   static Endpoints endpoints_of(const Segment& s, bool sender_opens);
 
   // segment.cc

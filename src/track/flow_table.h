@@ -45,6 +45,13 @@ inline std::uint64_t hash_flow_key(const FlowKey& key, std::uint64_t seed) {
   return h == 0 ? 1 : h;
 }
 
+/// The same for both directions of a flow.
+inline std::uint64_t hash_flow(const IpAddress& src, std::uint16_t src_port, const IpAddress& dst, std::uint16_t dst_port, std::uint64_t tunnel,
+                               std::uint64_t seed) {
+  bool from_low = false;
+  return hash_flow_key(make_flow_key(src, src_port, dst, dst_port, tunnel, from_low), seed);
+}
+
 /// Purpose: finds the entry of a packet. Invariant: at most 5/8 full; linear probing without tombstones.
 /// `Value` is a cheap copyable handle. Two tuples with one hash (2^-64) share a slot: the caller compares the tuple it finds.
 template <typename Value>
