@@ -25,6 +25,7 @@
 #include "cli/service.h"
 #include "cli/shard_outputs.h"
 #include "cli/verbs.h"
+#include "sensor/steady_clock.h"
 #include "sensor/workers.h"
 
 namespace weir::cli {
@@ -38,7 +39,6 @@ constexpr TimeNs kOpenersRenewed = 60 * kSecond;    ///< a handshake has passed 
 constexpr TimeNs kFlowsRenewed = 86'400 * kSecond;  ///< at least: a subflow may be silent while its connection is not
 constexpr TimeNs kKeep = 60 * kSecond;              ///< between two writings of the inventory
 
-TimeNs steady() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 /// CPUs that this process may use.
@@ -172,11 +172,11 @@ class Sensor {
   }
 
   void watch() {
-    TimeNs looked = steady(), told = looked, kept = looked, flows_renewed = looked, openers_renewed = looked;
+    TimeNs looked = sensor::steady_ns(), told = looked, kept = looked, flows_renewed = looked, openers_renewed = looked;
     // Not the packets' clock: that may be set while this runs.
     const auto due = [](TimeNs& last, TimeNs every) {
-      if (steady() - last < every) return false;
-      last = steady();
+      if (sensor::steady_ns() - last < every) return false;
+      last = sensor::steady_ns();
       return true;
     };
     while (!stop_wanted()) {

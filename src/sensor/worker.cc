@@ -9,15 +9,13 @@
 #include <chrono>
 #include <thread>
 
+#include "sensor/steady_clock.h"
 #include "track/flow_table.h"
 
 namespace weir::sensor {
 namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
-
-/// For what has to go on whatever is done to the clock.
-TimeNs steady() { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); }
 
 constexpr int kTickMs = 50;
 constexpr int kWaitingTickMs = 2;                    ///< while packets wait for earlier ones
@@ -38,10 +36,8 @@ class Worker::Forgetter : public engine::Observer {
 
   void on_connection(const engine::ConnectionRecord& record) override {
     for (const engine::SubflowRecord& f : record.subflows) {
-      bool from_low = false;
       const Endpoints& e = f.endpoints;
-      owners_.forget(engine::OwnerSpace::kFlow, track::hash_flow_key(track::make_flow_key(e.src, e.src_port, e.dst, e.dst_port, 0, from_low), hash_seed_),
-                     shard_);
+      owners_.forget(engine::OwnerSpace::kFlow, track::hash_flow(e.src, e.src_port, e.dst, e.dst_port, 0, hash_seed_), shard_);
     }
     // "3f0c11aa-9be2d004": the tokens (CONTRACT.md, mptcp.id); others have none.
     const std::string_view id = record.info.id;
@@ -83,15 +79,14 @@ Worker::~Worker() {
 }
 
 void Worker::run() {
-  TimeNs flushed = steady(), held_since = 0;
+  TimeNs flushed = steady_ns(), held_since = 0;
   unsigned rounds = 0;
   while (!stop_.load(std::memory_order_acquire)) {
     // The clock may be set back, and an interface's may be ahead: nothing is held longer than twice its time.
-    const bool held_long = held_since != 0 && steady() - held_since > 2 * settings_.hold_ns;
+    const bool held_long = held_since != 0 && steady_ns() - held_since > 2 * settings_.hold_ns;
     bool any = take_sources(held_long ? kAll : settled(settings_.clock()));
-    if (!waiting_ || held_long) held_since = 0;
-    if (waiting_ && held_since == 0) held_since = steady();
-    if (any && waiting_) held_since = steady();
+    if (any || !waiting_) held_since = 0;
+    if (waiting_ && held_since == 0) held_since = steady_ns();
     any = take_queues() || any;
     if (asked_any_.load(std::memory_order_acquire)) run_asked();
     if (!any) wait();
@@ -102,9 +97,9 @@ void Worker::run() {
     }
     if (!any) reports_wait_ = reports_->advance(time);
     if (!any) engine_.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
-    if (steady() - flushed >= kFlush) {
+    if (steady_ns() - flushed >= kFlush) {
       reports_->flush();
-      flushed = steady();
+      flushed = steady_ns();
     }
   }
   drain();
@@ -118,7 +113,7 @@ Worker::Source* Worker::earliest(TimeNs until) {
   Source* first = nullptr;
   bool all = true;
   for (const auto& source : sources_) {
-    if (source->at == source->count) {
+    if (source->empty()) {
       all = false;
     } else if (first == nullptr || source->batch[source->at].time_ns < first->batch[first->at].time_ns) {
       first = source.get();
@@ -137,29 +132,20 @@ bool Worker::take_sources(TimeNs until) {
   if (settings_.hold_ns == 0) {
     bool any = false;
     for (const auto& source : sources_) {
-      if (source->at == source->count) {
-        source->at = 0;
-        source->count = source->packets->next_batch(source->batch, source->point);
-      }
-      const auto batch = std::span(source->batch).subspan(source->at, source->count - source->at);
-      source->at = source->count;
-      if (batch.empty()) continue;
+      source->fill();
+      if (source->empty()) continue;
       any = true;
-      take(batch);
+      take(source->take_rest());
     }
     return any;
   }
-  for (const auto& source : sources_) {
-    if (source->at < source->count) continue;
-    source->at = 0;
-    source->count = source->packets->next_batch(source->batch, source->point);
-  }
+  for (const auto& source : sources_) source->fill();
   std::size_t count = 0;
   while (count < packets_.size()) {
     Source* const source = earliest(until);
     if (source == nullptr) break;
     packets_[count++] = source->batch[source->at++];
-    if (source->at == source->count) break;  // it may have more at once: asked before others go on
+    if (source->empty()) break;  // it may have more at once: asked before others go on
   }
   if (count == 0) return false;
   take(std::span(packets_).first(count));
@@ -238,11 +224,10 @@ void Worker::wait() {
 
 /// What the rings hold when the end is asked for, bounded, since traffic may never stop; then what the others had for this shard.
 void Worker::drain() {
-  const auto now = [] { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); };
-  const TimeNs until = now() + settings_.drain_ns;
-  while (now() < until && take_sources(settled(settings_.clock()))) take_queues();
+  const TimeNs until = steady_ns() + settings_.drain_ns;
+  while (steady_ns() < until && take_sources(settled(settings_.clock()))) take_queues();
   std::this_thread::sleep_for(kRingHolds);
-  while (now() < until && take_sources(kAll)) take_queues();
+  while (steady_ns() < until && take_sources(kAll)) take_queues();
   if (dispatcher_) dispatcher_->finish();
   settle();
   drained_.store(true, std::memory_order_release);
@@ -294,10 +279,9 @@ std::unique_ptr<capture::PacketSource> Worker::remove(std::size_t source) {
   Source& going = **found;
   // What its ring still holds, bounded: nothing new comes to it.
   for (std::size_t batches = 0; batches < kLastBatches; ++batches) {
-    take(std::span(going.batch).subspan(going.at, going.count - going.at));
-    going.at = 0;
-    going.count = going.packets->next_batch(going.batch, going.point);
-    if (going.count == 0) break;
+    going.fill();
+    if (going.empty()) break;
+    take(going.take_rest());
   }
   auto packets = std::move((*found)->packets);
   sources_.erase(found);

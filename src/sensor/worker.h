@@ -99,6 +99,19 @@ class Worker : private engine::Dispatcher::Sink {
     std::unique_ptr<capture::PacketSource> packets;
     std::array<RawPacket, capture::kBatch> batch = {};  ///< valid until the next is asked for
     std::size_t at = 0, count = 0;                      ///< of it: the next to be taken, and how many there are
+
+    bool empty() const { return at == count; }
+    /// Asks for more if all has been taken.
+    void fill() {
+      if (!empty()) return;
+      at = 0;
+      count = packets->next_batch(batch, point);
+    }
+    std::span<const RawPacket> take_rest() {
+      const auto rest = std::span(batch).first(count).subspan(at);
+      at = count;
+      return rest;
+    }
   };
   static constexpr TimeNs kAll = std::numeric_limits<TimeNs>::max();
   /// Tokens go out of the directory with their connections.
