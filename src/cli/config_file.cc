@@ -218,13 +218,14 @@ class Reader {
     config_.eve.push_back(place.Scalar());
   }
 
-  void read_number(const YAML::Node& node, std::string_view name, std::pair<std::int64_t, std::int64_t> range, std::string_view unit, std::int64_t& into) {
+  void read_number(const YAML::Node& node, std::string_view name, std::pair<std::int64_t, std::int64_t> range, std::string_view unit, std::int64_t& into,
+                   std::string hint = {}) {
     if (!node.IsDefined()) return;
     const std::string& text = node.IsScalar() ? node.Scalar() : "";
     std::int64_t value = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (text.empty() || end != text.data() + text.size() || code != std::errc() || value < range.first || value > range.second)
-      return error(node, fmt::format("{} is a whole number from {} to {} ({})", name, range.first, range.second, unit));
+      return error(node, fmt::format("{} is a whole number from {} to {} ({})", name, range.first, range.second, unit), std::move(hint));
     into = value;
   }
 
@@ -361,17 +362,8 @@ class Reader {
 
   void read_limits(const YAML::Node& limits) {
     for (const LimitInfo& limit : kLimitTable) {
-      const YAML::Node node = limits[std::string(limit.name)];
-      if (!node) continue;
-      std::int64_t value = 0;
-      const std::string& text = node.IsScalar() ? node.Scalar() : "";
-      const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (text.empty() || end != text.data() + text.size() || code != std::errc() || value < limit.lowest || value > limit.highest) {
-        error(node, fmt::format("limits.{} is a whole number from {} to {} ({})", limit.name, limit.lowest, limit.highest, limit.unit),
-              fmt::format("{}; the default is {}", limit.help, limit.standard));
-        continue;
-      }
-      config_.limits.*limit.field = value;
+      read_number(limits[std::string(limit.name)], fmt::format("limits.{}", limit.name), {limit.lowest, limit.highest}, limit.unit, config_.limits.*limit.field,
+                  fmt::format("{}; the default is {}", limit.help, limit.standard));
     }
   }
 

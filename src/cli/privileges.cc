@@ -84,7 +84,7 @@ std::expected<void, report::Problem> filter_system_calls() {
   if (!filter) return std::unexpected(report::system_problem("the filter of system calls", ENOMEM));
   for (const char* const name : kRefused) {
     const int number = ::seccomp_syscall_resolve_name(name);
-    if (number == __NR_SCMP_ERROR || number < 0) continue;  // of other machines only
+    if (number < 0) continue;  // of other machines only
     if (const int error = ::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0); error != 0)
       return std::unexpected(report::system_problem("the filter of system calls", -error));
   }
@@ -102,7 +102,8 @@ std::expected<std::string, report::Problem> drop_privileges(const PrivilegeSetti
     account = ::getpwnam(settings.user.empty() ? kUser : settings.user.c_str());
     if (account == nullptr && !settings.user.empty()) return std::unexpected(report::Problem{"sensor.user", "there is no user '" + settings.user + "'"});
   }
-  const std::string name = account != nullptr && account->pw_uid != 0 ? account->pw_name : "";
+  const bool changes = account != nullptr && account->pw_uid != 0;
+  std::string name = changes ? account->pw_name : "";
 
   const bool raw = ::capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW) != 0;
   const bool admin = settings.configures_links && ::capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN) != 0;
@@ -113,7 +114,7 @@ std::expected<std::string, report::Problem> drop_privileges(const PrivilegeSetti
   if (raw) ::capng_update(CAPNG_ADD, kept, CAP_NET_RAW);
   if (admin) ::capng_update(CAPNG_ADD, kept, CAP_NET_ADMIN);
   errno = 0;
-  if (!name.empty()) {
+  if (changes) {
     const auto flags = static_cast<capng_flags_t>(CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
     if (::capng_change_id(static_cast<int>(account->pw_uid), static_cast<int>(account->pw_gid), flags) != 0)
       return std::unexpected(report::system_problem("user " + name, errno != 0 ? errno : EPERM));

@@ -123,7 +123,7 @@ class LogWriter::Outlet {
     while (!over()) {
       if (losing_ && !told_losing_) {
         told_losing_ = true;
-        messages_.push_back({"lines are lost: more wait for it than limits.log_queue_bytes", "counted in log.lines_lost"});
+        messages_.emplace_back("lines are lost: more wait for it than limits.log_queue_bytes", "counted in log.lines_lost");
       }
       if (!messages_.empty()) {
         lock.unlock();
@@ -248,7 +248,7 @@ class LogWriter::Outlet {
     retry_at_ = Clock::now() + backoff_;
     const bool known = !trouble_.empty();
     trouble_ = std::generic_category().message(error);
-    if (!known) messages_.push_back({trouble_, "tried again until it works; lines wait meanwhile, up to limits.log_queue_bytes"});
+    if (!known) messages_.emplace_back(trouble_, "tried again until it works; lines wait meanwhile, up to limits.log_queue_bytes");
   }
 
   void opened() {
@@ -265,7 +265,7 @@ class LogWriter::Outlet {
     }
     trouble_.clear();
     losing_ = told_losing_ = false;
-    messages_.push_back({"is written again", fmt::format("{} lines were lost", counters_.lines_lost - lost_before_)});
+    messages_.emplace_back("is written again", fmt::format("{} lines were lost", counters_.lines_lost - lost_before_));
     lost_before_ = counters_.lines_lost;
   }
 
@@ -285,7 +285,7 @@ class LogWriter::Outlet {
       return;
     }
     ++counters_.errors;
-    messages_.push_back({"cannot be opened again: " + std::generic_category().message(error), "the file that is open goes on"});
+    messages_.emplace_back("cannot be opened again: " + std::generic_category().message(error), "the file that is open goes on");
   }
 
   LogPlace place_;
@@ -313,7 +313,7 @@ class LogWriter::Outlet {
   std::uint64_t rotated_ = 0, rotate_errors_ = 0;              ///< not yet counted
 };
 
-std::expected<std::unique_ptr<LogWriter>, Problem> LogWriter::open(const LogSettings& settings, Say say) {
+std::expected<std::unique_ptr<LogWriter>, Problem> LogWriter::open(const LogSettings& settings, const Say& say) {
   std::unique_ptr<LogWriter> writer(new LogWriter);
   for (const std::string& name : settings.places) {
     const auto& outlet = writer->outlets_.emplace_back(std::make_shared<Outlet>(name, settings, say));

@@ -42,7 +42,7 @@ class LogWriter final : public LineSink {
   using Say = std::function<void(std::string_view what, std::string_view why, std::string_view hint)>;
 
   /// Opens every place, or says why one can never be written. A disk that is full and a collector that is not there yet are waited for.
-  static std::expected<std::unique_ptr<LogWriter>, Problem> open(const LogSettings& settings, Say say);
+  static std::expected<std::unique_ptr<LogWriter>, Problem> open(const LogSettings& settings, const Say& say);
   ~LogWriter() override;
 
   /// Begins to write: after privileges were dropped, which counts for threads begun later.

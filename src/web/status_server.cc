@@ -60,11 +60,9 @@ class StatusServer::Server {
 
   boost::system::error_code open(const tcp::endpoint& endpoint) {
     boost::system::error_code error;
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(kConnections, error);
-    return error;
+    if (acceptor_.open(endpoint.protocol(), error) || acceptor_.set_option(asio::socket_base::reuse_address(true), error) || acceptor_.bind(endpoint, error))
+      return error;
+    return acceptor_.listen(kConnections, error);
   }
 
   void start() {

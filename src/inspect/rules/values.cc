@@ -85,6 +85,12 @@ Parsed<bool> check_read(const ByteRead& read) {
   return true;
 }
 
+Parsed<std::uint32_t> multiplier_of(std::string_view text) {
+  const auto by = number<std::uint32_t>(text);
+  if (!by || *by == 0 || *by > 65'535) return fault("multiplier is a number from 1 to 65535");
+  return *by;
+}
+
 /// A name that a number is given.
 Parsed<Variable> new_variable(std::string_view name, VariableNames& names) {
   if (!is_name(name)) return fault(in_quotes(name) + " is no name of a variable");
@@ -269,8 +275,8 @@ Parsed<ByteJump> parse_byte_jump(std::string_view value, const VariableNames& na
     if (*known) continue;
     const auto [name, rest] = first_word(parts[i]);
     if (name == "multiplier") {
-      const auto by = number<std::uint32_t>(rest);
-      if (!by || *by == 0 || *by > 65'535) return fault("multiplier is a number from 1 to 65535");
+      const auto by = multiplier_of(rest);
+      if (!by) return std::unexpected(by.error());
       jump.multiplier = *by;
     } else if (name == "post_offset") {
       const auto by = number<std::int64_t>(rest);
@@ -303,8 +309,8 @@ Parsed<ByteExtract> parse_byte_extract(std::string_view value, VariableNames& na
     if (*known) continue;
     const auto [name, rest] = first_word(parts[i]);
     if (name == "multiplier") {
-      const auto by = number<std::uint32_t>(rest);
-      if (!by || *by == 0 || *by > 65'535) return fault("multiplier is a number from 1 to 65535");
+      const auto by = multiplier_of(rest);
+      if (!by) return std::unexpected(by.error());
       extract.multiplier = *by;
     } else if (name == "align") {
       const auto to = number<std::uint32_t>(rest);
