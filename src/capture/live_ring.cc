@@ -248,7 +248,7 @@ void LiveRing::restore_tag(RawPacket& packet, std::byte* start, std::uint16_t pr
 TimeNs LiveRing::checked(TimeNs hardware) {
   if (block_seen_ns_ == 0) block_seen_ns_ = system_now();
   if (hardware > block_seen_ns_ - kClockOff && hardware < block_seen_ns_ + kClockOff) return hardware;
-  if (counters_.clock_off++ == 0) set(descriptor_, PACKET_TIMESTAMP, int{0});
+  if (counters_.clock_off++ == 0) set(descriptor_, PACKET_TIMESTAMP, 0);
   return block_seen_ns_;
 }
 

@@ -33,10 +33,10 @@ struct NormaliseWords {
 };
 
 std::optional<int> take(const NormaliseWords& words, NormaliseOptions& into) {
-  if (!words.create.empty() && !(into.create = create_link_of(words.create)))
-    return refuse("--normalise-create", fmt::format("'{}' is none of {}", words.create, kCreateWords));
-  if (!words.other.empty() && !(into.others = other_packets_of(words.other)))
-    return refuse("--normalise-other", fmt::format("'{}' is none of {}", words.other, kOtherWords));
+  if (!words.create.empty()) into.create = create_link_of(words.create);
+  if (!words.create.empty() && !into.create) return refuse("--normalise-create", fmt::format("'{}' is none of {}", words.create, kCreateWords));
+  if (!words.other.empty()) into.others = other_packets_of(words.other);
+  if (!words.other.empty() && !into.others) return refuse("--normalise-other", fmt::format("'{}' is none of {}", words.other, kOtherWords));
   return std::nullopt;
 }
 

@@ -131,7 +131,10 @@ class DataReceiver {
 
   std::uint64_t next() const { return next_; }
   /// The position of offset 0.
-  std::uint64_t first() const { return rare_ ? rare_->start : kFirst; }
+  std::uint64_t first() const {
+    const auto* const rare = rare_.get();
+    return rare != nullptr ? rare->start : kFirst;
+  }
   std::uint64_t acked() const { return acked_; }
   bool has_ack() const { return has_ack_; }
   std::uint64_t top() const { return top_; }

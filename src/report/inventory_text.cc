@@ -38,7 +38,7 @@ std::string versions_text(std::uint8_t versions, std::string_view between) {
 }
 
 std::string address_text(const InventoryAddress& each) {
-  const std::string address = to_string(each.address);
+  std::string address = to_string(each.address);
   if (each.port == 0) return address;
   return each.address.is_v4() ? fmt::format("{}:{}", address, each.port) : fmt::format("[{}]:{}", address, each.port);
 }

@@ -99,7 +99,9 @@ class StatusServer::Server {
   /// One connection: a request, an answer, the end.
   class Connection : public std::enable_shared_from_this<Connection> {
    public:
-    Connection(Server& server, tcp::socket socket) : server_(server), stream_(std::move(socket)), buffer_(kHeadBytes * 2) { ++server_.connections_; }
+    Connection(Server& server, tcp::socket socket) : server_(server), stream_(std::move(socket)), buffer_(std::size_t{2} * kHeadBytes) {
+      ++server_.connections_;
+    }
     ~Connection() { --server_.connections_; }
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -125,7 +127,7 @@ class StatusServer::Server {
       stream_.expires_after(kRequest);
       http::async_write(stream_, answer_, [self = shared_from_this()](beast::error_code, std::size_t) {
         beast::error_code ignored;
-        self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+        ignored = self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);  // it is over either way
       });
     }
 

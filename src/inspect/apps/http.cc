@@ -1,5 +1,6 @@
 #include "inspect/apps/http.h"
 
+#include <fmt/format.h>
 #include <htp/htp.h>
 
 #include <algorithm>
@@ -235,7 +236,7 @@ class Parts {
     for (std::size_t i = 0, n = htp_table_size(headers); i < n; ++i) {
       const auto* const h = static_cast<const htp_header_t*>(htp_table_get_index(headers, i, nullptr));
       const std::string name = text_of(h->name), value = text_of(h->value);
-      set(b, name + ": " + value, value, "\n" + name + ":");
+      set(b, fmt::format("{}: {}", name, value), value, fmt::format("\n{}:", name));
     }
   }
   void set(Buffer b, const std::optional<std::string>& text, std::string_view name) {

@@ -124,9 +124,9 @@ constexpr std::array<std::int8_t, 256> kBase64 = [] {
   std::array<std::int8_t, 256> out{};
   out.fill(-1);
   std::int8_t value = 0;
-  for (char c = 'A'; c <= 'Z'; ++c) out[static_cast<std::size_t>(c)] = value++;
-  for (char c = 'a'; c <= 'z'; ++c) out[static_cast<std::size_t>(c)] = value++;
-  for (char c = '0'; c <= '9'; ++c) out[static_cast<std::size_t>(c)] = value++;
+  for (unsigned char c = 'A'; c <= 'Z'; ++c) out[c] = value++;
+  for (unsigned char c = 'a'; c <= 'z'; ++c) out[c] = value++;
+  for (unsigned char c = '0'; c <= '9'; ++c) out[c] = value++;
   out['+'] = value++;
   out['/'] = value;
   return out;
