@@ -46,8 +46,9 @@ def answer(connection):
         connection.sendall(got.hexdigest().encode())
 
 
-def send(address, port, numbers, size, paths=1):
-    """A connection for each number, all at once; each goes on after its first octets only when it has so many subflows."""
+def send(address, port, numbers, size, paths=1, pauses=False):
+    """A connection for each number, all at once; each goes on after its first octets only when it has so many subflows. `pauses`: half way it says
+    "half" and waits for a line."""
     def one(number):
         with socket.socket(family(address), socket.SOCK_STREAM, MPTCP) as connection:
             connection.settimeout(60)
@@ -57,6 +58,9 @@ def send(address, port, numbers, size, paths=1):
                 connection.sendall(data[at:at + 4096])
                 if at == 0:
                     wait_for_subflows(connection, paths)
+                if pauses and at == size // 8192 * 4096:
+                    print("half", flush=True)
+                    sys.stdin.readline()
             connection.shutdown(socket.SHUT_WR)
             answered = b""
             while piece := connection.recv(4096):
@@ -108,6 +112,8 @@ def wait_for_subflows(connection, paths, seconds=30):
 def main():
     if sys.argv[1] == "serve":
         serve(int(sys.argv[2]))
+    elif sys.argv[1] == "pause":
+        send(sys.argv[2], int(sys.argv[3]), range(1), int(sys.argv[4]), pauses=True)
     elif sys.argv[1] == "cut":
         cut(sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
     else:

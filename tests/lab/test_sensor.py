@@ -120,13 +120,15 @@ class LiveSensor(unittest.TestCase):
 
     def test_a_restart_in_the_middle(self):
         sensor = Sensor(self.lab, self.folder)
-        sending = self.lab.start(self.lab.client, sys.executable, str(HERE / "talk.py"), "send", "10.1.2.2", str(PORT), "1", "50000000", stdout=subprocess.PIPE, text=True)
-        received = pathlib.Path(f"/sys/class/net/{self.lab.interface(1, 1)}/statistics/rx_bytes")
-        wait_for(lambda: int(self.lab.run(self.lab.router, "cat", str(received), capture_output=True, text=True).stdout) > 1_000_000, "a part of it")
+        sending = self.lab.start(self.lab.client, sys.executable, str(HERE / "talk.py"), "pause", "10.1.2.2", str(PORT), "50000000",
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(sending.stdout.readline(), "half\n")
         sensor.signal(signal.SIGKILL)
         sensor.process.wait()
         self.assertIsNone(sending.poll(), "the transfer was over before the sensor was killed")
         again = Sensor(self.lab, self.folder)
+        sending.stdin.write("\n")
+        sending.stdin.flush()
         self.assertEqual(sending.stdout.readline(), "done\n")
         self.assertEqual(again.end()[0], 0)
         record = again.records("mptcp")[-1]
