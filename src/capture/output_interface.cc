@@ -10,18 +10,42 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fstream>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 namespace weir::capture {
 namespace {
 
-constexpr const char* kMark = "made by weir sensor";
+constexpr std::string_view kMark = "made by weir sensor ";  // and its process number
 constexpr const char* kPeerSuffix = "-tx";
 constexpr int kSendBufferBytes = 4 << 20;  // on hardware, what waits there for the wire; the system's maximum may be less
 
 bool is_name(const std::string& name) { return !name.empty() && name.size() < IFNAMSIZ && name.find_first_of("/ \t\n") == std::string::npos && name[0] != '.'; }
+
+/// Of an interface's alias, if a sensor made it: the process that did, or took it over since.
+std::optional<pid_t> maker_of(const Link& link) {
+  if (!link.alias.starts_with(kMark)) return std::nullopt;
+  pid_t process = 0;
+  const char* const end = link.alias.data() + link.alias.size();
+  const auto read = std::from_chars(link.alias.data() + kMark.size(), end, process);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(process) : std::nullopt;
+}
+
+/// Whether that process is there and is such a program as this one: numbers are used again.
+bool runs_like_this(pid_t process) {
+  if (process == ::getpid() || process <= 0) return false;
+  const auto name_of = [](const std::string& of) {
+    std::string name;
+    std::getline(std::ifstream("/proc/" + of + "/comm"), name);
+    return name;
+  };
+  const std::string name = name_of(std::to_string(process));
+  return !name.empty() && name == name_of("self");
+}
 
 /// Best effort: a container may have no writable /proc/sys. What the host's own stack would say or take there.
 void keep_the_host_out(const std::string& name) {
@@ -73,7 +97,8 @@ std::expected<std::unique_ptr<OutputInterface>, Error> OutputInterface::open(con
     auto made = out->make();
     if (!made) return std::unexpected(made.error());
     link = *made;
-  } else if (link->alias == kMark && settings.create != CreateLink::kNone) {
+  } else if (const auto maker = maker_of(*link); maker && settings.create != CreateLink::kNone) {
+    if (runs_like_this(*maker)) return out->refused("belongs to the sensor that runs as process " + std::to_string(*maker), "name another interface");
     // A run that was killed left it.
     out->made_ = link->number;
     if (link->kind == "veth") {
@@ -82,6 +107,8 @@ std::expected<std::unique_ptr<OutputInterface>, Error> OutputInterface::open(con
       if (!peer) return out->failed("its other end, " + out->sends_on_ + ", cannot be looked up", peer.error());
       link = *peer;
     }
+    if (const int error = out->links_.change(settings.name, 0, std::string(kMark) + std::to_string(::getpid())); error != 0)
+      return out->failed("cannot be taken over", error);
   }
   if (const auto right = out->check(*link); !right) return std::unexpected(right.error());
   out->mtu_bytes_ = link->mtu_bytes;
@@ -124,7 +151,8 @@ std::expected<Link, Error> OutputInterface::make_tap() {
 
 std::expected<Link, Error> OutputInterface::bring_up(const std::string& name) {
   keep_the_host_out(name);
-  if (const int error = links_.change(name, IFF_UP | IFF_NOARP, kMark); error != 0) return failed(name + " cannot be brought up", error);
+  if (const int error = links_.change(name, IFF_UP | IFF_NOARP, std::string(kMark) + std::to_string(::getpid())); error != 0)
+    return failed(name + " cannot be brought up", error);
   const auto link = links_.find(name);
   if (!link) return failed(name + " is gone as soon as it was made", link.error());
   return *link;

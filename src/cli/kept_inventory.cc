@@ -1,7 +1,10 @@
 #include "cli/kept_inventory.h"
 
+#include <condition_variable>
 #include <cstddef>
 #include <filesystem>
+#include <mutex>
+#include <thread>
 #include <utility>
 
 #include "cli/say.h"
@@ -22,6 +25,80 @@ std::function<bool(const IpAddress&)> local_of(const InspectOptions& options) {
 }
 
 }  // namespace
+
+/// What the thread that writes and the one that asks for it share. Only the newest state waits.
+class KeptInventory::Writer {
+ public:
+  /// The thread has its share of it for as long as it runs.
+  static std::shared_ptr<Writer> start(const std::string& file) {
+    auto writer = std::make_shared<Writer>(file);
+    std::thread([writer] { writer->run(); }).detach();
+    return writer;
+  }
+  explicit Writer(std::string file) : file_(std::move(file)) {}
+
+  void submit(std::vector<inspect::InventoryEntry> entries) {
+    {
+      const std::scoped_lock lock(mutex_);
+      next_ = std::move(entries);
+      failed_ = false;
+    }
+    changed_.notify_all();
+  }
+  void end() {
+    {
+      const std::scoped_lock lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+  }
+  /// What failed is to be tried again.
+  bool failed() const {
+    const std::scoped_lock lock(mutex_);
+    return failed_;
+  }
+  /// false: not all is written.
+  bool wait(std::chrono::milliseconds most) {
+    std::unique_lock lock(mutex_);
+    const bool idle = changed_.wait_for(lock, most, [this] { return !next_ && !writing_; });
+    if (!idle) say(file_, "could not be written in time");
+    return idle && !failed_;
+  }
+  std::uint64_t failures() const {
+    const std::scoped_lock lock(mutex_);
+    return failures_;
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return next_ || ended_; });
+      if (!next_) return;
+      const auto entries = *std::exchange(next_, std::nullopt);
+      writing_ = true;
+      lock.unlock();
+      const auto problem = report::write_inventory(file_, entries);
+      lock.lock();
+      writing_ = false;
+      if (problem) {
+        ++failures_;
+        failed_ = true;
+        if (!std::exchange(told_, true)) say(*problem);
+      } else {
+        told_ = false;
+      }
+      changed_.notify_all();
+    }
+  }
+
+  const std::string file_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<std::vector<inspect::InventoryEntry>> next_;
+  bool writing_ = false, ended_ = false, failed_ = false, told_ = false;
+  std::uint64_t failures_ = 0;
+};
 
 KeptInventory::KeptInventory(const InspectOptions& options)
     : inventory_(static_cast<std::size_t>(options.limits.inventory_entries), local_of(options)),
@@ -58,21 +135,27 @@ void KeptInventory::load() {
   say(read.error().problem.what, read.error().problem.why, "kept as " + *file_ + ".damaged; the inventory begins anew");
 }
 
-bool KeptInventory::keep() {
-  if (inventory_.take_changed()) unwritten_ = true;
-  if (!file_ || !unwritten_) return true;
-  if (const auto problem = report::write_inventory(*file_, inventory_.entries())) {
-    ++writes_failed_;
-    if (!std::exchange(told_, true)) say(*problem);
-    return false;
-  }
-  unwritten_ = told_ = false;
-  return true;
+KeptInventory::~KeptInventory() {
+  if (writer_) writer_->end();
+}
+
+void KeptInventory::keep() {
+  const bool again = writer_ && writer_->failed();
+  if (!inventory_.take_changed() && !again) return;
+  if (!file_) return;
+  // Not before there is something to write: threads begun before privileges were dropped would keep them.
+  if (!writer_) writer_ = Writer::start(*file_);
+  writer_->submit(inventory_.entries());
+}
+
+bool KeptInventory::finish(std::chrono::milliseconds most) {
+  keep();
+  return !writer_ || writer_->wait(most);
 }
 
 std::vector<report::NamedCounter> KeptInventory::counters() const {
   auto all = inventory_.counters();
-  all.emplace_back("inventory.writes_failed", writes_failed_);
+  all.emplace_back("inventory.writes_failed", writer_ ? writer_->failures() : 0);
   return all;
 }
 

@@ -1,7 +1,9 @@
 // The inventory of a run and the file that keeps it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,25 +13,31 @@
 
 namespace weir::cli {
 
-/// Purpose: reads the file, if there is one, and writes it when it has changed. What is wrong with it is said; the run goes on.
-/// Ownership: owns the inventory. Threads: one; inventory() is for all.
+/// Purpose: reads the file, if there is one, and has it written when it has changed. What is wrong with it is said; the run goes on.
+/// Ownership: owns the inventory, and shares with a thread of its own what that one writes: a disk that hangs holds up nobody, and outlives this.
+/// Threads: one; inventory() is for all.
 class KeptInventory {
  public:
   explicit KeptInventory(const InspectOptions& options);
+  ~KeptInventory();
+  KeptInventory(const KeptInventory&) = delete;
+  KeptInventory& operator=(const KeptInventory&) = delete;
 
   report::SharedInventory& inventory() { return inventory_; }
-  /// Writes the file if there is anything new; false: it could not be written, which is said once.
-  bool keep();
+  /// Has the file written if there is anything new, and does not wait for it. What could not be written is said once, and tried again.
+  void keep();
+  /// The same for the last time; false: it could not be written within `most`, which is said.
+  bool finish(std::chrono::milliseconds most);
   std::vector<report::NamedCounter> counters() const;
 
  private:
+  class Writer;
   void load();
 
   report::SharedInventory inventory_;
   std::optional<std::string> file_;  ///< none: it is not kept
   bool by_default_ = false;
-  bool unwritten_ = false, told_ = false;
-  std::uint64_t writes_failed_ = 0;
+  std::shared_ptr<Writer> writer_;  ///< once there was something to write
 };
 
 }  // namespace weir::cli

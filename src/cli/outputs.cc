@@ -12,6 +12,8 @@ namespace {
 constexpr TimeNs kSecond = 1'000'000'000;
 /// For what waits for the log when a service ends, which has 5 s for all that is to be done then.
 constexpr std::chrono::milliseconds kLastLines{2'000};
+constexpr std::chrono::milliseconds kLastInventory{1'500};      ///< of a service, after that
+constexpr std::chrono::milliseconds kInventoryOffline{60'000};  ///< nobody waits for its end
 
 }  // namespace
 
@@ -100,9 +102,10 @@ void Outputs::reopen() {
 }
 
 bool Outputs::close(const Totals& totals, TimeNs first, TimeNs last) {
-  const bool kept = !inventory_ || inventory_->keep();
+  if (inventory_) inventory_->keep();  // while the log's last lines are written
   stats(totals, first, last);
-  if (service_log_) return service_log_->close(kLastLines) == 0 && kept;
+  const bool logged = !service_log_ || service_log_->close(kLastLines) == 0;
+  const bool kept = (!inventory_ || inventory_->finish(service_log_ ? kLastInventory : kInventoryOffline)) && logged;
   if (!log_) return kept;
   if (const auto problem = log_->close()) return say(*problem), false;
   return kept;

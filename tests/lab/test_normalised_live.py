@@ -254,6 +254,17 @@ class NormalisedLive(unittest.TestCase):
             self.assertTrue(done.stderr.startswith(said), done.stderr)
             self.assertEqual(len(done.stderr.splitlines()), 1)
 
+    def test_an_interface_of_a_running_sensor_is_left_to_it(self):
+        first = self.made("veth")
+        config = self.folder / "second.yaml"
+        config.write_text('web: {listen: "off"}\n')
+        second = subprocess.run(["ip", "netns", "exec", self.lab.router, live_sensor.WEIR, "sensor", "--config", str(config), "-i", self.lab.interface(1, 1), "--log", str(self.folder / "second.json"),
+                                 "--normalise-to", OUT, "--normalise-create", "veth"], capture_output=True, text=True, timeout=10)
+        self.assertEqual(second.returncode, 1, second.stderr)
+        self.assertIn(f"weir: {OUT}: belongs to the sensor that runs as process {first.process.pid}", second.stderr)
+        self.lab.run(self.lab.router, "ip", "link", "show", OUT, capture_output=True)
+        self.assertEqual(first.end()[0], 0)
+
     def test_what_a_killed_run_left_is_taken_over(self):
         sensor = self.made("veth")
         sensor.signal(signal.SIGKILL)
