@@ -98,7 +98,8 @@ struct Connection : boost::intrusive::list_base_hook<> {
   bool told_established : 1 = false;
   bool told_reset : 1 = false;
   bool told_fin[2] = {false, false};
-  bool quiet = false;  ///< a plain connection that nobody asked for: only keeps a reused 4-tuple apart
+  bool blocked[2] = {false, false};  ///< inline, by Direction: no payload passes any more
+  bool quiet = false;                ///< a plain connection that nobody asked for: only keeps a reused 4-tuple apart
   bool linked_by_dsn = false;
   std::uint64_t told_ack[2] = {0, 0};            ///< offsets last told
   std::unique_ptr<PlainStream[]> plain_streams;  ///< plain TCP only

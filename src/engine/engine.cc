@@ -91,7 +91,9 @@ void Engine::State::step(std::span<const RawPacket> packets, std::span<Fate> fat
         fates[i] = take(packets[i], decoded, hashes[i], from_lows[i] != 0, packets[i].stays);
         break;
       case wire::Kind::kFragment:
-        fates[i] = take_fragment(packets[i], decoded);
+        // Inline, the kernel has put fragments together before: one that still comes would pass before it can be looked at.
+        fates[i] = settings.inline_mode ? Fate::kFragment : take_fragment(packets[i], decoded);
+        refuse(Refusal::kMalformed);
         break;
       case wire::Kind::kOtherIp:
         ++counters.decode_other_ip;
@@ -105,6 +107,7 @@ void Engine::State::step(std::span<const RawPacket> packets, std::span<Fate> fat
       case wire::Kind::kBad:
         ++counters.decode_invalid;
         report_decode_error(packets[i], decoded);
+        refuse(Refusal::kMalformed);
         fates[i] = Fate::kOther;
         break;
     }
@@ -190,6 +193,7 @@ Trust Engine::State::checksum_trust(const Segment& s, track::TcpView* sender, co
     }
   }
   ++counters.ignored_checksum;
+  refuse(Refusal::kBadChecksum);
   return Trust::kIgnore;
 }
 

@@ -4,11 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/raw_packet.h"
 #include "engine/counters.h"
+#include "engine/judgement.h"
 #include "engine/observer.h"
 
 namespace weir::engine {
@@ -26,13 +29,10 @@ struct Settings {
   std::uint32_t shard = 0;      ///< of `shards` engines that share the work: connections' numbers are unique over all of them
   std::uint32_t shards = 1;
   std::uint64_t hash_seed = 0;  ///< of the flow table: unknown to whoever sends the packets
-};
-
-/// What became of a packet: a normalised capture leaves out what is kMptcp and passes the rest unchanged.
-enum class Fate : std::uint8_t {
-  kOther,     ///< of no MPTCP connection
-  kMptcp,     ///< of an MPTCP connection (refused and fallen back ones too)
-  kFragment,  ///< an IP fragment: decided when its datagram is whole (then that packet's fate stands for all of them), or never
+  bool inline_mode = false;     ///< packets wait for judge(): what is not counted must not pass, and nothing is given up for lost
+  /// Inline: what a host acknowledges and no packet here carried was delivered past this engine (it was down, or another path was taken):
+  /// the stream goes on behind it. false: such an acknowledgement is refused.
+  bool follow_unseen = true;
 };
 
 /// Purpose: follows every connection in the packets given, in their order, and tells the observer.
@@ -47,6 +47,17 @@ class Engine {
   /// Takes the packets in order; fates[i] is that of packets[i]. Batches let table entries be fetched ahead.
   void step(std::span<const RawPacket> packets, std::span<Fate> fates);
   Fate step(const RawPacket& packet);
+  /// With Settings::inline_mode: step() of one packet, and whether it may pass. All that it makes deliverable has been told to the observer by then.
+  Judgement judge(const RawPacket& packet);
+  /// From now on no payload passes in that direction of the connection, on no subflow, and no JOIN. May be called from within judge().
+  void block(std::uint64_t connection, Direction d);
+  /// Each host on each live subflow.
+  std::vector<Ending> endings(std::uint64_t connection) const;
+  std::optional<ConnectionKeys> keys(std::uint64_t connection) const;
+  /// The live connection that one of whose hosts has this token; 0: none.
+  std::uint64_t connection_of(std::uint32_t token) const;
+  /// How many packets were refused for that reason.
+  std::uint64_t refused(Refusal refusal) const;
   /// Time goes on without packets: what has waited long enough ends. `now` in the packets' time.
   void advance(TimeNs now);
   /// Ends the input: every connection still there is given its record.

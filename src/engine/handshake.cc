@@ -33,8 +33,10 @@ Fate Engine::State::on_syn(const Segment& s) {
 
   SegmentOptions options;
   if (s.tcp->has_mptcp) options = read_options(nullptr, s);
+  judged.opens_subflow = options.join_syn.has_value();
   if (options.join_syn) return on_join_syn(s, *options.join_syn);
   const bool offers = options.capable.has_value();
+  judged.opens_connection = offers;
   if (!offers && settings.several_points) {
     // Seen from its middle before, at a point whose clock runs ahead? Then this SYN is its beginning.
     for (Subflow* g = f; g != nullptr && side == kOpener; g = g->older) {
@@ -54,6 +56,7 @@ Fate Engine::State::on_syn(const Segment& s) {
   added.isn[kOpener] = s.tcp->seq;
   note(added.home.side[kOpener], added.home.side[kAnswerer], *s.tcp, true);
   added.home.side[kOpener].right_checksum = false;
+  judging(added, kOpener);
   if (!offers) {
     if (!c.quiet) {
       ++counters.flows;
@@ -96,6 +99,9 @@ Fate Engine::State::on_syn_again(Subflow& f, const Segment& s) {
   SegmentOptions options;
   if (s.tcp->has_mptcp) options = read_options(f.connection, s);
   const bool mptcp = f.connection->mptcp();
+  judging(f, kOpener);
+  judged.opens_connection = options.capable.has_value();
+  judged.opens_subflow = options.join_syn.has_value();
   if (settings.several_points && mptcp) sight(f, kOpener, s, v, options.subtypes);
   note(v.side[kOpener], v.side[kAnswerer], *s.tcp, true);
   touch(*f.connection, s.time_ns);
@@ -125,6 +131,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   Connection& c = *f->connection;
   const Fate fate = c.mptcp() ? Fate::kMptcp : Fate::kOther;
   PointView& v = view(*f, s);
+  judging(*f, side);
   if (checksum_trust(s, &v.side[kAnswerer], f, kAnswerer) == Trust::kIgnore) return fate;
   SegmentOptions options;
   if (option_seen) options = read_options(&c, s);

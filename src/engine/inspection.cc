@@ -149,6 +149,10 @@ class Inspection::Told : public inspect::apps::Sink, public inspect::match::Foun
     const auto d = index(found.direction);
     const std::uint64_t all = c_.seen[d] + c_.gaps[d];
     alert.visibility = all == 0 ? 1.0 : static_cast<double>(c_.seen[d]) / static_cast<double>(all);
+    if (owner_.engine_ != nullptr && (rule.action == inspect::rules::Action::kDrop || rule.action == inspect::rules::Action::kReject)) {
+      alert.action = AlertRecord::Action::kBlocked;
+      owner_.engine_->block(info_.number, found.direction);
+    }
     ++owner_.alerts_;
     c_.alerted = true;
     owner_.next_.on_alert(alert);

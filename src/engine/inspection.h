@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/engine.h"
 #include "engine/observer.h"
 #include "inspect/apps/application.h"
 #include "inspect/match/connection_matcher.h"
@@ -33,6 +34,8 @@ class Inspection : public Observer {
   Inspection(InspectionSettings settings, Observer& next);
   ~Inspection() override;
 
+  /// Inline: from now on a match of a drop or reject rule blocks its direction of the connection, and its alert says so.
+  void prevent(Engine& engine) { engine_ = &engine; }
   /// Connections that begin from now on are matched against these; running ones go on with theirs.
   void use(std::shared_ptr<const inspect::match::RuleSet> rules);
   /// Name and value of what was not looked at, and why.
@@ -105,6 +108,7 @@ class Inspection : public Observer {
   InspectionSettings settings_;
   inspect::apps::ApplicationSettings application_settings_;
   Observer& next_;
+  Engine* engine_ = nullptr;  ///< inline
   inspect::match::Shared shared_;
   boost::unordered_flat_set<Entry, Hash, Same> connections_;
   /// What packed connections go on with, and how many do: a set that was replaced stays until the last one of its connections is over.

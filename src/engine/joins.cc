@@ -85,6 +85,16 @@ void Engine::State::on_join_syn_late(Subflow& f, const wire::mptcp::MpJoinSyn& j
 Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& join) {
   Connection* c = by_token(join.token, join.nonce, s.point);
   const bool known = c != nullptr;
+  if (settings.inline_mode && !known) {
+    refuse(Refusal::kJoinUnknownToken);
+    raise_unknown(s, inspect::Event::join_unknown_token, {{"confirmed", false}});
+    return Fate::kMptcp;
+  }
+  if (settings.inline_mode) {
+    judged.connection = c->number;
+    if (c->blocked[0] || c->blocked[1]) refuse(Refusal::kBlocked);
+    if (!judged.passes()) return Fate::kMptcp;
+  }
   if (!known) c = &orphan_of(join.token, s);
 
   // The same JOIN behind a NAT, at another point; at the same point it is a replay (RFC 7430).
@@ -103,10 +113,14 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
       replayed = true;
     }
   }
-  if (replayed)
+  if (replayed) {
+    refuse(Refusal::kJoinReplay);
     raise(*c, inspect::Event::join_replay, s.time_ns, {{"src_ip", to_string(s.decoded->src)}, {"src_port", static_cast<std::uint64_t>(s.tcp->src_port)}});
+    if (settings.inline_mode) return Fate::kMptcp;
+  }
   if (c->subflows.size() >= static_cast<std::size_t>(limits.max_subflows)) {
     ++counters.dropped_subflows;
+    refuse(Refusal::kSubflows);
     bool evicted = false;
     joins_to_host.at(s.decoded->dst, static_cast<std::size_t>(limits.watch_entries), evicted);
     return Fate::kMptcp;
@@ -132,6 +146,7 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
   count_half_open(f, s.time_ns);
   // The wait for this token's keys was over before: no more will tell.
   if (c->mp->orphan && !c->held && count_try(f, s.time_ns)) tell_unknown_token(*c, false, s.time_ns);
+  judging(f, kOpener);
   touch(*c, s.time_ns);
   return Fate::kMptcp;
 }
@@ -147,6 +162,7 @@ void Engine::State::on_join_syn_ack(Subflow& f, const Segment& s, const wire::mp
   f.connection->mp->more().addresses.use(f.host(kAnswerer), join.address_id);
   if (f.connection->mp->orphan && !f.connection->held) tell_unknown_token(*f.connection, true, s.time_ns);
   verify_join(f, &s);
+  if (f.phase == Phase::kFailed) refuse(Refusal::kJoinHmac);
 }
 
 void Engine::State::on_join_ack(Subflow& f, const wire::mptcp::MpJoinAck& join, const Segment& s) {
@@ -154,6 +170,7 @@ void Engine::State::on_join_ack(Subflow& f, const wire::mptcp::MpJoinAck& join, 
   if (!f.joining) f.joining = std::make_unique<JoinState>();
   f.joining->ack_hmac = join.hmac;
   verify_join(f, &s);
+  if (f.phase == Phase::kFailed) refuse(Refusal::kJoinHmac);
   if (f.phase != Phase::kFailed) establish(f, s.time_ns);
 }
 

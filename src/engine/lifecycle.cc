@@ -42,6 +42,7 @@ Connection& Engine::State::add_connection(TimeNs now, bool mptcp) {
   c->list = kWaiting;
   lists[kWaiting].push_back(*c);
   ++connections;
+  if (settings.inline_mode) numbers[c->number] = c;
   return *c;
 }
 
@@ -366,6 +367,7 @@ void Engine::State::remove(Connection& c) {
   }
   lists[c.list].erase(lists[c.list].iterator_to(c));
   --connections;
+  if (settings.inline_mode) numbers.erase(c.number);
   removed.emplace_back(&c);
 }
 

@@ -46,6 +46,13 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   const Trust trust = checksum_trust(s, &sender, &f, side);
   if (trust == Trust::kIgnore) return fate;
   const wire::TcpSegment& tcp = *s.tcp;
+  if (settings.inline_mode) {
+    judging(f, side);
+    if (tcp.payload_bytes != 0 && c.blocked[index(f.direction(side))]) {
+      refuse(Refusal::kBlocked);
+      return fate;
+    }
+  }
   if (!c.mptcp()) ++c.plain(f.direction(side)).packets;
   touch(c, s.time_ns);
   if (f.isn[side] == SeqNum{} && !f.has_isn[side] && !f.rx[side].started() && f.rx[side].next() == reassemble::kFirstPosition) {
@@ -66,19 +73,22 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   if (f.phase == Phase::kFailed || f.silent || v.reset) {
     if (f.bad_checksum) on_mp_fail_only(f, side, s, options);
     ++counters.ignored_after_end;
+    if (tcp.payload_bytes != 0) refuse(f.phase == Phase::kFailed ? Refusal::kNotJoined : Refusal::kAfterEnd);
     return fate;
   }
   if (tcp.flags.rst()) {
     on_rst(f, side, s, v, options);
     return fate;
   }
-  const track::Acceptance acceptance = judge(sender, receiver, tcp);
+  const track::Acceptance acceptance = track::judge(sender, receiver, tcp);
   switch (acceptance) {
     case track::Acceptance::kNoAck:
       ++counters.ignored_no_ack;
+      refuse(Refusal::kAck);
       return fate;
     case track::Acceptance::kBadAck:
       ++counters.ignored_bad_ack;
+      refuse(Refusal::kAck);
       return fate;
     // These may still be good: between here and the receiver packets change order, and the capture may have missed some.
     case track::Acceptance::kPaws:

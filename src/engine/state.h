@@ -6,9 +6,10 @@
 //   midstream.cc  capture began later: anchors, links by DSN            lifecycle.cc expiry, gaps, records
 //   timeline.cc   what plots show besides the stream
 //   stripped.cc   what one point saw and another did not                anomalies.cc events, once a connection
-//   uses.cc       who speaks MPTCP; datagrams of DNS, for names
+//   uses.cc       who speaks MPTCP; datagrams of DNS, for names          inline.cc    what may pass, and what ends a connection
 #pragma once
 
+#include <array>
 #include <boost/intrusive/list.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -237,6 +238,11 @@ struct Engine::State {
   void tell_option(Subflow& f, Side side, const char* name, std::string detail, TimeNs now);
   void tell_options(Subflow& f, Side side, const Segment& s, const SegmentOptions& options);
 
+  // inline.cc
+  void refuse(Refusal refusal);
+  void judging(const Subflow& f, Side side);
+  Connection* by_number(std::uint64_t number) const;
+
   // uses.cc
   void tell_use(Connection& c, inspect::MptcpUse use, TimeNs now);
   void tell_use_of(Connection& c, bool completed, TimeNs now);
@@ -257,6 +263,9 @@ struct Engine::State {
   Limits& limits;
   Observer& observer;
   Counters counters;
+  Judgement judged;                                               ///< of the packet under way; inline
+  std::array<std::uint64_t, kRefusalNames.size()> refused{};      ///< by Refusal
+  boost::unordered_flat_map<std::uint64_t, Connection*> numbers;  ///< inline: every connection
   wire::Defragmenter defragmenter;
   std::vector<wire::Decoded> batch;
   std::vector<std::uint64_t> hashes;
