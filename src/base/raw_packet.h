@@ -35,7 +35,8 @@ struct RawPacket {
   TimeNs time_ns = 0;
   LinkType link = LinkType::kEthernet;
   PointId point = 0;
-  bool stays = false;  ///< bytes remain valid until the input is closed (a mapped file): they may be kept by reference
+  bool stays = false;             ///< bytes remain valid until the input is closed (a mapped file): they may be kept by reference
+  bool checksum_pending = false;  ///< a host's own hardware was to fill it in: the packet's checksums say nothing, and are trusted
 };
 
 }  // namespace weir

@@ -166,7 +166,7 @@ std::uint32_t Engine::State::announced_mss(const Subflow& f, Side side) {
 
 // CONTRACT.md, `--checksums`. `sender` and `f` are null for packets of no known subflow.
 Trust Engine::State::checksum_trust(const Segment& s, track::TcpView* sender, const Subflow* f, Side side) {
-  if (settings.checksums == ChecksumPolicy::kIgnore) return Trust::kUse;
+  if (settings.checksums == ChecksumPolicy::kIgnore || s.raw->checksum_pending) return Trust::kUse;
   switch (wire::check_tcp_checksum(*s.decoded)) {
     case wire::ChecksumState::kUnknown:
       return Trust::kUse;
