@@ -6,14 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <numeric>
-#include <set>
 #include <string_view>
 
+#include "cli/config_keys.h"
 #include "cli/say.h"
 #include "inspect/rules/groups.h"
 #include "report/problem.h"
@@ -22,187 +19,35 @@
 namespace weir::cli {
 namespace {
 
-/// Every key that a configuration may have: "[]" is each entry of a list, "*" a key of the user's own, and what ends in "**"
-/// holds anything. Those of limits come from their table.
-constexpr auto kKeys = std::to_array<std::string_view>({
-    "log.eve",
-    "log.eve.[]",
-    "log.rotate_bytes",
-    "log.rotate_keep",
-    "rules.[]",
-    "vars.*",
-    "vars.*.[]",
-    "sensor.interfaces.[]",
-    "sensor.user",
-    "sensor.workers",
-    "sensor.ring_bytes",
-    "sensor.timestamps",
-    "web.listen",
-    "sensor.inventory",
-    "sensor.local.[]",
-    "sensor.normalise.interface",
-    "sensor.normalise.create",
-    "sensor.normalise.mtu",
-    "sensor.normalise.other",
-    "gateway.interfaces.[]",
-    "gateway.inside.[]",
-    "gateway.fail",
-    "policy.default.action",
-    "policy.rules.[].name",
-    "policy.rules.[].match.**",
-    "policy.rules.[].action",
-    "policy.rules.[].limits.subflows",
-    "policy.rules.[].limits.paths.[]",
-    "policy.rules.[].limits.opened_by",
-    "policy.rules.[].limits.joins_per_second",
-    "policy.rules.[].limits.add_addr",
-    "categories.*",
-    "feeds.*",
-    "nat.[].inside",
-    "nat.[].outside",
-    "nat.[].pool.outside.[]",
-    "nat.[].pool.ports",
-});
-
 /// A file beyond this is no configuration.
 constexpr std::uintmax_t kMaxBytes = 16 << 20;
 
-std::vector<std::string_view> split(std::string_view path) {
-  std::vector<std::string_view> parts;
-  while (!path.empty()) {
-    const auto dot = path.find('.');
-    parts.push_back(path.substr(0, dot));
-    path.remove_prefix(dot == std::string_view::npos ? path.size() : dot + 1);
-  }
-  return parts;
-}
-
-using Path = std::vector<std::string>;
-
-/// Whether `path` leads to, or towards, a key of the pattern.
-bool leads_along(const std::vector<std::string_view>& pattern, const Path& path) {
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    if (i >= pattern.size()) return false;
-    if (pattern[i] == "**") return true;
-    if (pattern[i] == "*" ? path[i] == "[]" : pattern[i] != path[i]) return false;
-  }
-  return true;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t corner = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t above = row[j + 1];
-      row[j + 1] = std::min({corner + (a[i] == b[j] ? 0U : 1U), above + 1, row[j] + 1});
-      corner = above;
-    }
-  }
-  return row.back();
-}
-
-int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
-
-/// Purpose: walks a document once and gathers everything that is wrong with it.
+/// Purpose: reads a document into a Config.
 class Reader {
  public:
-  explicit Reader(Config& config) : config_(config) {
-    for (const std::string_view key : kKeys) patterns_.push_back(split(key));
-    for (const LimitInfo& limit : kLimitTable) patterns_.push_back({"limits", limit.name});
-  }
+  Reader(Config& config, ConfigValues& values) : config_(config), values_(values) {}
 
   void read(const YAML::Node& root) {
     if (root.IsNull()) return;  // an empty file: defaults
     if (!root.IsMap()) return error(root, "a configuration is a map of keys", "as in: log: {eve: /var/log/weir/eve.json}");
-    walk(root);
+    check_keys(root, values_);
     if (const YAML::Node rules = root["rules"]) read_rules(rules);
     if (const YAML::Node vars = root["vars"]; vars && vars.IsMap()) read_vars(vars);
     if (const YAML::Node log = root["log"]; log && log.IsMap()) read_log(log);
     if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) read_sensor(sensor);
     if (const YAML::Node web = root["web"]; web && web.IsMap()) read_listen(web["listen"]);
     if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) read_limits(limits);
-  }
-
-  std::vector<ConfigError> take_errors() {
-    std::ranges::stable_sort(errors_, {}, &ConfigError::line);
-    return std::move(errors_);
+    if (const YAML::Node gateway = root["gateway"]; gateway && gateway.IsMap()) read_gateway(gateway, config_.variables, values_, config_.gateway);
+    read_policy(root, config_.variables, values_, config_.policy);
+    if (const YAML::Node nat = root["nat"]; nat && nat.IsSequence()) read_nat(nat, values_, config_.nat);
   }
 
  private:
-  static constexpr std::size_t kDeepest = 32;  // of lists and maps in one another; an alias can make any depth
-
-  void error(const YAML::Node& node, std::string why, std::string hint = {}) { errors_.push_back({line_of(node), std::move(why), std::move(hint)}); }
-
-  bool known() const {
-    return std::ranges::any_of(patterns_, [&](const auto& pattern) { return leads_along(pattern, path_); });
-  }
-  bool free() const {
-    return std::ranges::any_of(patterns_, [&](const auto& pattern) {
-      return !path_.empty() && pattern.back() == "**" && path_.size() + 1 >= pattern.size() && leads_along(pattern, path_);
-    });
-  }
-  /// A key may take a list only where the table has one.
-  bool may_be_list() {
-    path_.emplace_back("[]");
-    const bool may = known();
-    path_.pop_back();
-    return may;
-  }
-
-  void walk(const YAML::Node& node) {
-    if (path_.size() > kDeepest) return error(node, "lists and maps are nested too deeply");
-    if (!path_.empty() && free()) return;
-    if (node.IsSequence()) {
-      if (!may_be_list()) return error(node, fmt::format("'{}' takes no list", path_.back()));
-      path_.emplace_back("[]");
-      for (const auto& entry : node) walk(entry);
-      path_.pop_back();
-    } else if (node.IsMap()) {
-      walk_map(node);
-    }
-  }
-
-  void walk_map(const YAML::Node& node) {
-    std::set<std::string> seen;
-    for (const auto& pair : node) {
-      if (!pair.first.IsScalar()) {
-        error(pair.first, "a key must be a word");
-        continue;
-      }
-      const std::string key = pair.first.Scalar();
-      if (!seen.insert(key).second) {
-        error(pair.first, fmt::format("'{}' is given twice", key));
-        continue;
-      }
-      path_.push_back(key);
-      if (known() && key != "[]") {
-        walk(pair.second);
-      } else {
-        const std::string near = nearest(key);
-        error(pair.first, fmt::format("unknown key '{}'", fmt::join(path_, ".")), near.empty() ? "" : fmt::format("did you mean '{}'?", near));
-      }
-      path_.pop_back();
-    }
-  }
-
-  /// The key beside the unknown one that it may have been meant for.
-  std::string nearest(const std::string& key) const {
-    Path around(path_.begin(), path_.end() - 1);
-    std::string best;
-    std::size_t least = 3;  // more changes than two are another word
-    for (const auto& pattern : patterns_) {
-      if (pattern.size() < path_.size() || !leads_along(pattern, around)) continue;
-      const std::string_view candidate = pattern[around.size()];
-      if (const std::size_t distance = edit_distance(key, candidate); distance < least) least = distance, best = candidate;
-    }
-    return best;
-  }
+  void error(const YAML::Node& node, std::string why, std::string hint = {}) { values_.error(node, std::move(why), std::move(hint)); }
 
   void read_log(const YAML::Node& log) {
-    read_number(log["rotate_bytes"], "log.rotate_bytes", {0, std::int64_t{1} << 50}, "bytes", config_.rotation.bytes);
-    read_number(log["rotate_keep"], "log.rotate_keep", {1, 1'000}, "files", config_.rotation.keep);
+    values_.number(log["rotate_bytes"], "log.rotate_bytes", {0, std::int64_t{1} << 50}, "bytes", config_.rotation.bytes);
+    values_.number(log["rotate_keep"], "log.rotate_keep", {1, 1'000}, "files", config_.rotation.keep);
     const YAML::Node eve = log["eve"];
     if (!eve) return;
     if (eve.IsSequence() && eve.size() > 0) {
@@ -218,42 +63,19 @@ class Reader {
     config_.eve.push_back(place.Scalar());
   }
 
-  void read_number(const YAML::Node& node, std::string_view name, std::pair<std::int64_t, std::int64_t> range, std::string_view unit, std::int64_t& into,
-                   std::string hint = {}) {
-    if (!node.IsDefined()) return;
-    const std::string& text = node.IsScalar() ? node.Scalar() : "";
-    std::int64_t value = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || end != text.data() + text.size() || code != std::errc() || value < range.first || value > range.second)
-      return error(node, fmt::format("{} is a whole number from {} to {} ({})", name, range.first, range.second, unit), std::move(hint));
-    into = value;
-  }
-
   void read_sensor(const YAML::Node& sensor) {
-    read_interfaces(sensor["interfaces"]);
+    values_.interfaces(sensor["interfaces"], "sensor.interfaces", "as in: sensor: {interfaces: [eth0, eth1]}", config_.sensor.interfaces);
     read_user(sensor["user"]);
     if (const YAML::Node normalise = sensor["normalise"]; normalise && normalise.IsMap()) read_normalise(normalise);
     read_local(sensor["local"]);
     read_inventory(sensor["inventory"]);
-    read_number(sensor["workers"], "sensor.workers", {0, 32}, "threads; 0 is one a CPU, up to 16", config_.sensor.workers);
-    read_number(sensor["ring_bytes"], "sensor.ring_bytes", {4 << 20, 16LL << 30}, "bytes of memory for each interface", config_.sensor.ring_bytes);
+    values_.number(sensor["workers"], "sensor.workers", {0, 32}, "threads; 0 is one a CPU, up to 16", config_.sensor.workers);
+    values_.number(sensor["ring_bytes"], "sensor.ring_bytes", {4 << 20, 16LL << 30}, "bytes of memory for each interface", config_.sensor.ring_bytes);
     const YAML::Node times = sensor["timestamps"];
     if (!times.IsDefined()) return;
     const std::string& which = times.IsScalar() ? times.Scalar() : "";
     if (which != "auto" && which != "kernel") return error(times, "sensor.timestamps is auto or kernel", "auto: the interface's own, where it has them");
     config_.sensor.hardware_times = which == "auto";
-  }
-
-  void read_interfaces(const YAML::Node& interfaces) {
-    if (!interfaces.IsDefined()) return;
-    if (!interfaces.IsSequence()) return error(interfaces, "sensor.interfaces is a list of names", "as in: sensor: {interfaces: [eth0, eth1]}");
-    for (const auto& name : interfaces) {
-      if (name.IsScalar() && !name.Scalar().empty() && name.Scalar().size() < 16) {
-        config_.sensor.interfaces.push_back(name.Scalar());
-      } else {
-        error(name, "an interface's name has 1 to 15 octets");
-      }
-    }
   }
 
   void read_user(const YAML::Node& user) {
@@ -362,15 +184,13 @@ class Reader {
 
   void read_limits(const YAML::Node& limits) {
     for (const LimitInfo& limit : kLimitTable) {
-      read_number(limits[std::string(limit.name)], fmt::format("limits.{}", limit.name), {limit.lowest, limit.highest}, limit.unit, config_.limits.*limit.field,
-                  fmt::format("{}; the default is {}", limit.help, limit.standard));
+      values_.number(limits[std::string(limit.name)], fmt::format("limits.{}", limit.name), {limit.lowest, limit.highest}, limit.unit,
+                     config_.limits.*limit.field, fmt::format("{}; the default is {}", limit.help, limit.standard));
     }
   }
 
   Config& config_;
-  std::vector<std::vector<std::string_view>> patterns_;
-  Path path_;
-  std::vector<ConfigError> errors_;
+  ConfigValues& values_;
 };
 
 std::unexpected<std::vector<ConfigError>> only(int line, std::string why, std::string hint = {}) {
@@ -393,7 +213,8 @@ std::expected<Config, std::vector<ConfigError>> load_config(const std::string& p
 
   Config config;
   config.variables = inspect::rules::default_variables();
-  Reader reader(config);
+  ConfigValues values;
+  Reader reader(config, values);
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.size() > 1) return only(line_of(documents[1]), "a second YAML document", "a configuration is one document");
@@ -401,7 +222,7 @@ std::expected<Config, std::vector<ConfigError>> load_config(const std::string& p
   } catch (const YAML::Exception& error) {
     return only(error.mark.line + 1, "not YAML: " + error.msg);
   }
-  if (auto errors = reader.take_errors(); !errors.empty()) return std::unexpected(std::move(errors));
+  if (auto errors = values.take_errors(); !errors.empty()) return std::unexpected(std::move(errors));
   return config;
 }
 

@@ -8,7 +8,11 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "cli/config_values.h"
+#include "cli/gateway_config.h"
+#include "cli/nat_config.h"
 #include "cli/normalise_options.h"
+#include "cli/policy_config.h"
 #include "cli/service.h"
 #include "inspect/rules/parse.h"
 #include "report/log_place.h"
@@ -23,7 +27,7 @@ struct SensorConfig {
   bool hardware_times = true;           ///< timestamps: auto; kernel: false
 };
 
-/// What this version uses of a configuration.  Keys of other parts are checked and left.
+/// What a configuration says.
 struct Config {
   std::vector<std::string> eve;  ///< log.eve: places
   report::Rotation rotation;     ///< log.rotate_*
@@ -35,11 +39,9 @@ struct Config {
   std::optional<std::string> local;      ///< sensor.local, as a group of addresses
   std::optional<std::string> inventory;  ///< sensor.inventory
   inspect::rules::Variables variables;   ///< the defaults, and vars over them
-};
-
-struct ConfigError {
-  int line = 0;  ///< from 1; 0: the file as a whole
-  std::string why, hint;
+  GatewayConfig gateway;
+  PolicyConfig policy;  ///< policy, categories, feeds
+  NatConfig nat;
 };
 
 /// All errors, in the order of the file; at least one if there is no Config.
