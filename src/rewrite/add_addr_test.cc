@@ -113,7 +113,7 @@ TEST(TranslateAddAddr, EchoesComeBackAsTheyWereSent) {
 
 TEST(TranslateAddAddr, Ipv6WithPortAndTimestampsFitsWithoutPadding) {
   AddressTranslation nat(pool(false));
-  AddAddr offered{.address_id = 2, .address = kInside6, .hmac = track::add_addr_hmac(kKeyA, kKeyB, 2, kInside6, 0)};
+  AddAddr offered{.address_id = 2, .address = kInside6, .port = std::nullopt, .hmac = track::add_addr_hmac(kKeyA, kKeyB, 2, kInside6, 0)};
   const auto result = translate_add_addr(packet(kTimestamps + option(offered), true), from_server(), nat, 0);
   ASSERT_TRUE(result && result->changed());
   expect_whole(result->packet);
@@ -124,7 +124,7 @@ TEST(TranslateAddAddr, Ipv6WithPortAndTimestampsFitsWithoutPadding) {
 
 TEST(TranslateAddAddr, Ipv6WithoutRoomGetsThePeersPortOrGoes) {
   const Octets sack = hex("0101 050a 00000001 00000002");
-  AddAddr offered{.address_id = 2, .address = kInside6, .hmac = track::add_addr_hmac(kKeyA, kKeyB, 2, kInside6, 0)};
+  AddAddr offered{.address_id = 2, .address = kInside6, .port = std::nullopt, .hmac = track::add_addr_hmac(kKeyA, kKeyB, 2, kInside6, 0)};
   const Octets full = packet(sack + option(offered), true);
   AddressTranslation whole(pool(true));
   const auto told = translate_add_addr(full, from_server(), whole, 0);
@@ -216,7 +216,7 @@ TEST(TranslateAddAddr, AnyOctetMayBeAnything) {
         Octets odd = whole;
         sample::set8(odd, at, value);
         const auto result = translate_add_addr(odd, from_server(), nat, 0);
-        if (result && result->changed()) expect_whole(result->packet);
+        if (result && result->changed()) EXPECT_EQ(wire::check_tcp_checksum(read_back(result->packet)), wire::ChecksumState::kRight);
       }
 }
 
