@@ -216,7 +216,9 @@ TEST(TranslateAddAddr, AnyOctetMayBeAnything) {
         Octets odd = whole;
         sample::set8(odd, at, value);
         const auto result = translate_add_addr(odd, from_server(), nat, 0);
-        if (result && result->changed()) EXPECT_EQ(wire::check_tcp_checksum(read_back(result->packet)), wire::ChecksumState::kRight);
+        if (result && result->changed()) {
+          EXPECT_EQ(wire::check_tcp_checksum(read_back(result->packet)), wire::ChecksumState::kRight);
+        }
       }
 }
 

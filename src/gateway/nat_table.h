@@ -1,0 +1,53 @@
+// The kernel's NAT, kept as ADD_ADDR's translation orders it (nftables).
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "rewrite/address_translation.h"
+
+struct nft_ctx;
+
+namespace weir::gateway {
+
+/// Purpose: one nftables table, weir_nat: made, changed a transaction at a time, taken away. Other tables are not touched. Invariant: what this
+/// object does not renew, the kernel forgets by itself, but for fixed pairs, which stay when a process dies. Connections that have their translation keep it
+/// whatever becomes of the table. Ownership: the connection to the kernel. One owner, one thread. Needs CAP_NET_ADMIN.
+class NatTable {
+ public:
+  /// Makes the table anew. The error says what the kernel or nftables does not do.
+  static std::expected<std::unique_ptr<NatTable>, std::string> make(const rewrite::NatSettings& settings);
+  NatTable(const NatTable&) = delete;
+  NatTable& operator=(const NatTable&) = delete;
+  ~NatTable();
+
+  /// Before the packet goes that the orders belong to. An error leaves the table as it was.
+  std::expected<void, std::string> apply(std::span<const rewrite::MappingOrder> orders);
+  /// The table goes.
+  std::expected<void, std::string> remove();
+
+ private:
+  struct ContextEnd {
+    void operator()(nft_ctx* context) const;
+  };
+  using Context = std::unique_ptr<nft_ctx, ContextEnd>;
+  explicit NatTable(Context context);
+  std::expected<void, std::string> run(const std::string& text);
+  std::optional<IpAddress> source_for(const rewrite::MappingOrder& order);
+
+  /// Where an inside host's own JOINs come from, and how many mappings of it there are.
+  struct Source {
+    IpAddress outside;
+    std::uint32_t mappings = 0;
+  };
+
+  Context context_;
+  std::map<rewrite::HostPort, rewrite::HostPort> installed_;  // outside to inside
+  std::map<IpAddress, Source> sources_;                       // by inside address
+};
+
+}  // namespace weir::gateway

@@ -1,0 +1,98 @@
+// On the machine's own kernel, in a network namespace of this process alone: needs root.
+#include "gateway/nat_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+
+namespace weir::gateway {
+namespace {
+
+using rewrite::HostPort;
+using rewrite::MappingOrder;
+using rewrite::NatSettings;
+using testing::HasSubstr;
+using testing::Not;
+
+IpAddress address(const char* text) { return parse_ip_address(text).value_or(IpAddress{}); }
+
+/// What nft says; the test's own namespace is what it is asked of.
+std::string nft(const std::string& command) {
+  std::string said;
+  std::FILE* pipe = popen(("nft " + command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return said;
+  std::array<char, 4096> piece{};
+  while (std::fgets(piece.data(), piece.size(), pipe) != nullptr) said += piece.data();
+  pclose(pipe);
+  return said;
+}
+
+class NatTableTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs network namespaces";
+    if (nft("list tables").find("rror") != std::string::npos) GTEST_SKIP() << "needs nft";
+    settings_.fixed = {{address("10.0.5.2"), address("203.0.113.9")}, {address("fd00::2"), address("2001:db8::9")}};
+    settings_.inside = {{.address = address("10.0.0.0"), .bits = 104}, {.address = address("fd00::"), .bits = 8}};
+    settings_.most_mappings = 1024;
+  }
+  NatSettings settings_;
+};
+
+MappingOrder install(const char* outside, std::uint16_t port, const char* inside) {
+  return {.outside = {address(outside), port}, .inside = {address(inside), 8000}, .timeout_seconds = 300};
+}
+
+TEST_F(NatTableTest, ComesChangesAndGoesAndLeavesOthersAlone) {
+  nft("'add table ip others; add chain ip others c { type nat hook postrouting priority 100; }; add rule ip others c masquerade'");
+  const std::string others = nft("list table ip others");
+  ASSERT_THAT(others, HasSubstr("masquerade"));
+  auto table = NatTable::make(settings_);
+  ASSERT_TRUE(table) << table.error();
+  EXPECT_THAT(nft("list map inet weir_nat inwards4"), HasSubstr("203.0.113.9 : 10.0.5.2"));
+  EXPECT_THAT(nft("list map inet weir_nat inwards6"), HasSubstr("2001:db8::9 : fd00::2"));
+
+  const std::array orders{install("203.0.113.2", 4000, "10.2.2.2"), install("2001:db8::2", 4000, "fd00::22"), install("203.0.113.3", 4001, "10.2.2.2")};
+  const auto applied = (*table)->apply(orders);
+  ASSERT_TRUE(applied) << applied.error();
+  EXPECT_THAT(nft("list map inet weir_nat listeners4"), HasSubstr("203.0.113.2 . 4000 timeout 5m"));
+  EXPECT_THAT(nft("list map inet weir_nat listeners6"), HasSubstr("2001:db8::2 . 4000 timeout 5m"));
+  EXPECT_THAT(nft("list map inet weir_nat sources4"), HasSubstr(": 203.0.113.2"));
+  EXPECT_TRUE((*table)->apply(orders)) << "renewed";
+
+  std::array removal{orders[0]};
+  removal[0].what = MappingOrder::What::kRemove;
+  ASSERT_TRUE((*table)->apply(removal));
+  EXPECT_THAT(nft("list map inet weir_nat listeners4"), Not(HasSubstr("203.0.113.2 . 4000")));
+  EXPECT_THAT(nft("list map inet weir_nat sources4"), HasSubstr("10.2.2.2")) << "another mapping of that host is there";
+  ASSERT_TRUE((*table)->apply(removal)) << "gone already";
+  removal[0] = orders[2];
+  removal[0].what = MappingOrder::What::kRemove;
+  ASSERT_TRUE((*table)->apply(removal));
+  EXPECT_THAT(nft("list map inet weir_nat sources4"), Not(HasSubstr("10.2.2.2")));
+
+  auto again = NatTable::make(settings_);
+  ASSERT_TRUE(again) << "in place of the one that is there: " << again.error();
+  EXPECT_TRUE((*again)->remove());
+  EXPECT_TRUE((*again)->remove());
+  EXPECT_THAT(nft("list tables"), Not(HasSubstr("weir")));
+  EXPECT_EQ(nft("list table ip others"), others);
+}
+
+TEST_F(NatTableTest, SaysWhatTheKernelDoesNotTake) {
+  auto table = NatTable::make(settings_);
+  ASSERT_TRUE(table) << table.error();
+  ASSERT_TRUE((*table)->remove());
+  const std::array orders{install("203.0.113.2", 4000, "10.2.2.2")};
+  const auto applied = (*table)->apply(orders);
+  ASSERT_FALSE(applied);
+  EXPECT_THAT(applied.error(), HasSubstr("No such file or directory"));
+}
+
+}  // namespace
+}  // namespace weir::gateway
