@@ -24,7 +24,7 @@ std::string_view name_of(AddAddr what);
 /// What subflows a connection may have. 0 of a number: as many as there are.
 struct JoinLimits {
   std::uint32_t subflows = 0;               ///< at once, the first included
-  std::vector<std::string> paths;           ///< interfaces, of which a subflow's SYN must cross one; a name may end in '*'; none: all
+  std::vector<std::string> paths{};         ///< of which a further subflow's SYN must cross one; a name may end in '*'; none: all
   MayOpen opened_by = MayOpen::kBoth;       ///< who may open further subflows
   std::uint32_t joins_per_second = 0;       ///< of one connection
   bool backup_only = false;                 ///< further subflows only with the backup flag

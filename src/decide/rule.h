@@ -25,15 +25,15 @@ struct DayTime {
 
 /// All conditions that are given must hold.
 struct Match {
-  inspect::rules::AddressGroup client, server;
-  inspect::rules::PortGroup port;  ///< the server's
-  Words interface_in, interface_out;
+  inspect::rules::AddressGroup client{}, server{};
+  inspect::rules::PortGroup port{};  ///< the server's
+  Words interface_in{}, interface_out{};
   std::uint8_t directions = 0;  ///< a bit for each FlowDirection; none: all
   std::uint8_t weekdays = 0;    ///< bit 0: Monday; none: all
-  std::vector<DayTime> times;
-  Words names;  ///< "*.cdn.example": every name below it, not itself
-  Words categories;
-  Words feeds;                                                            ///< "NAME" or "NAME:VERDICT"
+  std::vector<DayTime> times{};
+  Words names{};  ///< "*.cdn.example": every name below it, not itself
+  Words categories{};
+  Words feeds{};                                                          ///< "NAME" or "NAME:VERDICT"
   std::uint8_t versions = 0;                                              ///< bit 0: v0, bit 1: v1; none: all
   EventSet anomalies = 0;                                                 ///< any of them; none: all
   Known client_known = Known::kUnasked, service_known = Known::kUnasked;  ///< unasked: all
