@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace weir::gateway {
 namespace {
@@ -27,15 +29,29 @@ std::string elements(const rewrite::NatSettings& settings, bool v4, bool inwards
   return list.empty() ? "" : fmt::format(" elements = {{ {} }};", list);
 }
 
-/// "ip daddr != { inside }", which is nothing where no inside is named.
-std::string outwards(const rewrite::NatSettings& settings, const Words& family) {
+std::string ranges(std::vector<inspect::rules::AddressRange> of, bool v4) {
+  std::erase_if(of, [&](const auto& range) { return range.first.is_v4() != v4; });
+  std::ranges::sort(of, {}, [](const auto& range) { return range.first; });
   std::string list;
-  for (const rewrite::NatSettings::Prefix& prefix : settings.inside) {
-    if (prefix.address.is_v4() != family.v4) continue;
-    const int bits = family.v4 ? std::max(prefix.bits - 96, 0) : prefix.bits;
-    list += fmt::format("{}{}/{}", list.empty() ? "" : ", ", to_string(prefix.address), bits);
+  // Members may overlap, which those of a set may not.
+  for (std::size_t i = 0; i < of.size();) {
+    inspect::rules::AddressRange merged = of[i];
+    while (++i < of.size() && of[i].first <= merged.last) merged.last = std::max(merged.last, of[i].last);
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", to_string(merged.first));
+    if (merged.first != merged.last) list += fmt::format("-{}", to_string(merged.last));
   }
-  return list.empty() ? "" : fmt::format("{} daddr != {{ {} }} ", family.ip, list);
+  return list;
+}
+
+/// What stays on the inside keeps its addresses: the chain is done with it.
+std::string inside_stays(const rewrite::NatSettings& settings, const Words& family) {
+  if (!settings.inside) return "";
+  const std::string in = ranges(settings.inside->in, family.v4), out = ranges(settings.inside->out, family.v4);
+  if (in.empty() && !settings.inside->in.empty()) return "";
+  std::string rule = "    ";
+  if (!in.empty()) rule += fmt::format("{} daddr {{ {} }} ", family.ip, in);
+  if (!out.empty()) rule += fmt::format("{} daddr != {{ {} }} ", family.ip, out);
+  return rule + fmt::format("meta nfproto {} accept\n", family.v4 ? "ipv4" : "ipv6");
 }
 
 std::string element(const char* verb, const char* map, char digit, const std::string& key, const std::string& timeout, const std::string& value) {
@@ -64,10 +80,10 @@ std::string nat_rules(const rewrite::NatSettings& settings) {
     maps += fmt::format("  map sources{0} {{ type {1} : {1}; flags timeout; size {2}; }}\n", f.digit, f.type, settings.most_mappings);
     maps += fmt::format("  map inwards{0} {{ type {1} : {1};{2} }}\n", f.digit, f.type, elements(settings, f.v4, true));
     maps += fmt::format("  map outwards{0} {{ type {1} : {1};{2} }}\n", f.digit, f.type, elements(settings, f.v4, false));
-    const std::string leaving = outwards(settings, f);
     before += fmt::format("    {0} dnat {1} to {1} daddr . tcp dport map @listeners{2}\n", kJoin, f.ip, f.digit);
     before += fmt::format("    dnat {0} to {0} daddr map @inwards{1}\n", f.ip, f.digit);
-    after += fmt::format("    {3}snat {0} to {0} saddr map @outwards{1}\n    {3}{2} snat {0} to {0} saddr map @sources{1}\n", f.ip, f.digit, kJoin, leaving);
+    after += inside_stays(settings, f) +
+             fmt::format("    snat {0} to {0} saddr map @outwards{1}\n    {2} snat {0} to {0} saddr map @sources{1}\n", f.ip, f.digit, kJoin);
   }
   return nat_removal() + fmt::format(
                              "table {} {{\n{}  chain before {{\n    type nat hook prerouting priority dstnat - 10;\n{}  }}\n"

@@ -16,13 +16,16 @@ IpAddress address(const char* text) { return parse_ip_address(text).value_or(IpA
 TEST(NatRules, FixedPairsGoBothWaysAndTheInsideKeepsItsOwnAddresses) {
   NatSettings settings;
   settings.fixed = {{address("10.0.5.2"), address("203.0.113.9")}, {address("fd00::2"), address("2001:db8::9")}};
-  settings.inside = {{.address = address("10.0.0.0"), .bits = 96 + 8}};
+  settings.inside = inspect::rules::AddressGroup{
+      .in = {{address("10.0.0.0"), address("10.255.255.255")}, {address("10.1.0.0"), address("11.0.0.0")}, {address("192.0.2.1"), address("192.0.2.1")}},
+      .out = {{address("10.9.0.0"), address("10.9.0.255")}}};
   const std::string text = nat_rules(settings);
   EXPECT_THAT(text, HasSubstr("map inwards4 { type ipv4_addr : ipv4_addr; elements = { 203.0.113.9 : 10.0.5.2 }; }"));
   EXPECT_THAT(text, HasSubstr("map outwards4 { type ipv4_addr : ipv4_addr; elements = { 10.0.5.2 : 203.0.113.9 }; }"));
   EXPECT_THAT(text, HasSubstr("map inwards6 { type ipv6_addr : ipv6_addr; elements = { 2001:db8::9 : fd00::2 }; }"));
-  EXPECT_THAT(text, HasSubstr("ip daddr != { 10.0.0.0/8 } snat ip to ip saddr map @outwards4"));
-  EXPECT_THAT(text, Not(HasSubstr("ip6 daddr !=")));
+  EXPECT_THAT(text, HasSubstr("ip daddr { 10.0.0.0-11.0.0.0, 192.0.2.1 } ip daddr != { 10.9.0.0-10.9.0.255 } meta nfproto ipv4 accept\n"
+                              "    snat ip to ip saddr map @outwards4\n"));
+  EXPECT_THAT(text, Not(HasSubstr("nfproto ipv6")));
 }
 
 TEST(NatRules, AMappingIsForJoinsOnly) {

@@ -12,7 +12,6 @@
 namespace weir::gateway {
 namespace {
 
-using rewrite::HostPort;
 using rewrite::MappingOrder;
 using rewrite::NatSettings;
 using testing::HasSubstr;
@@ -38,7 +37,9 @@ class NatTableTest : public testing::Test {
     if (unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs network namespaces";
     if (nft("list tables").find("rror") != std::string::npos) GTEST_SKIP() << "needs nft";
     settings_.fixed = {{address("10.0.5.2"), address("203.0.113.9")}, {address("fd00::2"), address("2001:db8::9")}};
-    settings_.inside = {{.address = address("10.0.0.0"), .bits = 104}, {.address = address("fd00::"), .bits = 8}};
+    settings_.inside = inspect::rules::AddressGroup{
+        .in = {{address("10.0.0.0"), address("10.255.255.255")}, {address("10.0.0.0"), address("10.0.0.255")}, {address("fd00::"), address("fd00::ffff")}},
+        .out = {{address("10.9.0.0"), address("10.9.0.255")}}};
     settings_.most_mappings = 1024;
   }
   NatSettings settings_;

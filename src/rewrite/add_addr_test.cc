@@ -24,8 +24,9 @@ AddAddrContext from_client() { return {.connection = 1, .sender = 0, .sender_key
 
 NatSettings pool(bool whole) {
   NatSettings nat;
-  nat.pools = {{.outside = {kOutside, kOutside6}, .first_port = 20000, .last_port = 20099, .whole = whole}};
-  nat.inside = {{.address = sample::v4(0xc0000200), .bits = 120}, {.address = sample::v6(0), .bits = 120}};
+  nat.pools = {{.outside = {kOutside, kOutside6}}};
+  if (!whole) nat.pools.front().first_port = 20000;
+  nat.inside = inspect::rules::AddressGroup{.in = {{sample::v4(0xc0000200), sample::v4(0xc00002ff)}, {sample::v6(0), sample::v6(0xff)}}, .out = {}};
   return nat;
 }
 

@@ -8,6 +8,8 @@ namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
 
+bool has_port(const NatSettings::Pool& pool, std::uint16_t port) { return port >= pool.first_port && port <= pool.last_port; }
+
 }  // namespace
 
 std::string_view name_of(NoTranslation why) {
@@ -83,25 +85,28 @@ std::expected<AddressTranslation::Told, NoTranslation> AddressTranslation::choos
   if (const std::uint16_t wanted = offer.port.value_or(offer.peer_port); wanted != 0)
     for (const NatSettings::Pool& pool : settings_.pools)
       for (const IpAddress& address : pool.outside)
-        if (address.is_v4() == v4 && may_use(pool, wanted))
-          if (const auto mapping = mapping_at({.address = address, .port = wanted}, inside, now)) return told(*mapping, offer.port.has_value());
+        if (address.is_v4() == v4 && has_port(pool, wanted))
+          if (const auto mapping = mapping_at(pool, {.address = address, .port = wanted}, inside, now)) return told(*mapping, offer.port.has_value());
   if (!offer.port && !offer.room_for_port) return std::unexpected(NoTranslation::kNoRoom);
   const auto [first, last] = by_inside_.equal_range(inside);
   if (first != last) return told(mappings_.find(first->second), true);
   if (is_full()) return std::unexpected(NoTranslation::kLimit);
   for (std::size_t pool = 0; pool < settings_.pools.size(); ++pool)
-    if (const auto outside = free_port(pool, v4)) return told(add(*outside, inside, now), true);
+    if (const auto outside = free_port(pool, v4)) return told(add(settings_.pools[pool].timeout_seconds, *outside, inside, now), true);
   return std::unexpected(NoTranslation::kPoolEmpty);
 }
 
-bool AddressTranslation::may_use(const NatSettings::Pool& pool, std::uint16_t port) const {
-  return pool.whole || (port >= pool.first_port && port <= pool.last_port);
+const NatSettings::Pool* AddressTranslation::pool_of(const HostPort& outside) const {
+  for (const NatSettings::Pool& pool : settings_.pools)
+    if (has_port(pool, outside.port) && std::ranges::find(pool.outside, outside.address) != pool.outside.end()) return &pool;
+  return nullptr;
 }
 
 /// The mapping of an outside endpoint, made if no one has it; none if it is another inside endpoint's.
-std::optional<AddressTranslation::Mappings::iterator> AddressTranslation::mapping_at(const HostPort& outside, const HostPort& inside, TimeNs now) {
+std::optional<AddressTranslation::Mappings::iterator> AddressTranslation::mapping_at(const NatSettings::Pool& pool, const HostPort& outside,
+                                                                                     const HostPort& inside, TimeNs now) {
   const auto known = mappings_.find(outside);
-  if (known == mappings_.end()) return is_full() ? std::nullopt : std::optional(add(outside, inside, now));
+  if (known == mappings_.end()) return is_full() ? std::nullopt : std::optional(add(pool.timeout_seconds, outside, inside, now));
   return known->second.inside == inside ? std::optional(known) : std::nullopt;
 }
 
@@ -121,16 +126,16 @@ std::optional<HostPort> AddressTranslation::free_port(std::size_t pool, bool v4)
   return std::nullopt;
 }
 
-AddressTranslation::Mappings::iterator AddressTranslation::add(const HostPort& outside, const HostPort& inside, TimeNs now) {
-  const auto mapping = mappings_.emplace(outside, Mapping{.inside = inside}).first;
+AddressTranslation::Mappings::iterator AddressTranslation::add(std::int64_t timeout_seconds, const HostPort& outside, const HostPort& inside, TimeNs now) {
+  const auto mapping = mappings_.emplace(outside, Mapping{.inside = inside, .timeout_seconds = timeout_seconds}).first;
   by_inside_.emplace(inside, outside);
-  schedule(mapping, now + kTimeoutSeconds / 2 * kSecond);
+  schedule(mapping, now + timeout_seconds * kSecond / 2);
   order(MappingOrder::What::kInstall, mapping);
   return mapping;
 }
 
 void AddressTranslation::order(MappingOrder::What what, Mappings::const_iterator mapping) {
-  orders_.push_back({.what = what, .outside = mapping->first, .inside = mapping->second.inside, .timeout_seconds = kTimeoutSeconds});
+  orders_.push_back({.what = what, .outside = mapping->first, .inside = mapping->second.inside, .timeout_seconds = mapping->second.timeout_seconds});
 }
 
 void AddressTranslation::schedule(Mappings::iterator mapping, TimeNs due) {
@@ -170,7 +175,7 @@ std::vector<MappingOrder> AddressTranslation::take_orders(TimeNs now) {
   while (!schedule_.empty() && schedule_.begin()->first <= now) {
     const auto mapping = mappings_.find(schedule_.begin()->second);
     if (mapping->second.users > 0) {
-      schedule(mapping, now + kTimeoutSeconds / 2 * kSecond);
+      schedule(mapping, now + mapping->second.timeout_seconds * kSecond / 2);
       order(MappingOrder::What::kInstall, mapping);
       continue;
     }

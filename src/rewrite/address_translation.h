@@ -61,10 +61,9 @@ std::string_view name_of(NoTranslation why);
 /// Limits: NatSettings::most_mappings, kMostOffers of a connection. Ownership: one owner, one thread. Time comes in.
 class AddressTranslation {
  public:
-  static constexpr std::size_t kMostOffers = 16;        ///< of one connection: Linux takes 8 a side
-  static constexpr std::int64_t kTimeoutSeconds = 300;  ///< of a mapping in the kernel, renewed at half of it while it is used
-  static constexpr std::int64_t kLingerSeconds = 30;    ///< of a mapping no longer used: a JOIN may be under way
-  static constexpr std::uint32_t kMostTries = 1024;     ///< ports looked at for a free one: beyond that the pool counts as empty
+  static constexpr std::size_t kMostOffers = 16;      ///< of one connection: Linux takes 8 a side
+  static constexpr std::int64_t kLingerSeconds = 30;  ///< of a mapping no longer used: a JOIN may be under way
+  static constexpr std::uint32_t kMostTries = 1024;   ///< ports looked at for a free one: beyond that the pool counts as empty
 
   explicit AddressTranslation(NatSettings settings);
 
@@ -98,6 +97,7 @@ class AddressTranslation {
  private:
   struct Mapping {
     HostPort inside;
+    std::int64_t timeout_seconds = 0;
     std::uint32_t users = 0;
     TimeNs due = 0;  ///< to be renewed, or if no one uses it, removed
   };
@@ -117,12 +117,12 @@ class AddressTranslation {
 
   std::expected<Told, NoTranslation> choose(const Offer& offer, TimeNs now);
   std::expected<Told, NoTranslation> choose_of_pool(const Offer& offer, const HostPort& inside, TimeNs now);
-  std::optional<Mappings::iterator> mapping_at(const HostPort& outside, const HostPort& inside, TimeNs now);
+  std::optional<Mappings::iterator> mapping_at(const NatSettings::Pool& pool, const HostPort& outside, const HostPort& inside, TimeNs now);
   std::optional<HostPort> free_port(std::size_t pool, bool v4);
-  bool may_use(const NatSettings::Pool& pool, std::uint16_t port) const;
+  const NatSettings::Pool* pool_of(const HostPort& outside) const;
   bool is_full() const { return mappings_.size() >= settings_.most_mappings; }
   std::size_t offers_of(std::uint64_t connection) const;
-  Mappings::iterator add(const HostPort& outside, const HostPort& inside, TimeNs now);
+  Mappings::iterator add(std::int64_t timeout_seconds, const HostPort& outside, const HostPort& inside, TimeNs now);
   void order(MappingOrder::What what, Mappings::const_iterator mapping);
   void schedule(Mappings::iterator mapping, TimeNs due);
   Offers::iterator forget(Offers::iterator offer, TimeNs now);

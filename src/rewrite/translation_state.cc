@@ -1,6 +1,4 @@
 // AddressTranslation as octets and back: magic, mappings, offers. Numbers are big-endian, addresses 16 octets.
-#include <algorithm>
-
 #include "rewrite/address_translation.h"
 
 namespace weir::rewrite {
@@ -54,18 +52,14 @@ bool AddressTranslation::restore(Bytes saved, TimeNs now) {
   const std::size_t mappings = in.u32();
   const std::size_t offers = in.u32();
   if (!in.ok() || in.remaining() != mappings * kMappingRecord + offers * kOfferRecord) return false;
-  const auto is_ours = [&](const HostPort& outside) {
-    for (const NatSettings::Pool& pool : settings_.pools)
-      if (may_use(pool, outside.port) && std::ranges::find(pool.outside, outside.address) != pool.outside.end()) return true;
-    return false;
-  };
   for (std::size_t i = 0; i < mappings; ++i) {
     const HostPort outside = read_host_port(in);
     const HostPort inside = read_host_port(in);
-    const bool fits = is_ours(outside) && settings_.is_inside(inside.address) && inside.address.is_v4() == outside.address.is_v4();
+    const NatSettings::Pool* pool = pool_of(outside);
+    const bool fits = pool != nullptr && settings_.is_inside(inside.address) && inside.address.is_v4() == outside.address.is_v4();
     if (!fits || is_full() || mappings_.contains(outside)) continue;
     // Until an offer stands for it, it lingers only.
-    schedule(add(outside, inside, now), now + kLingerSeconds * 1'000'000'000);
+    schedule(add(pool->timeout_seconds, outside, inside, now), now + kLingerSeconds * 1'000'000'000);
   }
   for (std::size_t i = 0; i < offers; ++i) {
     OfferKey key{.connection = in.u64()};
