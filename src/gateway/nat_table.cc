@@ -15,7 +15,7 @@ namespace weir::gateway {
 
 void NatTable::ContextEnd::operator()(nft_ctx* context) const { nft_ctx_free(context); }
 
-NatTable::NatTable(Context context) : context_(std::move(context)) {}
+NatTable::NatTable(Context context, rewrite::NatSettings settings) : context_(std::move(context)), settings_(std::move(settings)) {}
 NatTable::~NatTable() = default;
 
 std::expected<std::unique_ptr<NatTable>, std::string> NatTable::make(const rewrite::NatSettings& settings) {
@@ -23,8 +23,8 @@ std::expected<std::unique_ptr<NatTable>, std::string> NatTable::make(const rewri
   if (!context) return std::unexpected(std::string("nftables cannot be used"));
   nft_ctx_buffer_error(context.get());
   nft_ctx_buffer_output(context.get());
-  std::unique_ptr<NatTable> table(new NatTable(std::move(context)));
-  if (auto made = table->run(nat_rules(settings)); !made) return std::unexpected("the kernel does not take NAT by nftables: " + made.error());
+  std::unique_ptr<NatTable> table(new NatTable(std::move(context), settings));
+  if (auto made = table->make_anew(); !made) return std::unexpected("the kernel does not take NAT by nftables: " + made.error());
   return table;
 }
 
@@ -44,7 +44,7 @@ std::optional<IpAddress> NatTable::source_for(const rewrite::MappingOrder& order
   if (install) {
     Source& source = sources_.try_emplace(order.inside.address, Source{.outside = order.outside.address}).first->second;
     if (!known) ++source.mappings;
-    installed_[order.outside] = order.inside;
+    installed_[order.outside] = order;
     return source.outside;
   }
   const auto source = sources_.find(order.inside.address);
@@ -56,11 +56,22 @@ std::optional<IpAddress> NatTable::source_for(const rewrite::MappingOrder& order
   return outside;
 }
 
+std::expected<void, std::string> NatTable::make_anew() {
+  std::string text = nat_rules(settings_);
+  for (const auto& [outside, order] : installed_) {
+    const auto source = sources_.find(order.inside.address);
+    text += nat_change(order, source == sources_.end() ? std::nullopt : std::optional(source->second.outside));
+  }
+  return run(text);
+}
+
 std::expected<void, std::string> NatTable::apply(std::span<const rewrite::MappingOrder> orders) {
-  if (orders.empty()) return {};
   std::string text;
   for (const rewrite::MappingOrder& order : orders) text += nat_change(order, source_for(order));
-  return run(text);
+  if (whole_ && (text.empty() || run(text))) return {};
+  auto made = make_anew();
+  whole_ = made.has_value();
+  return made;
 }
 
 std::expected<void, std::string> NatTable::remove() {

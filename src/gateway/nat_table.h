@@ -25,7 +25,8 @@ class NatTable {
   NatTable& operator=(const NatTable&) = delete;
   ~NatTable();
 
-  /// Before the packet goes that the orders belong to. An error leaves the table as it was.
+  /// Before the packet goes that the orders belong to. Where someone has taken the table away (a firewall's reload flushes all), or a change failed before,
+  /// the whole table is made anew. After an error the next call tries everything again.
   std::expected<void, std::string> apply(std::span<const rewrite::MappingOrder> orders);
   /// The table goes.
   std::expected<void, std::string> remove();
@@ -35,8 +36,9 @@ class NatTable {
     void operator()(nft_ctx* context) const;
   };
   using Context = std::unique_ptr<nft_ctx, ContextEnd>;
-  explicit NatTable(Context context);
+  NatTable(Context context, rewrite::NatSettings settings);
   std::expected<void, std::string> run(const std::string& text);
+  std::expected<void, std::string> make_anew();
   std::optional<IpAddress> source_for(const rewrite::MappingOrder& order);
 
   /// Where an inside host's own JOINs come from, and how many mappings of it there are.
@@ -46,8 +48,10 @@ class NatTable {
   };
 
   Context context_;
-  std::map<rewrite::HostPort, rewrite::HostPort> installed_;  // outside to inside
-  std::map<IpAddress, Source> sources_;                       // by inside address
+  rewrite::NatSettings settings_;
+  std::map<rewrite::HostPort, rewrite::MappingOrder> installed_;  // by outside endpoint
+  std::map<IpAddress, Source> sources_;                           // by inside address
+  bool whole_ = true;                                             // the kernel has all of that
 };
 
 }  // namespace weir::gateway

@@ -85,14 +85,24 @@ TEST_F(NatTableTest, ComesChangesAndGoesAndLeavesOthersAlone) {
   EXPECT_EQ(nft("list table ip others"), others);
 }
 
-TEST_F(NatTableTest, SaysWhatTheKernelDoesNotTake) {
+TEST_F(NatTableTest, IsMadeAnewWhereSomeoneTookItAway) {
   auto table = NatTable::make(settings_);
   ASSERT_TRUE(table) << table.error();
-  ASSERT_TRUE((*table)->remove());
-  const std::array orders{install("203.0.113.2", 4000, "10.2.2.2")};
-  const auto applied = (*table)->apply(orders);
-  ASSERT_FALSE(applied);
-  EXPECT_THAT(applied.error(), HasSubstr("No such file or directory"));
+  const std::array first{install("203.0.113.2", 4000, "10.2.2.2")}, second{install("203.0.113.2", 4001, "10.2.2.3")};
+  ASSERT_TRUE((*table)->apply(first));
+  nft("flush ruleset");
+  ASSERT_TRUE((*table)->apply(second));
+  const std::string listeners = nft("list map inet weir_nat listeners4");
+  EXPECT_THAT(listeners, HasSubstr("203.0.113.2 . 4000"));
+  EXPECT_THAT(listeners, HasSubstr("203.0.113.2 . 4001"));
+  EXPECT_THAT(nft("list map inet weir_nat inwards4"), HasSubstr("203.0.113.9 : 10.0.5.2"));
+}
+
+TEST_F(NatTableTest, SaysWhatTheKernelDoesNotTake) {
+  settings_.fixed = {{address("10.0.5.2"), address("203.0.113.9")}, {address("10.0.5.3"), address("203.0.113.9")}};
+  const auto table = NatTable::make(settings_);
+  ASSERT_FALSE(table) << "one address outside for two inside";
+  EXPECT_THAT(table.error(), HasSubstr("the kernel does not take NAT by nftables: "));
 }
 
 }  // namespace

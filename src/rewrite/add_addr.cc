@@ -5,7 +5,11 @@
 
 #include "rewrite/option_space.h"
 #include "track/keys.h"
+#include "wire/ip_protocol.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6_extensions.h"
 #include "wire/mptcp/parse.h"
+#include "wire/tcp_parse.h"
 
 namespace weir::rewrite {
 namespace {
@@ -131,6 +135,32 @@ class Translator {
 };
 
 }  // namespace
+
+bool may_tell_addresses(Bytes packet) {
+  const auto ip = fixed<wire::kIpv4Header>(packet);
+  if (!ip) return false;
+  std::size_t tcp = 0;
+  if (u8_at<0>(*ip) >> 4U == 4 && u8_at<9>(*ip) == wire::kTcp) {
+    tcp = (u8_at<0>(*ip) & 0x0fU) * std::size_t{4};
+  } else if (u8_at<0>(*ip) >> 4U == 6 && u8_at<6>(*ip) == wire::kTcp) {
+    tcp = wire::kIpv6Header;
+  } else {
+    return true;
+  }
+  if (tcp > packet.size()) return true;
+  const auto header = fixed<wire::kTcpHeader>(packet.subspan(tcp));
+  if (!header) return true;
+  const std::size_t bytes = (u8_at<12>(*header) >> 4U) * std::size_t{4};
+  if (bytes < wire::kTcpHeader || bytes > packet.size() - tcp) return true;
+  const Bytes space = packet.subspan(tcp + wire::kTcpHeader, bytes - wire::kTcpHeader);
+  OptionPlaces places(space);
+  while (const auto option = places.next()) {
+    if (option->kind != wire::mptcp::kOptionKind || option->bytes < 3) continue;
+    const auto subtype = std::to_integer<unsigned>(space[option->at + 2]) >> 4U;
+    if (subtype == static_cast<unsigned>(wire::mptcp::Subtype::kAddAddr) || subtype == static_cast<unsigned>(wire::mptcp::Subtype::kRemoveAddr)) return true;
+  }
+  return false;
+}
 
 std::expected<AddAddrResult, Unchangeable> translate_add_addr(Bytes packet, const AddAddrContext& context, AddressTranslation& translation, TimeNs now) {
   return Translator(packet, context, translation, now).run();

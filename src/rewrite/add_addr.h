@@ -45,6 +45,9 @@ struct AddAddrResult {
   bool changed() const { return !packet.empty(); }
 };
 
+/// Whether a packet may hold ADD_ADDR or REMOVE_ADDR: a glance, for those many that do not. True where it is not plainly TCP in IP.
+bool may_tell_addresses(Bytes packet);
+
 /// Every ADD_ADDR of the packet: offers of inside addresses are told as outside ones, echoes of outside ones as what the inside had said, REMOVE_ADDR
 /// gives mappings up and goes as it is. The orders of `translation` are to be carried out before the packet goes.
 std::expected<AddAddrResult, Unchangeable> translate_add_addr(Bytes packet, const AddAddrContext& context, AddressTranslation& translation, TimeNs now);

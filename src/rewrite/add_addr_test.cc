@@ -209,6 +209,16 @@ TEST(TranslateAddAddr, OtherPacketsAreLeftAsTheyAre) {
   EXPECT_FALSE(translate_add_addr(sample::ipv4(17, sample::udp(53, {})), from_server(), nat, 0));
 }
 
+TEST(MayTellAddresses, IsTrueForAllThatDo) {
+  const Octets dss = hex("1e08 2001 00000005");
+  for (const Octets& option : {hex("1e10 3002 c0000207 8936a068bc687219"), hex("1e04 4002"), hex("1e0a 3102")})
+    for (const Octets& one : in_every_header(kTimestamps + dss + option)) EXPECT_TRUE(may_tell_addresses(one));
+  EXPECT_FALSE(may_tell_addresses(sample::ip_tcp({.options = kTimestamps + dss})));
+  EXPECT_FALSE(may_tell_addresses(packet(kTimestamps + dss, true)));
+  for (const Octets& whole : in_every_header(kTimestamps + dss))
+    for (std::size_t size = 0; size < whole.size(); ++size) may_tell_addresses(Bytes(whole).first(size));
+}
+
 TEST(TranslateAddAddr, AnyOctetMayBeAnything) {
   for (const Octets& whole : in_every_header(kTimestamps + hex("1e10 3002 c0000207 8936a068bc687219 1e04 4001 01010101")))
     for (std::size_t at = 0; at < whole.size(); ++at)

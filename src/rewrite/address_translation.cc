@@ -22,6 +22,8 @@ std::string_view name_of(NoTranslation why) {
       return "no_room";
     case NoTranslation::kPoolEmpty:
       return "pool_empty";
+    case NoTranslation::kKernel:
+      return "kernel";
     case NoTranslation::kLimit:
       return "limit";
   }

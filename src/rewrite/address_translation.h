@@ -51,6 +51,7 @@ enum class NoTranslation : std::uint8_t {
   kNotOffered,    ///< pools are for servers: a client could open the way to any host on the inside
   kNoRoom,        ///< neither a port to tell fits in, nor is the port that the peer would take by itself to be had
   kPoolEmpty,     ///< no outside port is free
+  kKernel,        ///< the kernel did not take the mapping
   kLimit,         ///< as many mappings as may be, or as many addresses of one connection
 };
 std::string_view name_of(NoTranslation why);
