@@ -1,0 +1,49 @@
+// Connections that are being ended at both hosts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/raw_packet.h"
+#include "engine/judgement.h"
+#include "wire/decode.h"
+
+namespace weir::gateway {
+
+/// Purpose: to each host, on each of its live subflows, an ACK with MP_FASTCLOSE and that host's own key, again and again until it answers with RST; then, and
+/// where no key is known or the connection is plain TCP, RSTs. Measured: RSTs alone leave MPTCP connections standing, and one that passes before the FASTCLOSE
+/// has come would take the subflow away on which it could. Limits: kMost connections at once, kTries each. A value's owner is its thread.
+class Closing {
+ public:
+  static constexpr std::size_t kMost = 4'096;
+  static constexpr unsigned kTries = 20;
+  static constexpr TimeNs kEvery = 150'000'000;
+
+  using Send = std::function<void(std::span<const std::byte>)>;
+
+  /// The first packets go at once. At the limit the longest under way is left to time.
+  void begin(std::uint64_t connection, std::vector<engine::Ending> endings, TimeNs now, const Send& send);
+  /// A packet of a blocked connection: an RST is a host's answer.
+  void seen(const wire::Decoded& packet, const Send& send);
+  void advance(TimeNs now, const Send& send);
+  std::size_t size() const { return under_way_.size(); }
+
+ private:
+  struct One {
+    std::uint64_t connection = 0;
+    std::vector<engine::Ending> endings;
+    bool ended[2] = {false, false};  ///< by host
+    unsigned tries = 0;
+    TimeNs next_ns = 0;
+  };
+  static void tell(const One& one, const Send& send);
+  static void reset(const One& one, const Send& send);
+  static bool fast(const engine::Ending& ending) { return ending.key.has_value() && !ending.fallen_back; }
+
+  std::vector<One> under_way_;  ///< oldest first
+};
+
+}  // namespace weir::gateway

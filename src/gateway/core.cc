@@ -1,0 +1,355 @@
+#include "gateway/core.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "gateway/syn_option.h"
+#include "rewrite/reply.h"
+#include "rewrite/strip.h"
+#include "track/flow_table.h"
+
+namespace weir::gateway {
+namespace {
+
+using decide::Action;
+using engine::Refusal;
+using wire::mptcp::Subtype;
+
+constexpr rewrite::SubtypeSet kAddAddr{Subtype::kAddAddr};
+
+bool forged(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kForgedAddAddr:
+    case Refusal::kForgedRemoveAddr:
+    case Refusal::kForgedMpPrio:
+    case Refusal::kForgedMpFail:
+    case Refusal::kForgedFastclose:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool may_agree(const decide::JoinLimits& limits, std::uint8_t version) { return limits.versions == 0 || version > 7 || (limits.versions >> version & 1U) != 0; }
+
+/// Whether a path, given as an interface's name or its beginning and '*', is one of the packet's.
+bool crosses(const std::vector<std::string>& paths, std::string_view in, std::string_view out) {
+  return std::ranges::any_of(paths, [&](const std::string& path) {
+    if (!path.ends_with('*')) return path == in || path == out;
+    const std::string_view begin = std::string_view(path).substr(0, path.size() - 1);
+    return in.starts_with(begin) || out.starts_with(begin);
+  });
+}
+
+}  // namespace
+
+Core::Core(const CoreSettings& settings, std::shared_ptr<const decide::Policy> policy, Surroundings surroundings, CoreSink& sink, engine::Observer& next)
+    : settings_(settings),
+      policy_(std::move(policy)),
+      surroundings_(std::move(surroundings)),
+      sink_(sink),
+      next_(next),
+      standard_(std::make_shared<decide::Decision>(
+          decide::Decision{.action = Action::kInspect, .rule = "default", .reason = "it began before it could be decided on", .limits = {}})) {}
+
+Outcome Core::accept(const Packet& packet, MarkState state) const {
+  const Marks& marks = settings_.marks;
+  if (state == MarkState::kNone || marks.state(packet.mark) == state) return {};
+  return {.what = Outcome::What::kAccept, .mark = marks.with(packet.mark, state, settings_.shard)};
+}
+
+Outcome Core::drop() {
+  ++counters_.dropped;
+  return {.what = Outcome::What::kDrop, .mark = {}};
+}
+
+/// A first SYN is looked at here before the engine sees it. Whatever is not plainly none is taken for one.
+bool Core::peek(const RawPacket& raw) {
+  wire::decode(raw, decoded_);
+  return decoded_.kind == wire::Kind::kTcp && decoded_.tcp.flags.syn() && !decoded_.tcp.flags.ack();
+}
+
+Outcome Core::take(const Packet& packet) {
+  const MarkState state = settings_.marks.state(packet.mark);
+  if (state == MarkState::kBlocked) return take_blocked(packet);
+  if (may_be_syn(packet.raw.bytes) && peek(packet.raw)) return take_syn(packet);
+  switch (state) {
+    case MarkState::kStripped:
+      return stripped(packet, state);
+    case MarkState::kProxy:
+    case MarkState::kOwn:
+      return {};
+    case MarkState::kOffloaded:
+      return take_offloaded(packet);
+    default:
+      return take_judged(packet);
+  }
+}
+
+Outcome Core::take_syn(const Packet& packet) {
+  const auto option = syn_option(decoded_.tcp);
+  if (const auto* capable = std::get_if<wire::mptcp::MpCapable>(&option)) return take_capable(packet, *capable);
+  if (const auto* join = std::get_if<wire::mptcp::MpJoinSyn>(&option)) return take_join(packet, *join);
+  return take_judged(packet);
+}
+
+Core::Remembered& Core::decide(const Packet& packet, const wire::mptcp::MpCapable& option) {
+  const wire::TcpSegment& tcp = decoded_.tcp;
+  const Endpoints ends{decoded_.src, decoded_.dst, tcp.src_port, tcp.dst_port};
+  const std::uint64_t key = track::hash_flow(ends.src, ends.src_port, ends.dst, ends.dst_port, 0, settings_.hash_seed);
+  if (const auto known = remembered_.find(key); known != remembered_.end() && known->second.isn == tcp.seq.value) return known->second;
+  if (remembered_.size() >= settings_.most_decisions) {
+    counters_.decisions_evicted += remembered_.size();
+    remembered_.clear();
+  }
+  std::vector<std::string> names;
+  if (surroundings_.names) names = surroundings_.names(ends, packet.raw.time_ns);
+  decide::Facts facts;
+  facts.connection = ends;
+  facts.interface_in = packet.interface_in;
+  facts.interface_out = packet.interface_out;
+  facts.version = option.version;
+  facts.names = names;
+  if (surroundings_.local_time) facts.time = surroundings_.local_time(packet.raw.time_ns);
+  Remembered made{.isn = tcp.seq.value, .decision = policy_->decide(facts), .strip = false};
+  const decide::Decision& decision = *made.decision;
+  const bool version = may_agree(decision.limits, option.version);
+  made.strip = decision.action == Action::kStrip || (!version && (decision.action == Action::kAllow || decision.action == Action::kInspect));
+  PolicyRecord record{
+      .time_ns = packet.raw.time_ns, .endpoints = ends, .id = {}, .action = name_of(decision.action), .rule = decision.rule, .reason = decision.reason};
+  if (made.strip && decision.action != Action::kStrip) {
+    record.action = name_of(Action::kStrip);
+    record.reason = fmt::format("version {} is not one that may be agreed", option.version);
+  }
+  switch (made.strip ? Action::kStrip : decision.action) {
+    case Action::kAllow:
+      ++counters_.allowed;
+      break;
+    case Action::kInspect:
+      ++counters_.inspected;
+      break;
+    case Action::kStrip:
+      ++counters_.stripped;
+      break;
+    case Action::kReset:
+      ++counters_.reset;
+      break;
+    case Action::kProxy:
+      ++counters_.proxied;
+      break;
+  }
+  tell(record);
+  return remembered_.insert_or_assign(key, std::move(made)).first->second;
+}
+
+Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& option) {
+  const Remembered& known = decide(packet, option);
+  if (known.strip) return stripped(packet, MarkState::kStripped);
+  switch (known.decision->action) {
+    case Action::kReset:
+      if (auto reply = rewrite::refuse(packet.raw.bytes, option.version == 0 ? std::optional<rewrite::ResetReason>{} : rewrite::ResetReason::kProhibited))
+        sink_.send(*reply);
+      return drop();
+    case Action::kProxy:
+      return accept(packet, MarkState::kProxy);
+    default:
+      break;
+  }
+  const Decided decision = known.decision;
+  const engine::Judgement judgement = engine_->judge(packet.raw);
+  if (judgement.connection != 0) connection(judgement.connection).decision = decision;
+  if (decision->action == Action::kAllow && settings_.offload) return accept(packet, MarkState::kOffloaded);
+  if (!judgement.passes()) return refuse(packet, judgement);
+  return accept(packet, MarkState::kTracked);
+}
+
+std::optional<std::string> Core::join_refused(const Packet& packet, const wire::mptcp::MpJoinSyn& option, std::uint64_t number,
+                                              const decide::Decision& decision) {
+  const decide::JoinLimits& limits = decision.limits;
+  if (limits.backup_only && !option.backup) return "further subflows only as backup";
+  if (!limits.paths.empty() && !crosses(limits.paths, packet.interface_in, packet.interface_out)) return fmt::format("not a path of limits.paths");
+  if (limits.opened_by != decide::MayOpen::kBoth) {
+    const auto keys = engine_->keys(number);
+    // A token names the receiver.
+    const bool by_client = keys && keys->token[1] == option.token;
+    if (by_client != (limits.opened_by == decide::MayOpen::kClient)) return fmt::format("opened by the {}", by_client ? "client" : "server");
+  }
+  if (limits.subflows > 0) {
+    const std::size_t live = engine_->endings(number).size() / 2;
+    if (live >= limits.subflows) return fmt::format("more than {} subflows", limits.subflows);
+  }
+  return std::nullopt;
+}
+
+Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& option) {
+  const std::uint64_t number = engine_->connection_of(option.token);
+  if (number == 0) {
+    const engine::Judgement judgement = engine_->judge(packet.raw);
+    return judgement.passes() ? accept(packet, MarkState::kTracked) : refuse(packet, judgement);
+  }
+  const Decided decision = connection(number).decision;
+  if (const auto why = join_refused(packet, option, number, *decision)) {
+    ++counters_.joins_refused;
+    if (auto reply = rewrite::refuse(packet.raw.bytes, rewrite::ResetReason::kProhibited)) sink_.send(*reply);
+    const wire::TcpSegment& tcp = decoded_.tcp;
+    tell({.time_ns = packet.raw.time_ns,
+          .endpoints = {decoded_.src, decoded_.dst, tcp.src_port, tcp.dst_port},
+          .id = {},
+          .action = "reset",
+          .rule = decision->rule,
+          .reason = *why});
+    return drop();
+  }
+  const engine::Judgement judgement = engine_->judge(packet.raw);
+  if (judgement.refusal == Refusal::kBlocked) return refuse(packet, judgement);
+  if (decision->action == Action::kAllow && settings_.offload) return accept(packet, MarkState::kOffloaded);
+  return judgement.passes() ? accept(packet, MarkState::kTracked) : refuse(packet, judgement);
+}
+
+/// Handshakes are followed, so that joins are known for what they are; of what comes between, the engine sees too little to judge it.
+Outcome Core::take_offloaded(const Packet& packet) {
+  const engine::Judgement judgement = engine_->judge(packet.raw);
+  if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
+  if (judgement.connection != 0 && connection(judgement.connection).decision->limits.add_addr == decide::AddAddr::kDrop)
+    return without_add_addr(packet, MarkState::kOffloaded);
+  return {};
+}
+
+Outcome Core::take_judged(const Packet& packet) {
+  const engine::Judgement judgement = engine_->judge(packet.raw);
+  if (judgement.connection == 0) return judgement.passes() ? Outcome{} : refuse(packet, judgement);
+  Connection& c = connection(judgement.connection);
+  if (c.blocked) return block(packet, judgement.connection, {}, {});
+  if (judgement.unseen_path && !c.unseen_told) {
+    c.unseen_told = true;
+    ++counters_.unseen_path;
+    if (!settings_.unseen_open) return block(packet, judgement.connection, c.decision->rule, "bytes took a path that is not seen (gateway.fail)");
+    tell({.time_ns = packet.raw.time_ns,
+          .endpoints = {},
+          .id = {},
+          .action = "allow",
+          .rule = c.decision->rule,
+          .reason = "bytes took a path that is not seen (gateway.fail)"});
+  }
+  if (!judgement.passes()) return refuse(packet, judgement);
+  if (c.offloaded) return accept(packet, MarkState::kOffloaded);
+  if (c.decision->limits.add_addr == decide::AddAddr::kDrop) return without_add_addr(packet, MarkState::kTracked);
+  return accept(packet, MarkState::kTracked);
+}
+
+Outcome Core::refuse(const Packet& packet, const engine::Judgement& judgement) {
+  if (judgement.refusal == Refusal::kRule) {
+    const Decided decision = connection(judgement.connection).decision;
+    return block(packet, judgement.connection, decision->rule, "a rule with drop or reject matched");
+  }
+  if (judgement.refusal == Refusal::kBlocked) return block(packet, judgement.connection, {}, {});
+  if (forged(judgement.refusal) && !settings_.drop_forged) return {};
+  if (judgement.opens_subflow) {
+    if (auto reply = rewrite::refuse(packet.raw.bytes, rewrite::ResetReason::kProhibited)) sink_.send(*reply);
+  }
+  return drop();
+}
+
+/// The packet comes round once more with that mark, which the kernel then saves and obeys, whatever becomes of this program.
+Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view rule, std::string reason) {
+  if (number != 0) {
+    Connection& c = connection(number);
+    if (!c.blocked) {
+      c.blocked = true;
+      ++counters_.blocked_connections;
+      for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(number, d);
+      auto endings = engine_->endings(number);
+      PolicyRecord record{.time_ns = packet.raw.time_ns, .endpoints = {}, .id = {}, .action = "reset", .rule = std::string(rule), .reason = std::move(reason)};
+      for (const engine::Ending& e : endings) {
+        if (e.host == 1) record.endpoints = e.endpoints;
+        if (e.host == 1) break;
+      }
+      tell(record);
+      closing_.begin(number, std::move(endings), packet.raw.time_ns, [this](auto octets) {
+        ++counters_.closing_sent;
+        sink_.send(octets);
+      });
+    }
+  }
+  ++counters_.dropped;
+  return {.what = Outcome::What::kRepeat, .mark = settings_.marks.with(packet.mark, MarkState::kBlocked, settings_.shard)};
+}
+
+Outcome Core::take_blocked(const Packet& packet) {
+  wire::decode(packet.raw, decoded_);
+  closing_.seen(decoded_, [this](auto octets) { sink_.send(octets); });
+  if (decoded_.kind == wire::Kind::kTcp && decoded_.tcp.flags.rst()) engine_->judge(packet.raw);
+  return drop();
+}
+
+Outcome Core::stripped(const Packet& packet, MarkState state) {
+  changed_.assign(packet.raw.bytes.begin(), packet.raw.bytes.end());
+  const auto count = rewrite::strip_mptcp(changed_);
+  Outcome out = accept(packet, state);
+  if (!count) {
+    ++counters_.unchangeable;
+    return drop();
+  }
+  if (*count == 0) return out;
+  ++counters_.changed;
+  out.changed = changed_;
+  return out;
+}
+
+bool Core::has_add_addr() const {
+  wire::OptionWalker walker(decoded_.tcp.options);
+  while (const auto bytes = walker.next(wire::mptcp::kOptionKind)) {
+    if (bytes->size() > 2 && std::to_integer<unsigned>((*bytes)[2]) >> 4U == static_cast<unsigned>(Subtype::kAddAddr)) return true;
+  }
+  return false;
+}
+
+Outcome Core::without_add_addr(const Packet& packet, MarkState state) {
+  Outcome out = accept(packet, state);
+  wire::decode(packet.raw, decoded_);
+  if (decoded_.kind != wire::Kind::kTcp || !decoded_.tcp.has_mptcp || !has_add_addr()) return out;
+  changed_.assign(packet.raw.bytes.begin(), packet.raw.bytes.end());
+  const auto count = rewrite::strip_mptcp(changed_, kAddAddr);
+  if (!count) {
+    ++counters_.unchangeable;
+    return drop();
+  }
+  ++counters_.changed;
+  out.changed = changed_;
+  return out;
+}
+
+void Core::advance(TimeNs now) {
+  closing_.advance(now, [this](auto octets) {
+    ++counters_.closing_sent;
+    sink_.send(octets);
+  });
+}
+
+Core::Connection& Core::connection(std::uint64_t number) {
+  Connection& c = connections_[number];
+  if (!c.decision) c.decision = standard_;
+  return c;
+}
+
+void Core::on_data(const engine::ConnectionInfo& info, const engine::StreamChunk& chunk) {
+  if (settings_.inspect_depth_bytes > 0 && settings_.offload) {
+    Connection& c = connection(info.number);
+    const auto depth = static_cast<std::uint64_t>(settings_.inspect_depth_bytes);
+    c.inspected_to[index(chunk.direction)] = chunk.offset + chunk.bytes.size();
+    if (!c.offloaded && c.inspected_to[0] >= depth && c.inspected_to[1] >= depth) {
+      c.offloaded = true;
+      ++counters_.offloaded;
+    }
+  }
+  next_.on_data(info, chunk);
+}
+
+void Core::on_connection(const engine::ConnectionRecord& record) {
+  connections_.erase(record.info.number);
+  next_.on_connection(record);
+}
+
+}  // namespace weir::gateway

@@ -1,0 +1,161 @@
+// What becomes of each packet: policy for a first SYN, the engine's judgement for all else. No input or output.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/raw_packet.h"
+#include "decide/policy.h"
+#include "engine/engine.h"
+#include "gateway/closing.h"
+#include "gateway/marks.h"
+#include "gateway/policy_record.h"
+#include "wire/decode.h"
+#include "wire/mptcp/options.h"
+
+namespace weir::gateway {
+
+struct Packet {
+  RawPacket raw;  ///< LinkType::kRaw
+  std::uint32_t mark = 0;
+  std::string_view interface_in, interface_out;  ///< empty: unknown
+};
+
+struct Outcome {
+  enum class What : std::uint8_t { kDrop, kAccept, kRepeat };
+  What what = What::kAccept;
+  std::optional<std::uint32_t> mark;     ///< none: the packet keeps its own
+  std::span<const std::byte> changed{};  ///< goes instead; valid until the next packet. Empty: unchanged
+};
+
+struct CoreSettings {
+  Marks marks;
+  unsigned shard = 0;
+  bool drop_forged = true;               ///< else what is forged passes, with its anomaly in the log
+  bool unseen_open = true;               ///< a connection with bytes on a path that is not seen goes on; else it is ended
+  bool offload = true;                   ///< allowed flows go by in the kernel
+  std::int64_t inspect_depth_bytes = 0;  ///< of both directions: what lies behind goes by in the kernel; 0: all is looked at
+  std::size_t most_decisions = 65'536;   ///< of SYNs that may come again
+  std::uint64_t hash_seed = 0;
+};
+
+/// What a decision may depend on beside the packet.
+struct Surroundings {
+  std::function<std::vector<std::string>(const Endpoints&, TimeNs)> names;
+  std::function<std::optional<decide::LocalTime>(TimeNs)> local_time;
+};
+
+/// Where results go. Called from within Core's members, on their thread.
+class CoreSink {
+ public:
+  virtual ~CoreSink() = default;
+  virtual void on_policy(const PolicyRecord& record) = 0;
+  /// A packet of Weir's own, to be sent; valid during the call.
+  virtual void send(std::span<const std::byte> packet) = 0;
+};
+
+/// Grow only.
+struct CoreCounters {
+  std::uint64_t allowed = 0, inspected = 0, stripped = 0, reset = 0, proxied = 0;  ///< connections, by what was decided at their first SYN
+  std::uint64_t joins_refused = 0;                                                 ///< by limits
+  std::uint64_t dropped = 0;                                                       ///< packets, for whatever reason
+  std::uint64_t changed = 0;                                                       ///< packets
+  std::uint64_t blocked_connections = 0;
+  std::uint64_t closing_sent = 0;       ///< packets that end connections
+  std::uint64_t unchangeable = 0;       ///< packets that were to be changed and could not be: dropped
+  std::uint64_t decisions_evicted = 0;  ///< for want of room: a SYN that comes again is decided anew
+  std::uint64_t unseen_path = 0;        ///< connections
+  std::uint64_t offloaded = 0;          ///< connections inspected to their depth
+};
+
+/// Purpose: policy, limits and prevention over one engine. It is the engine's observer, too, and passes on what that tells.
+/// Invariant: a packet that the engine refuses is never accepted on an inspected connection; after a match nothing of the connection is.
+/// Limits: CoreSettings::most_decisions; connections as in the engine. Ownership: engine, sink and next observer outlive it. One owner, one thread.
+class Core : public engine::Observer {
+ public:
+  Core(const CoreSettings& settings, std::shared_ptr<const decide::Policy> policy, Surroundings surroundings, CoreSink& sink, engine::Observer& next);
+  /// Before the first packet. The engine has this as its observer.
+  void use(engine::Engine& engine) { engine_ = &engine; }
+  /// Connections that begin from now on are decided by it.
+  void use(std::shared_ptr<const decide::Policy> policy) { policy_ = std::move(policy); }
+
+  Outcome take(const Packet& packet);
+  /// Time goes on: what is to be sent again is sent.
+  void advance(TimeNs now);
+  const CoreCounters& counters() const { return counters_; }
+  std::size_t closing() const { return closing_.size(); }
+
+  void on_handshake(const engine::ConnectionInfo& info, engine::Handshake what, TimeNs time) override { next_.on_handshake(info, what, time); }
+  void on_data(const engine::ConnectionInfo& info, const engine::StreamChunk& chunk) override;
+  void on_gap(const engine::ConnectionInfo& info, Direction d, std::uint64_t offset, std::uint64_t bytes, TimeNs time) override {
+    next_.on_gap(info, d, offset, bytes, time);
+  }
+  void on_ack(const engine::ConnectionInfo& info, Direction d, std::uint64_t offset, TimeNs time) override { next_.on_ack(info, d, offset, time); }
+  void on_fin(const engine::ConnectionInfo& info, Direction d, TimeNs time) override { next_.on_fin(info, d, time); }
+  void on_reset(const engine::ConnectionInfo& info, Direction d, TimeNs time) override { next_.on_reset(info, d, time); }
+  void on_connection(const engine::ConnectionRecord& record) override;
+  void on_flow(const engine::FlowRecord& record) override { next_.on_flow(record); }
+  void on_anomaly(const engine::AnomalyRecord& record) override { next_.on_anomaly(record); }
+  void on_mptcp_use(const engine::ConnectionInfo& info, const inspect::MptcpUse& use) override { next_.on_mptcp_use(info, use); }
+  void on_dns_datagram(const engine::DnsDatagram& datagram) override { next_.on_dns_datagram(datagram); }
+  void on_mapped(const engine::ConnectionInfo& info, const engine::MappedArrival& arrival) override { next_.on_mapped(info, arrival); }
+  void on_option(const engine::ConnectionInfo& info, const engine::OptionSeen& option) override { next_.on_option(info, option); }
+
+ private:
+  using Decided = std::shared_ptr<const decide::Decision>;
+  struct Connection {
+    Decided decision;
+    std::uint64_t inspected_to[2] = {0, 0};
+    bool blocked = false;
+    bool unseen_told = false;
+    bool offloaded = false;  ///< inspected to its depth
+  };
+  struct Remembered {
+    std::uint32_t isn = 0;
+    Decided decision;
+    bool strip = false;
+  };
+
+  Outcome take_syn(const Packet& packet);
+  Outcome take_capable(const Packet& packet, const wire::mptcp::MpCapable& option);
+  Outcome take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& option);
+  Outcome take_judged(const Packet& packet);
+  Outcome take_offloaded(const Packet& packet);
+  Outcome take_blocked(const Packet& packet);
+  Outcome refuse(const Packet& packet, const engine::Judgement& judgement);
+  Outcome block(const Packet& packet, std::uint64_t number, std::string_view rule, std::string reason);
+  Outcome accept(const Packet& packet, MarkState state) const;
+  Outcome drop();
+  Outcome stripped(const Packet& packet, MarkState state);
+  Outcome without_add_addr(const Packet& packet, MarkState state);
+  std::optional<std::string> join_refused(const Packet& packet, const wire::mptcp::MpJoinSyn& option, std::uint64_t number, const decide::Decision& decision);
+  Remembered& decide(const Packet& packet, const wire::mptcp::MpCapable& option);
+  void tell(const PolicyRecord& record) { sink_.on_policy(record); }
+  Connection& connection(std::uint64_t number);
+  bool peek(const RawPacket& packet);
+  bool has_add_addr() const;
+
+  CoreSettings settings_;
+  std::shared_ptr<const decide::Policy> policy_;
+  Surroundings surroundings_;
+  CoreSink& sink_;
+  engine::Observer& next_;
+  engine::Engine* engine_ = nullptr;
+  Decided standard_;  ///< of connections whose SYN was not seen
+  wire::Decoded decoded_;
+  std::vector<std::byte> changed_;
+  boost::unordered_flat_map<std::uint64_t, Connection> connections_;
+  boost::unordered_flat_map<std::uint64_t, Remembered> remembered_;  ///< by addresses and ports
+  Closing closing_;
+  CoreCounters counters_;
+};
+
+}  // namespace weir::gateway

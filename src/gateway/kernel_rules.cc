@@ -1,0 +1,118 @@
+#include "gateway/kernel_rules.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace weir::gateway {
+namespace {
+
+constexpr const char* kSyn = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN";
+constexpr const char* kHasOption = "-p tcp -m tcp --tcp-option 30";
+
+std::string mark_of(std::uint32_t value, std::uint32_t mask) { return fmt::format("{:#x}/{:#x}", value, mask); }
+
+/// Purpose: the rules of one family, chain by chain. What a rule is for stands beside it here, not in the kernel.
+class Text {
+ public:
+  Text(const KernelRuleSettings& settings, Family family) : settings_(settings), marks_(settings.marks), family_(family) {}
+
+  std::string whole(bool forward_jumps, bool save_jumps) {
+    out_ = "*mangle\n";
+    for (const char* chain : {kForward, kJudge, kQueue, kSave}) out_ += fmt::format(":{} - [0:0]\n", chain);
+    forward();
+    judge();
+    queue();
+    save();
+    if (!forward_jumps) out_ += fmt::format("-A {}\n", fmt::join(forward_jump(), " "));
+    if (!save_jumps) out_ += fmt::format("-A {}\n", fmt::join(save_jump(marks_), " "));
+    return out_ + "COMMIT\n";
+  }
+
+ private:
+  void rule(const char* chain, const std::string& text) { out_ += fmt::format("-A {} {}\n", chain, text); }
+  std::string connection(MarkState state) const { return "-m connmark --mark " + mark_of(marks_.value(state), marks_.state_mask()); }
+  std::string packet(MarkState state) const { return "-m mark --mark " + mark_of(marks_.value(state), marks_.state_mask()); }
+
+  void forward() {
+    if (settings_.interfaces.empty()) return rule(kForward, fmt::format("-j {}", kJudge));
+    for (const std::string& name : settings_.interfaces) {
+      rule(kForward, fmt::format("-i {} -g {}", name, kJudge));
+      rule(kForward, fmt::format("-o {} -g {}", name, kJudge));
+    }
+  }
+
+  void judge() {
+    if (settings_.watch_dns) rule(kJudge, fmt::format("-p udp -m udp --sport 53 -j NFQUEUE --queue-num {} --queue-bypass", settings_.queue));
+    rule(kJudge, "! -p tcp -j RETURN");
+    // A verdict of dropping does not get to where marks are saved: so "blocked" comes round once more, is saved here, and ends here.
+    const std::string save = "-j CONNMARK --save-mark --nfmask " + fmt::format("{0:#x} --ctmask {0:#x}", marks_.mask());
+    rule(kJudge, packet(MarkState::kBlocked) + " " + save);
+    rule(kJudge, packet(MarkState::kBlocked) + " -j DROP");
+    for (unsigned shard = 0; shard < settings_.shards; ++shard) {
+      const auto mark = mark_of(marks_.value(MarkState::kBlocked, shard), marks_.state_mask() | marks_.shard_mask());
+      rule(kJudge, fmt::format("-m connmark --mark {} -j NFQUEUE --queue-num {}", mark, held_queue(settings_, shard)));
+    }
+    rule(kJudge, fmt::format("{} --tcp-option 30 -j {}", kSyn, kQueue));
+    rule(kJudge, fmt::format("{} {} -j {}", connection(MarkState::kStripped), kHasOption, kQueue));
+    rule(kJudge, connection(MarkState::kStripped) + " -j RETURN");
+    rule(kJudge, connection(MarkState::kProxy) + " -j RETURN");
+    rule(kJudge, fmt::format("{} -m bpf --bytecode \"{}\" -j RETURN", connection(MarkState::kOffloaded), ordinary_filter(family_)));
+    for (const MarkState state : {MarkState::kOffloaded, MarkState::kTracked}) rule(kJudge, fmt::format("{} -j {}", connection(state), kQueue));
+    // What conntrack does not know has no mark that could say that it is blocked.
+    rule(kJudge, fmt::format("-m conntrack --ctstate INVALID -j NFQUEUE --queue-num {}", held_queue(settings_, 0)));
+    rule(kJudge, fmt::format("-m conntrack --ctstate UNTRACKED -j {}", kQueue));
+    rule(kJudge, fmt::format("{} -j {}", kHasOption, kQueue));
+    // In the middle of a connection whose entry, and with it the mark, is gone.
+    rule(kJudge, fmt::format("-p tcp -m tcp ! --syn -m conntrack --ctstate NEW -j {}", kQueue));
+  }
+
+  void queue() {
+    const char* const bypass = settings_.fail_open ? " --queue-bypass" : "";
+    // The program sees what was decided of the connection, after a restart too.
+    rule(kQueue, "-m mark --mark " + mark_of(0, marks_.mask()) + fmt::format(" -j CONNMARK --restore-mark --nfmask {0:#x} --ctmask {0:#x}", marks_.mask()));
+    if (settings_.shards > 1) {
+      for (unsigned shard = 0; shard < settings_.shards; ++shard) {
+        const auto mine = mark_of(marks_.value(MarkState::kNone, shard) | marks_.steered_mask(), marks_.shard_mask() | marks_.steered_mask());
+        rule(kQueue, fmt::format("-m mark --mark {} -j NFQUEUE --queue-num {}{}", mine, settings_.queue + shard, bypass));
+      }
+      const std::string all = fmt::format("{}:{}", settings_.queue, settings_.queue + settings_.shards - 1);
+      return rule(kQueue, fmt::format("-j NFQUEUE --queue-balance {}{}", all, bypass));
+    }
+    rule(kQueue, fmt::format("-j NFQUEUE --queue-num {}{}", settings_.queue, bypass));
+  }
+
+  void save() {
+    const std::string ours = fmt::format("{0:#x}", marks_.mask());
+    const std::string clear = fmt::format("-j MARK --set-xmark 0x0/{}", ours);
+    rule(kSave, packet(MarkState::kOwn) + " -j RETURN");
+    rule(kSave, fmt::format("-j CONNMARK --save-mark --nfmask {0} --ctmask {0}", ours));
+    rule(kSave, clear);
+  }
+
+  const KernelRuleSettings& settings_;
+  Marks marks_;
+  Family family_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string iptables_rules(const KernelRuleSettings& settings, Family family, bool forward_jumps, bool save_jumps) {
+  return Text(settings, family).whole(forward_jumps, save_jumps);
+}
+
+std::string iptables_removal(const Marks& marks, bool forward_jumps, bool save_jumps) {
+  std::string out = "*mangle\n";
+  for (const char* chain : {kForward, kJudge, kQueue, kSave}) out += fmt::format(":{} - [0:0]\n", chain);
+  if (forward_jumps) out += fmt::format("-D {}\n", fmt::join(forward_jump(), " "));
+  if (save_jumps) out += fmt::format("-D {}\n", fmt::join(save_jump(marks), " "));
+  for (const char* chain : {kForward, kJudge, kQueue, kSave}) out += fmt::format("-X {}\n", chain);
+  return out + "COMMIT\n";
+}
+
+std::vector<std::string> forward_jump() { return {"FORWARD", "-j", kForward}; }
+
+std::vector<std::string> save_jump(const Marks& marks) { return {"POSTROUTING", "-m", "mark", "!", "--mark", mark_of(0, marks.mask()), "-j", kSave}; }
+
+}  // namespace weir::gateway

@@ -1,0 +1,46 @@
+// The rules by which the kernel hands packets over, as text for iptables-restore.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/marks.h"
+
+namespace weir::gateway {
+
+struct KernelRuleSettings {
+  std::vector<std::string> interfaces;  ///< forwarded traffic that touches one of them; none: all of it
+  std::uint16_t queue = 64;             ///< the first; one for each shard, and behind them one for each that never fails open
+  unsigned shards = 1;
+  bool fail_open = true;   ///< what no one takes out of the queue passes
+  bool watch_dns = false;  ///< answers of DNS over UDP are seen, for names; they pass in any case
+  Marks marks;
+};
+
+// Chains in the table mangle. The first and the last are jumped to from FORWARD and POSTROUTING.
+inline constexpr const char* kForward = "WEIR-FORWARD";
+inline constexpr const char* kJudge = "WEIR-JUDGE";
+inline constexpr const char* kQueue = "WEIR-QUEUE";
+inline constexpr const char* kSave = "WEIR-SAVE";
+
+/// The queue of blocked connections: where no one takes packets out of it, they are dropped.
+constexpr std::uint16_t held_queue(const KernelRuleSettings& settings, unsigned shard) {
+  return static_cast<std::uint16_t>(settings.queue + settings.shards + shard);
+}
+
+enum class Family : std::uint8_t { kIpv4, kIpv6 };
+/// For iptables-restore or ip6tables-restore with --noflush: the table mangle with own chains, filled anew, and jumps to them unless they are there.
+std::string iptables_rules(const KernelRuleSettings& settings, Family family, bool forward_jumps, bool save_jumps);
+/// All of it goes, jumps first, where they are there.
+std::string iptables_removal(const Marks& marks, bool forward_jumps, bool save_jumps);
+/// What must be at the end of a jump's rule, as iptables -C and -D take it.
+std::vector<std::string> forward_jump();
+std::vector<std::string> save_jump(const Marks& marks);
+
+/// Classic BPF for xt_bpf, as text: 1 for a TCP packet that is certainly one of an established subflow with nothing in it but time stamps, SACK and one
+/// DSS without DATA_FIN; 0 for every other one, and where a header ends too early. An IPv6 packet with extension headers is another one.
+std::string ordinary_filter(Family family);
+
+}  // namespace weir::gateway

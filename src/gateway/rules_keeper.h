@@ -1,0 +1,38 @@
+// Puts rules into the kernel, and takes them out again: in a process of its own, which keeps the right to run programs.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "gateway/kernel_rules.h"
+
+namespace weir::gateway {
+
+/// Purpose: the program drops its rights before it looks at packets; a child that it has forked before then runs iptables-restore when asked. It reads
+/// nothing but what its parent wrote. Invariant: each change is one transaction a family. When the parent ends without remove(), however that comes,
+/// rules stay, and the kernel does what they say (fail). Ownership: the child, which ends with it. Threads: one.
+class RulesKeeper {
+ public:
+  /// Before rights are dropped and threads begun.
+  static std::expected<std::unique_ptr<RulesKeeper>, std::string> start();
+  RulesKeeper(const RulesKeeper&) = delete;
+  RulesKeeper& operator=(const RulesKeeper&) = delete;
+  ~RulesKeeper();
+
+  /// In place of any that are there. The error is for people.
+  std::expected<void, std::string> install(const KernelRuleSettings& settings);
+  std::expected<void, std::string> remove(const Marks& marks);
+
+ private:
+  RulesKeeper(int channel, pid_t child) : channel_(channel), child_(child) {}
+  std::expected<void, std::string> ask(char what, const std::string& payload);
+
+  int channel_;
+  pid_t child_;
+};
+
+}  // namespace weir::gateway

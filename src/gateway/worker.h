@@ -1,0 +1,102 @@
+// One shard of the gateway: a thread with its queues, its engine and what that is asked for.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "capture/nf_queue.h"
+#include "engine/engine.h"
+#include "engine/inspection.h"
+#include "gateway/core.h"
+#include "gateway/raw_sender.h"
+
+namespace weir::gateway {
+
+/// Where a shard's results go. Used by its worker's thread alone.
+class Reports {
+ public:
+  virtual ~Reports() = default;
+  virtual engine::Observer& observer() = 0;
+  virtual void on_policy(const PolicyRecord& record) = 0;
+  virtual void flush() = 0;
+  virtual void input_ended() = 0;
+  /// false: not everything could be written; it is said.
+  virtual bool close() = 0;
+  virtual std::vector<std::pair<std::string_view, std::uint64_t>> counters() const = 0;
+};
+
+struct WorkerSettings {
+  engine::Settings engine;
+  engine::InspectionSettings inspection;
+  CoreSettings core;
+  std::function<TimeNs()> clock;
+};
+
+struct WorkerCounters {
+  engine::Counters engine;
+  std::vector<std::pair<std::string_view, std::uint64_t>> named;
+  capture::NfQueueCounters queue;  ///< of both queues together
+};
+
+/// Purpose: takes packets out of its queues, has the core decide, and tells the kernel. Ownership: all that it is given. Threads: run() is the worker's own;
+/// ask(), start() and stop() are for the thread that made it.
+class Worker : private CoreSink {
+ public:
+  Worker(const WorkerSettings& settings, std::shared_ptr<const decide::Policy> policy, Surroundings surroundings, std::unique_ptr<Reports> reports,
+         std::vector<std::unique_ptr<capture::NfQueue>> queues, std::unique_ptr<RawSender> sender);
+  ~Worker() override;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void start();
+  /// What waits is decided, records are written. false: not everything could be.
+  bool stop();
+  /// Runs `what` between two batches, and returns when that is done; at once where no thread runs.
+  void ask(const std::function<void(Worker&)>& what);
+
+  // Inside ask(), or while no thread runs.
+  engine::Engine& engine() { return engine_; }
+  Core& core() { return core_; }
+  void use(std::shared_ptr<const inspect::match::RuleSet> rules) { inspection_.use(std::move(rules)); }
+  WorkerCounters counters();
+
+ private:
+  void run();
+  bool take(capture::NfQueue& queue, TimeNs now);
+  std::string_view interface_name(std::uint32_t number);
+  void run_asked();
+  void wait();
+  void wake() const;
+  void on_policy(const PolicyRecord& record) override { reports_->on_policy(record); }
+  void send(std::span<const std::byte> packet) override { sender_->send(packet); }
+
+  WorkerSettings settings_;
+  std::unique_ptr<Reports> reports_;
+  std::vector<std::unique_ptr<capture::NfQueue>> queues_;
+  std::unique_ptr<RawSender> sender_;
+  engine::Inspection inspection_;
+  Core core_;
+  engine::Engine engine_;
+  boost::unordered_flat_map<std::uint32_t, std::string> interface_names_;
+  TimeNs names_since_ = 0;
+  int event_ = -1;
+  bool written_ = true;
+  std::thread thread_;
+  std::atomic<bool> stop_ = false, asked_any_ = false;
+  std::mutex asked_mutex_;
+  std::vector<std::function<void(Worker&)>> asked_;
+};
+
+}  // namespace weir::gateway
