@@ -54,7 +54,7 @@ std::uint32_t number_of(const nlattr* attribute) { return attribute == nullptr ?
 NfQueue::NfQueue(const NfQueueSettings& settings, mnl_socket* socket)
     : settings_(settings),
       socket_(socket),
-      statistics_(::open("/proc/net/netfilter/nfnetlink_queue", O_RDONLY | O_CLOEXEC)),
+      statistics_(settings.statistics >= 0 ? ::fcntl(settings.statistics, F_DUPFD_CLOEXEC, 0) : open_statistics()),
       buffers_(std::make_unique<std::byte[]>(kBatch * kMessage)),
       headers_(kBatch),
       pieces_(kBatch) {
@@ -72,6 +72,8 @@ NfQueue::~NfQueue() {
   mnl_socket_close(socket_);
   if (statistics_ >= 0) ::close(statistics_);
 }
+
+int NfQueue::open_statistics() { return ::open("/proc/net/netfilter/nfnetlink_queue", O_RDONLY | O_CLOEXEC); }
 
 std::byte* NfQueue::buffer(std::size_t i) const { return buffers_.get() + i * kMessage; }
 

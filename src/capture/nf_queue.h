@@ -24,6 +24,7 @@ struct NfQueueSettings {
   bool fail_open = true;                        ///< what the queue or the receive buffer has no room for passes; else it is dropped
   std::uint32_t most_packets = 16'384;          ///< that wait for a verdict; with those that were not read yet
   std::size_t receive_buffer_bytes = 32 << 20;  ///< asked of the kernel, which counts more than the packets' octets
+  int statistics = -1;                          ///< the kernel's counters of queues (open_statistics), or none; the queue has its own copy
 };
 
 /// A packet that waits. Its octets begin with the IP header (LinkType::kRaw), and may be a super-packet of many segments (GSO).
@@ -66,6 +67,8 @@ class NfQueue {
   static constexpr std::size_t kBatch = 64;
 
   /// Needs CAP_NET_ADMIN. Error::what for people: no permission, the queue belongs to another program.
+  /// A descriptor that gives the kernel's counters, to whoever may open it: root only. -1: none.
+  static int open_statistics();
   static std::expected<std::unique_ptr<NfQueue>, Error> open(const NfQueueSettings& settings);
   NfQueue(const NfQueue&) = delete;
   NfQueue& operator=(const NfQueue&) = delete;
@@ -88,7 +91,7 @@ class NfQueue {
 
   NfQueueSettings settings_;
   mnl_socket* socket_;
-  int statistics_ = -1;  ///< /proc/net/netfilter/nfnetlink_queue, opened while that is allowed
+  int statistics_ = -1;
   std::unique_ptr<std::byte[]> buffers_;
   std::vector<mmsghdr> headers_;
   std::vector<iovec> pieces_;

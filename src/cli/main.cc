@@ -24,7 +24,7 @@ struct Verb {
 constexpr auto kVerbs = std::to_array<Verb>({
     {"inspect", "CAPTURE...", "read captures, rebuild every MPTCP connection, inspect it, report", inspect},
     {"sensor", "-i IFACE...", "the same, live and passive, on one or more interfaces", sensor},
-    {"gateway", "", "inline: policy, NAT translation of options, intrusion prevention", nullptr},
+    {"gateway", "[--config FILE]", "inline: policy, NAT translation of options, intrusion prevention", gateway},
     {"proxy", "", "edge proxy: terminates MPTCP and forwards over TCP or MPTCP", nullptr},
     {"probe", "TARGET...", "which sites speak MPTCP", nullptr},
     {"analyzer", "", "one member of the aggregation cluster", nullptr},

@@ -95,6 +95,10 @@ bool ShardOutputs::advance(TimeNs now) {
   return live_->waits();
 }
 
+void ShardOutputs::policy(const report::PolicyRecord& record) {
+  if (eve_) eve_->write_policy(record);
+}
+
 void ShardOutputs::flush() {
   if (eve_) eve_->flush();
 }

@@ -51,6 +51,8 @@ class ShardOutputs : public sensor::Reports {
   bool advance(TimeNs now) override;
   /// Lines go out that have waited for more.
   void flush() override;
+  /// A decision of the gateway.
+  void policy(const report::PolicyRecord& record);
   /// The engine is about to end what is left.
   void input_ended() override;
   /// Last lines, and closing; false: something could not be written; it is said.

@@ -7,6 +7,7 @@ namespace weir::cli {
 
 int inspect(std::span<const char* const> arguments);
 int sensor(std::span<const char* const> arguments);
+int gateway(std::span<const char* const> arguments);
 int inventory(std::span<const char* const> arguments);
 int rules(std::span<const char* const> arguments);
 int config(std::span<const char* const> arguments);

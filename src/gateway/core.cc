@@ -117,7 +117,7 @@ Core::Remembered& Core::decide(const Packet& packet, const wire::mptcp::MpCapabl
   const decide::Decision& decision = *made.decision;
   const bool version = may_agree(decision.limits, option.version);
   made.strip = decision.action == Action::kStrip || (!version && (decision.action == Action::kAllow || decision.action == Action::kInspect));
-  PolicyRecord record{
+  report::PolicyRecord record{
       .time_ns = packet.raw.time_ns, .endpoints = ends, .id = {}, .action = name_of(decision.action), .rule = decision.rule, .reason = decision.reason};
   if (made.strip && decision.action != Action::kStrip) {
     record.action = name_of(Action::kStrip);
@@ -246,6 +246,7 @@ Outcome Core::refuse(const Packet& packet, const engine::Judgement& judgement) {
   }
   if (judgement.refusal == Refusal::kBlocked) return block(packet, judgement.connection, {}, {});
   if (forged(judgement.refusal) && !settings_.drop_forged) return {};
+  if (settings_.memory_open && (judgement.refusal == Refusal::kMemory || judgement.refusal == Refusal::kSubflows)) return {};
   if (judgement.opens_subflow) {
     if (auto reply = rewrite::refuse(packet.raw.bytes, rewrite::ResetReason::kProhibited)) sink_.send(*reply);
   }
@@ -261,7 +262,8 @@ Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view
       ++counters_.blocked_connections;
       for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(number, d);
       auto endings = engine_->endings(number);
-      PolicyRecord record{.time_ns = packet.raw.time_ns, .endpoints = {}, .id = {}, .action = "reset", .rule = std::string(rule), .reason = std::move(reason)};
+      report::PolicyRecord record{
+          .time_ns = packet.raw.time_ns, .endpoints = {}, .id = {}, .action = "reset", .rule = std::string(rule), .reason = std::move(reason)};
       for (const engine::Ending& e : endings) {
         if (e.host == 1) record.endpoints = e.endpoints;
         if (e.host == 1) break;

@@ -17,7 +17,7 @@
 #include "engine/engine.h"
 #include "gateway/closing.h"
 #include "gateway/marks.h"
-#include "gateway/policy_record.h"
+#include "report/policy_record.h"
 #include "wire/decode.h"
 #include "wire/mptcp/options.h"
 
@@ -39,6 +39,8 @@ struct Outcome {
 struct CoreSettings {
   Marks marks;
   unsigned shard = 0;
+  bool prevent = true;                   ///< drop and reject of rules are obeyed; else they only alert
+  bool memory_open = true;               ///< what limits leave no room to follow passes; else it is dropped
   bool drop_forged = true;               ///< else what is forged passes, with its anomaly in the log
   bool unseen_open = true;               ///< a connection with bytes on a path that is not seen goes on; else it is ended
   bool offload = true;                   ///< allowed flows go by in the kernel
@@ -57,7 +59,7 @@ struct Surroundings {
 class CoreSink {
  public:
   virtual ~CoreSink() = default;
-  virtual void on_policy(const PolicyRecord& record) = 0;
+  virtual void on_policy(const report::PolicyRecord& record) = 0;
   /// A packet of Weir's own, to be sent; valid during the call.
   virtual void send(std::span<const std::byte> packet) = 0;
 };
@@ -138,7 +140,7 @@ class Core : public engine::Observer {
   Outcome without_add_addr(const Packet& packet, MarkState state);
   std::optional<std::string> join_refused(const Packet& packet, const wire::mptcp::MpJoinSyn& option, std::uint64_t number, const decide::Decision& decision);
   Remembered& decide(const Packet& packet, const wire::mptcp::MpCapable& option);
-  void tell(const PolicyRecord& record) { sink_.on_policy(record); }
+  void tell(const report::PolicyRecord& record) { sink_.on_policy(record); }
   Connection& connection(std::uint64_t number);
   bool peek(const RawPacket& packet);
   bool has_add_addr() const;

@@ -37,7 +37,7 @@ Worker::Worker(const WorkerSettings& settings, std::shared_ptr<const decide::Pol
       engine_(settings.engine, core_),
       event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   core_.use(engine_);
-  inspection_.prevent(engine_);
+  if (settings.core.prevent) inspection_.prevent(engine_);
 }
 
 Worker::~Worker() {

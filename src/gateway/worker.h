@@ -29,7 +29,7 @@ class Reports {
  public:
   virtual ~Reports() = default;
   virtual engine::Observer& observer() = 0;
-  virtual void on_policy(const PolicyRecord& record) = 0;
+  virtual void on_policy(const report::PolicyRecord& record) = 0;
   virtual void flush() = 0;
   virtual void input_ended() = 0;
   /// false: not everything could be written; it is said.
@@ -79,7 +79,7 @@ class Worker : private CoreSink {
   void run_asked();
   void wait();
   void wake() const;
-  void on_policy(const PolicyRecord& record) override { reports_->on_policy(record); }
+  void on_policy(const report::PolicyRecord& record) override { reports_->on_policy(record); }
   void send(std::span<const std::byte> packet) override { sender_->send(packet); }
 
   WorkerSettings settings_;

@@ -243,6 +243,14 @@ void EveWriter::write_inventory(const engine::ConnectionInfo& info, TimeNs time,
   end(json);
 }
 
+void EveWriter::write_policy(const PolicyRecord& record) {
+  JsonWriter json = begin(record.time_ns, "mptcp_policy");
+  if (record.endpoints.src_port != 0) tcp_flow(json, record.endpoints);
+  if (!record.id.empty()) json.key("mptcp").begin_object().field("id", record.id).end_object();
+  json.key("mptcp_policy").begin_object().field("action", record.action).field("rule", record.rule).field("reason", record.reason).end_object();
+  end(json);
+}
+
 void EveWriter::write_stats(TimeNs now, std::int64_t uptime_s, std::span<const NamedCounter> counters) {
   std::vector<NamedCounter> sorted(counters.begin(), counters.end());
   std::ranges::sort(sorted);

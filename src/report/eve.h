@@ -13,6 +13,7 @@
 #include "report/json.h"
 #include "report/lines.h"
 #include "report/magic.h"
+#include "report/policy_record.h"
 
 namespace weir::report {
 
@@ -37,6 +38,8 @@ class EveWriter : public engine::Observer {
   void on_application(const engine::ApplicationRecord& record) override;
   /// Something new in the inventory, and the connection that showed it.
   void write_inventory(const engine::ConnectionInfo& info, TimeNs time, const inspect::InventoryNews& news);
+
+  void write_policy(const PolicyRecord& record);
 
   /// Lines go out that have waited for more.
   void flush() { out_.flush(); }

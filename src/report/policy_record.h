@@ -7,9 +7,8 @@
 
 #include "base/endpoints.h"
 #include "base/raw_packet.h"
-#include "engine/records.h"
 
-namespace weir::gateway {
+namespace weir::report {
 
 /// CONTRACT.md, `mptcp_policy`.
 struct PolicyRecord {
@@ -20,4 +19,4 @@ struct PolicyRecord {
   std::string rule, reason;
 };
 
-}  // namespace weir::gateway
+}  // namespace weir::report

@@ -1,0 +1,272 @@
+// `weir gateway`: packets out of the kernel's queues, decided, and back, until a signal ends it.
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "capture/nf_queue.h"
+#include "cli/command_line.h"
+#include "cli/gateway_options.h"
+#include "cli/outputs.h"
+#include "cli/process.h"
+#include "cli/rule_files.h"
+#include "cli/say.h"
+#include "cli/service.h"
+#include "cli/shard_outputs.h"
+#include "cli/verbs.h"
+#include "gateway/rules_keeper.h"
+#include "gateway/worker.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr TimeNs kSecond = 1'000'000'000;
+constexpr int kTickMs = 50;
+constexpr TimeNs kStats = 10 * kSecond;
+constexpr TimeNs kKeep = 60 * kSecond;
+
+TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+TimeNs steady() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+std::optional<decide::LocalTime> local_time(TimeNs time) {
+  const std::time_t seconds = time / kSecond;
+  std::tm local{};
+  if (::localtime_r(&seconds, &local) == nullptr) return std::nullopt;
+  constexpr int kDays = 7, kMonday = 6;  // tm counts from Sunday
+  return decide::LocalTime{.weekday = static_cast<std::uint8_t>((local.tm_wday + kMonday) % kDays),
+                           .minute = static_cast<std::uint16_t>(local.tm_hour * 60 + local.tm_min)};
+}
+
+/// The reports of a shard, as the gateway's worker knows them.
+class GatewayReports : public gateway::Reports {
+ public:
+  explicit GatewayReports(std::unique_ptr<ShardOutputs> outputs) : outputs_(std::move(outputs)) {}
+  engine::Observer& observer() override { return outputs_->observer(); }
+  void on_policy(const report::PolicyRecord& record) override { outputs_->policy(record); }
+  void flush() override { outputs_->flush(); }
+  void input_ended() override { outputs_->input_ended(); }
+  bool close() override { return outputs_->close(); }
+  std::vector<std::pair<std::string_view, std::uint64_t>> counters() const override { return outputs_->counters(); }
+
+ private:
+  std::unique_ptr<ShardOutputs> outputs_;
+};
+
+/// Purpose: one run: what its worker does not do itself. Threads: the main one.
+class Gateway {
+ public:
+  explicit Gateway(GatewayOptions options)
+      : options_(std::move(options)), shared_(options_.inspect, [](PointId) { return std::string("gateway"); }), kernel_(options_.kernel_rules()) {}
+
+  int work() {
+    auto keeper = gateway::RulesKeeper::start();
+    if (!keeper) return say("rules", keeper.error()), kNotDone;
+    keeper_ = *std::move(keeper);
+    statistics_ = capture::NfQueue::open_statistics();
+    if (!service_.begin(options_.service)) return hold(kNotDone);
+    if (const int status = prepare(); status != kDone) return hold(status);
+    if (const auto installed = keeper_->install(kernel_); !installed) {
+      say("the kernel's rules", installed.error(), "iptables and ip6tables with NFQUEUE are needed, and CAP_NET_ADMIN");
+      return kNotDone;
+    }
+    catch_service_signals();
+    shared_.start();
+    began_ = now();
+    worker_->start();
+    service_.alive(status(began_));
+    service_.ready();
+    watch();
+    service_.ending();
+    // Rules first: what comes from now on passes by, what waits is still decided.
+    bool whole = true;
+    if (const auto removed = keeper_->remove(kernel_.marks); !removed) say("the kernel's rules", removed.error()), whole = false;
+    const Totals last = totals();
+    whole = worker_->stop() && whole;
+    return shared_.close(last, began_, now()) && whole ? kDone : kNotDone;
+  }
+
+ private:
+  /// It cannot begin. Closed: then nothing passes that it would have decided on, until it can.
+  int hold(int status) {
+    if (kernel_.fail_open) return status;
+    if (const auto installed = keeper_->install(kernel_); !installed) {
+      say("the kernel's rules", installed.error());
+    } else {
+      say("gateway.fail", "closed: MPTCP is held up until the gateway runs");
+    }
+    return status;
+  }
+
+  int prepare() {
+    std::shared_ptr<const inspect::match::RuleSet> rules;
+    if (!options_.inspect.rules.empty()) {
+      const auto loaded = read_rules();
+      if (!loaded) return kBadUsage;
+      rules = *loaded;
+    }
+    if (!shared_.open()) return kNotDone;
+    auto outputs = std::make_unique<ShardOutputs>(shared_);
+    if (!outputs->open(LinkType::kRaw, false, 1)) return kNotDone;
+    auto sender = gateway::RawSender::open(kernel_.marks.value(gateway::MarkState::kOwn));
+    if (!sender) return say("gateway", sender.error(), "CAP_NET_RAW is needed"), kNotDone;
+    std::vector<std::unique_ptr<capture::NfQueue>> queues;
+    if (!open_queue(kernel_.queue, options_.gateway.fail.queue == FailMode::kOpen, queues) || !open_queue(gateway::held_queue(kernel_, 0), false, queues))
+      return kNotDone;
+    gateway::Surroundings surroundings;
+    if (options_.names) {
+      surroundings.names = [this](const Endpoints& connection, TimeNs time) {
+        const auto name = shared_.names().find(connection, time);
+        return name ? std::vector<std::string>{*name} : std::vector<std::string>{};
+      };
+    }
+    surroundings.local_time = local_time;
+    worker_ = std::make_unique<gateway::Worker>(worker_settings(std::move(rules)), options_.policy, std::move(surroundings),
+                                                std::make_unique<GatewayReports>(std::move(outputs)), std::move(queues), *std::move(sender));
+    return kDone;
+  }
+
+  bool open_queue(std::uint16_t number, bool fail_open, std::vector<std::unique_ptr<capture::NfQueue>>& into) const {
+    auto queue = capture::NfQueue::open(
+        {.number = number, .fail_open = fail_open, .most_packets = static_cast<std::uint32_t>(options_.gateway.queue_packets), .statistics = statistics_});
+    if (!queue) return say(queue.error().file, queue.error().what, queue.error().hint), false;
+    into.push_back(*std::move(queue));
+    return true;
+  }
+
+  gateway::WorkerSettings worker_settings(std::shared_ptr<const inspect::match::RuleSet> rules) const {
+    gateway::WorkerSettings settings;
+    settings.inspection.limits = options_.inspect.limits;
+    settings.inspection.rules = std::move(rules);
+    settings.engine.limits = options_.inspect.limits;
+    settings.engine.checksums = engine::ChecksumPolicy::kVerify;
+    settings.engine.inline_mode = true;
+    settings.engine.follow_unseen = true;
+    settings.engine.hash_seed = random_seed();
+    settings.core.marks = kernel_.marks;
+    settings.core.drop_forged = options_.gateway.drop_forged;
+    settings.core.unseen_open = options_.gateway.fail.unseen_path == FailMode::kOpen;
+    settings.core.memory_open = options_.gateway.fail.memory == FailMode::kOpen;
+    settings.core.prevent = options_.gateway.drop_signatures;
+    settings.core.offload = options_.gateway.offload;
+    settings.core.inspect_depth_bytes = options_.inspect.limits.inspect_depth_bytes;
+    settings.core.hash_seed = random_seed();
+    settings.clock = now;
+    return settings;
+  }
+
+  std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules() {
+    const auto loaded = load_rules(options_.inspect.rules, options_.inspect.variables, options_.inspect.limits);
+    if (!loaded) return std::nullopt;
+    shared_.rules_loaded(loaded->loaded, loaded->refusals.size());
+    return loaded->set;
+  }
+
+  void watch() {
+    TimeNs told = steady(), kept = told, looked = told;
+    const auto due = [](TimeNs& last, TimeNs every) {
+      if (steady() - last < every) return false;
+      last = steady();
+      return true;
+    };
+    while (!stop_wanted()) {
+      ::poll(nullptr, 0, kTickMs);  // a signal ends it
+      if (due(told, kStats)) shared_.stats(totals(), began_, now());
+      if (due(kept, kKeep)) shared_.keep();
+      if (due(looked, kSecond)) service_.alive(status(now()));
+      if (reopen_wanted()) shared_.reopen();
+      if (reload_wanted()) reload();
+    }
+  }
+
+  /// What cannot be read leaves what runs as it is. Packets go on being decided while rules are made ready.
+  void reload() {
+    std::shared_ptr<const decide::Policy> policy = options_.policy;
+    if (!options_.config.empty()) {
+      const auto config = read_config(options_.config);
+      if (!config) return;
+      options_.inspect.variables = config->variables;
+      options_.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
+      policy = policy_of(*config);
+      options_.names = asks_for_names(config->policy);
+      options_.gateway.interfaces = config->gateway.interfaces;
+      options_.gateway.fail.dead = config->gateway.fail.dead;
+    }
+    std::shared_ptr<const inspect::match::RuleSet> rules;
+    if (!options_.inspect.rules.empty()) {
+      const auto loaded = read_rules();
+      if (!loaded) return;
+      rules = *loaded;
+    }
+    kernel_ = options_.kernel_rules();
+    if (const auto installed = keeper_->install(kernel_); !installed) say("the kernel's rules", installed.error(), "they stay as they were");
+    options_.policy = policy;
+    worker_->ask([&](gateway::Worker& worker) {
+      worker.use(rules);
+      worker.core().use(policy);
+    });
+    fmt::print(stderr, "weir: reloaded\n");
+  }
+
+  Totals totals() {
+    gateway::WorkerCounters counters;
+    worker_->ask([&](gateway::Worker& worker) { counters = worker.counters(); });
+    Totals all;
+    all.add(counters.engine);
+    all.add(counters.named);
+    all.add("gateway.queue.packets", counters.queue.packets);
+    all.add("gateway.queue.bytes", counters.queue.bytes);
+    all.add("gateway.queue.overflows", counters.queue.overflows);
+    all.add("gateway.queue.cut", counters.queue.cut);
+    all.add("gateway.queue.verdict_errors", counters.queue.verdict_errors);
+    all.add("gateway.queue.full", counters.queue.queue_dropped);
+    all.add("gateway.queue.buffer_full", counters.queue.user_dropped);
+    all.add("gateway.queue.waiting", counters.queue.waiting);
+    return all;
+  }
+
+  web::Status status(TimeNs time) {
+    web::Status status;
+    status.uptime_s = (time - began_) / kSecond;
+    for (const auto& [name, value] : shared_.counters(totals())) status.counters.emplace_back(name, value);
+    if (report::LogWriter* const log = shared_.service_log()) {
+      for (std::string& trouble : log->troubles()) status.problems.push_back(std::move(trouble));
+    }
+    return status;
+  }
+
+  GatewayOptions options_;
+  Service service_;
+  Outputs shared_;
+  gateway::KernelRuleSettings kernel_;
+  std::unique_ptr<gateway::RulesKeeper> keeper_;
+  int statistics_ = -1;
+  TimeNs began_ = 0;
+  std::unique_ptr<gateway::Worker> worker_;
+};
+
+int print_rules(const gateway::KernelRuleSettings& settings) {
+  for (const auto family : {gateway::Family::kIpv4, gateway::Family::kIpv6}) {
+    fmt::print("# {}-restore --noflush\n{}", family == gateway::Family::kIpv4 ? "iptables" : "ip6tables",
+               gateway::iptables_rules(settings, family, false, false));
+  }
+  return kDone;
+}
+
+}  // namespace
+
+int gateway(std::span<const char* const> arguments) {
+  auto options = parse_gateway(arguments);
+  if (!options) return options.error();
+  if (options->dry_run) return print_rules(options->kernel_rules());
+  return Gateway(std::move(*options)).work();
+}
+
+}  // namespace weir::cli

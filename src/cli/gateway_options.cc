@@ -1,0 +1,92 @@
+#include "cli/gateway_options.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "cli/command_line.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr const char* kDefaultConfig = "/etc/weir/weir.yaml";
+
+constexpr const char* kAbout =
+    "Stands on a router or firewall in the way of MPTCP: policy for every connection, inspection across subflows, prevention.\n"
+    "Prints \"weir: ready\" when traffic is being controlled. Its own rules lead packets to it, and are removed at the end.";
+
+constexpr const char* kExample =
+    "Signals: TERM and INT end it with the last records written, HUP reads configuration, policy and rules again, USR1 opens the log again.\n"
+    "Exit status: 0 ended by a signal; 1 the kernel or an output failed; 2 wrong usage or configuration.\n"
+    "\n"
+    "Example:\n"
+    "  weir gateway --config /etc/weir/weir.yaml --rules /etc/weir/rules --dry-run";
+
+}  // namespace
+
+bool asks_for_names(const PolicyConfig& policy) {
+  return std::ranges::any_of(policy.rules,
+                             [](const decide::Rule& rule) { return !rule.match.names.any() || !rule.match.categories.any() || !rule.match.feeds.any(); });
+}
+
+std::shared_ptr<const decide::Policy> policy_of(const Config& config) {
+  decide::PolicySettings settings;
+  settings.inside = config.gateway.inside;
+  settings.has_inside = config.gateway.has_inside;
+  settings.rules = config.policy.rules;
+  settings.otherwise = config.policy.otherwise;
+  return std::make_shared<const decide::Policy>(std::move(settings));
+}
+
+gateway::KernelRuleSettings GatewayOptions::kernel_rules() const {
+  gateway::KernelRuleSettings settings;
+  settings.interfaces = gateway.interfaces;
+  settings.queue = static_cast<std::uint16_t>(gateway.first_queue);
+  settings.shards = static_cast<unsigned>(gateway.queues);
+  settings.fail_open = gateway.fail.dead == FailMode::kOpen;
+  settings.watch_dns = names;
+  return settings;
+}
+
+std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> arguments) {
+  GatewayOptions options;
+  InspectOptions& inspect = options.inspect;
+  inspect.quiet = true;
+  CommandLine line("gateway", kAbout, kExample);
+  line.inspection(inspect);
+  line.app().add_option("--config", options.config, "configuration (default: /etc/weir/weir.yaml, if it is there); options win over it")->type_name("FILE");
+  line.app().add_flag("--dry-run", options.dry_run, "print the kernel's rules, and end");
+  if (const auto status = line.parse(arguments)) return std::unexpected(*status);
+  for (const auto& [name, given] : {std::pair{"--export-pcap", inspect.export_pcap.has_value()}, std::pair{"--all-tcp", inspect.all_tcp}}) {
+    if (given) return std::unexpected(refuse(name, "is not for the gateway: plain TCP never comes to it"));
+  }
+  options.rules_given = inspect.rules;
+  report::LogSettings log;
+  if (inspect.log) log.places = {*inspect.log};
+  std::error_code error;
+  Config config;
+  config.variables = inspect.variables;
+  if (line.app().count("--config") == 0 && std::filesystem::exists(kDefaultConfig, error)) options.config = kDefaultConfig;
+  if (!options.config.empty()) {
+    auto read = read_config(options.config);
+    if (!read) return std::unexpected(read.error());
+    config = *std::move(read);
+    apply(config, inspect);
+    if (log.places.empty()) log.places = config.eve;
+    log.rotation = config.rotation;
+    options.service = config.service;
+    inspect.inventory = config.inventory;
+  }
+  inspect.log.reset();
+  inspect.checksums = engine::ChecksumPolicy::kVerify;
+  log.queue_bytes = static_cast<std::size_t>(inspect.limits.log_queue_bytes);
+  if (!log.places.empty()) inspect.service_log = std::move(log);
+  options.gateway = config.gateway;
+  options.policy = policy_of(config);
+  options.names = asks_for_names(config.policy);
+  options.service.configures_links = true;  // CAP_NET_ADMIN: queues, marks
+  return options;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,37 @@
+// What `weir gateway` is asked to do: the command line over the configuration.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cli/config_file.h"
+#include "cli/inspect_options.h"
+#include "cli/service.h"
+#include "decide/policy.h"
+#include "gateway/kernel_rules.h"
+
+namespace weir::cli {
+
+struct GatewayOptions {
+  InspectOptions inspect;
+  GatewayConfig gateway;
+  std::shared_ptr<const decide::Policy> policy;
+  bool names = false;  ///< some rule of the policy asks for the name of the server
+  ServiceSettings service;
+  std::string config;                    ///< the file it came from; empty: none
+  std::vector<std::string> rules_given;  ///< on the command line
+  bool dry_run = false;
+
+  gateway::KernelRuleSettings kernel_rules() const;
+};
+
+/// The options, or the exit status where there is nothing more to do (help, wrong usage): all is said already.
+std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> arguments);
+/// What the configuration says of policy, names and interfaces, read anew.
+std::shared_ptr<const decide::Policy> policy_of(const Config& config);
+bool asks_for_names(const PolicyConfig& policy);
+
+}  // namespace weir::cli
