@@ -159,8 +159,13 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
   }
   const Decided decision = known.decision;
   const engine::Judgement judgement = engine_->judge(packet.raw);
-  if (judgement.connection != 0) connection(judgement.connection).decision = decision;
-  if (decision->action == Action::kAllow && settings_.offload) return accept(packet, MarkState::kOffloaded);
+  const bool goes_by = decision->action == Action::kAllow && settings_.offload;
+  if (judgement.connection != 0) {
+    Connection& c = connection(judgement.connection);
+    c.decision = decision;
+    c.offloaded = goes_by;
+  }
+  if (goes_by) return accept(packet, MarkState::kOffloaded);
   if (!judgement.passes()) return refuse(packet, judgement);
   return accept(packet, MarkState::kTracked);
 }
@@ -347,6 +352,15 @@ void Core::on_data(const engine::ConnectionInfo& info, const engine::StreamChunk
     }
   }
   next_.on_data(info, chunk);
+}
+
+/// Bytes that the policy lets go by are missed by no one.
+void Core::on_anomaly(const engine::AnomalyRecord& record) {
+  if (record.connection && record.event == "visibility_low") {
+    const auto known = connections_.find(record.connection->number);
+    if (known != connections_.end() && known->second.offloaded) return;
+  }
+  next_.on_anomaly(record);
 }
 
 void Core::on_connection(const engine::ConnectionRecord& record) {

@@ -105,7 +105,7 @@ class Core : public engine::Observer {
   void on_reset(const engine::ConnectionInfo& info, Direction d, TimeNs time) override { next_.on_reset(info, d, time); }
   void on_connection(const engine::ConnectionRecord& record) override;
   void on_flow(const engine::FlowRecord& record) override { next_.on_flow(record); }
-  void on_anomaly(const engine::AnomalyRecord& record) override { next_.on_anomaly(record); }
+  void on_anomaly(const engine::AnomalyRecord& record) override;
   void on_mptcp_use(const engine::ConnectionInfo& info, const inspect::MptcpUse& use) override { next_.on_mptcp_use(info, use); }
   void on_dns_datagram(const engine::DnsDatagram& datagram) override { next_.on_dns_datagram(datagram); }
   void on_mapped(const engine::ConnectionInfo& info, const engine::MappedArrival& arrival) override { next_.on_mapped(info, arrival); }
@@ -118,7 +118,7 @@ class Core : public engine::Observer {
     std::uint64_t inspected_to[2] = {0, 0};
     bool blocked = false;
     bool unseen_told = false;
-    bool offloaded = false;  ///< inspected to its depth
+    bool offloaded = false;  ///< its bytes go by in the kernel: allowed, or inspected to its depth
   };
   struct Remembered {
     std::uint32_t isn = 0;

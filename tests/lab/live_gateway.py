@@ -1,0 +1,56 @@
+"""`weir gateway` in a test: on the router, with a policy, and what it writes."""
+import json
+import pathlib
+import signal
+import time
+
+import live_sensor
+from live_sensor import main, wait_for  # noqa: F401  (main knows where the program is)
+
+
+class Gateway:
+    """One run of it in the router's namespace."""
+
+    def __init__(self, lab, folder, policy="", rules="", gateway="", more=""):
+        self.lab = lab
+        self.folder = pathlib.Path(folder)
+        self.log, self.errors = self.folder / "eve.json", self.folder / "errors"
+        self.config, self.rules = self.folder / "weir.yaml", self.folder / "local.rules"
+        self.rules.write_text(rules)
+        self.write(policy, gateway, more)
+        self.process = None
+
+    def write(self, policy="", gateway="", more=""):
+        self.config.write_text(f"web: {{listen: 'off'}}\nlog: {{eve: {self.log}}}\nsensor: {{inventory: {self.folder}/inventory.json, user: root}}\n"
+                               f"gateway: {{state: '', {gateway}}}\npolicy:\n{policy or '  default: {action: inspect}'}\n{more}\n")
+
+    def start(self, *options, wait=True):
+        with open(self.errors, "w") as errors:
+            self.process = self.lab.start(self.lab.router, live_sensor.WEIR, "gateway", "--config", str(self.config),
+                                          *(["--rules", str(self.rules)] if self.rules.read_text() else []), *options, stderr=errors)
+        if wait:
+            self.said("weir: ready")
+        return self
+
+    def said(self, line, seconds=20):
+        def there():
+            assert self.process.poll() is None, self.errors.read_text()
+            return line in self.errors.read_text().splitlines()
+        wait_for(there, line, seconds)
+
+    def records(self, kind):
+        if not self.log.exists():
+            return []
+        lines = self.log.read_text().splitlines(keepends=True)
+        return [r for r in (json.loads(line) for line in lines if line.endswith("\n")) if r["event_type"] == kind]
+
+    def decisions(self):
+        return [one["mptcp_policy"] for one in self.records("mptcp_policy")]
+
+    def end(self, number=signal.SIGTERM):
+        began = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(timeout=10), time.monotonic() - began
+
+    def last_stats(self):
+        return self.records("stats")[-1]["stats"]
