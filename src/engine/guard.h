@@ -1,0 +1,29 @@
+// What inline mode keeps of a connection besides what reassembly needs: which bytes passed, and what its hosts have shown of themselves.
+#pragma once
+
+#include <cstdint>
+
+#include "base/direction.h"
+#include "reassemble/passed_bytes.h"
+
+namespace weir::engine {
+
+/// Of a connection; arrays by Direction.
+struct ConnectionGuard {
+  reassemble::PassedBytes passed[2];  ///< by position in the data stream
+  /// While there is one subflow, its receiver may fall back to plain TCP without a word. Until it has acknowledged past this position by
+  /// DATA_ACK, only what plain TCP would agree with passes: mappings that go on as the last one did.
+  std::uint64_t unconfirmed_until[2] = {0, 0};
+  std::uint64_t delta[2] = {0, 0};  ///< of the last mapping that passed (Mapping::delta)
+  bool mapped[2] = {false, false};
+  std::uint64_t resumed_at[2] = {0, 0};  ///< restored: bytes before it passed uncopied
+  bool resumed = false;
+};
+
+/// Of a subflow; by the side that sends.
+struct SubflowGuard {
+  reassemble::PassedBytes passed[2];  ///< by position in the subflow
+  std::uint64_t resumed_at[2] = {0, 0};
+};
+
+}  // namespace weir::engine

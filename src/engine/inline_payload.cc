@@ -1,0 +1,239 @@
+// Inline: whether a segment's payload may pass (DESIGN.md, mechanism 4). All is looked at before anything is taken in, so that what is refused
+// leaves no trace; what passes is kept until it is acknowledged.
+#include <algorithm>
+
+#include "engine/state.h"
+
+namespace weir::engine {
+
+using reassemble::DataReceiver;
+using reassemble::Mapping;
+using reassemble::PassedBytes;
+
+ConnectionGuard& Engine::State::guard(Connection& c) {
+  if (!c.guard) c.guard = std::make_unique<ConnectionGuard>();
+  return *c.guard;
+}
+
+SubflowGuard& Engine::State::guard(Subflow& f) {
+  if (!f.guard) f.guard = std::make_unique<SubflowGuard>();
+  return *f.guard;
+}
+
+std::uint64_t Engine::State::passed_of(const Connection& c) {
+  std::uint64_t sum = 0;
+  if (c.guard) sum += c.guard->passed[0].held_bytes() + c.guard->passed[1].held_bytes();
+  for (const Subflow* f : c.subflows) {
+    if (f->guard) sum += f->guard->passed[0].held_bytes() + f->guard->passed[1].held_bytes();
+  }
+  return sum;
+}
+
+/// What mapping_of() would give, and nothing changed.
+Engine::State::SeenMapping Engine::State::seen_mapping(const Subflow& f, Side side, std::uint64_t at, const SegmentOptions& options) const {
+  const Connection& c = *f.connection;
+  const auto& data = c.mp->data[index(f.direction(side))];
+  SeenMapping seen;
+  if (options.dss && options.dss->mapping) {
+    const auto& m = *options.dss->mapping;
+    seen.infinite = m.length == 0;
+    const std::uint32_t length = options.dss->data_fin && m.length != 0 ? m.length - 1U : m.length;
+    if (length == 0) return seen;
+    Mapping mapping;
+    mapping.dsn = m.wide || !data.has_origin() ? m.dsn : extend(static_cast<std::uint32_t>(m.dsn), DataSeq{data.dsn(data.here())}).value;
+    mapping.position = f.ssn_base(side) + unwrap(m.ssn, at - f.ssn_base(side));
+    mapping.length = length;
+    if (c.mp->checksum) mapping.checksum = m.checksum;
+    seen.mapping = mapping;
+  } else if (options.capable && options.capable->data_level_length && *options.capable->data_level_length != 0 && c.mp->has_key[f.host(side)]) {
+    Mapping mapping;
+    mapping.dsn = data.dsn(DataReceiver::kFirst);
+    mapping.position = f.ssn_base(side) + 1;
+    mapping.length = *options.capable->data_level_length;
+    if (c.mp->checksum) mapping.checksum = options.capable->checksum;
+    seen.mapping = mapping;
+  }
+  return seen;
+}
+
+/// Whether its receiver can still leave MPTCP on this subflow: no other has ever joined.
+bool Engine::State::may_fall_back(const Connection& c, const Subflow& f) {
+  return std::ranges::none_of(c.subflows, [&](const Subflow* g) { return g != &f && g->was_established; });
+}
+
+Refusal Engine::State::payload_refusal(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) {
+  Connection& c = *f.connection;
+  const wire::TcpSegment& tcp = *s.tcp;
+  if (tcp.payload.size() != tcp.payload_bytes) return Refusal::kMalformed;
+  if (f.phase < Phase::kEstablished && (f.join || f.phase == Phase::kSynSent)) return Refusal::kNotJoined;
+  const std::uint64_t at = position(f, side, v, tcp.seq);
+  const std::uint64_t end = at + tcp.payload_bytes;
+  if (static_cast<std::int64_t>(at) < 0) return Refusal::kWindow;
+  if (f.fin_position[side] != 0 && end > f.fin_position[side]) return Refusal::kAfterEnd;
+  if (c.mptcp() && c.fastclosed) return Refusal::kAfterEnd;
+  if (std::cmp_greater(held_memory + passed_memory + tcp.payload_bytes, limits.memory_bytes)) return Refusal::kMemory;
+  if (const Refusal r = segment_refusal(f, side, at, tcp.payload); r != Refusal::kNone) return r;
+  if (!c.mptcp()) return Refusal::kNone;
+  const SeenMapping seen = seen_mapping(f, side, at, options);
+  if (c.refused) return seen.mapping ? Refusal::kUnconfirmed : Refusal::kNone;
+  if (!f.anchored[side]) return Refusal::kNone;  // seen from its middle: where its SSNs begin is still to be found
+  if (c.fallen_back()) return fallen_back_refusal(f, side, at, seen);
+  if (!c.midstream && !c.mp->has_key[f.host(side)]) return Refusal::kUnconfirmed;
+  if (!seen.mapping) return unmapped_refusal(f, side, at);
+  if (const Refusal r = mapping_refusal(f, side, at, end, *seen.mapping); r != Refusal::kNone) return r;
+  return data_refusal(f, side, at, tcp.payload, *seen.mapping);
+}
+
+/// No sequence number passes with two values; behind what is kept nothing passes that could not be compared.
+Refusal Engine::State::segment_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes) {
+  const auto& rx = f.rx[side];
+  const std::uint64_t end = at + bytes.size();
+  std::uint64_t from = std::max(at, rx.acked());
+  if (from >= end || !f.guard) return from < std::min(end, rx.next()) && !f.connection->midstream ? Refusal::kCopiesFull : Refusal::kNone;
+  SubflowGuard& kept = *f.guard;
+  if (kept.passed[side].differs(from, bytes.subspan(from - at))) return Refusal::kSegmentConflict;
+  from = std::max(from, kept.resumed_at[side]);
+  const std::uint64_t old_end = std::min(end, rx.next());
+  if (from < old_end && !kept.passed[side].covers(from, old_end)) return Refusal::kCopiesFull;
+  // Full: what was acknowledged by DATA_ACK can do no more harm, so it goes first.
+  auto& passed = kept.passed[side];
+  const auto bound = static_cast<std::uint64_t>(limits.inline_copies_bytes);
+  const auto is_full = [&] {
+    return passed.held_bytes() + bytes.size() > bound || passed.entries() >= static_cast<std::size_t>(limits.reorder_pieces);
+  };
+  if (!is_full()) return Refusal::kNone;
+  const Direction d = f.direction(side);
+  while (is_full() && !passed.empty() && passed.first_mapping() && f.connection->mptcp() && f.connection->mp->data[index(d)].has_ack()) {
+    const auto& data = f.connection->mp->data[index(d)];
+    if (static_cast<std::int64_t>(data.position(passed.first_end() + passed.first_mapping()->delta()) - data.acked()) > 0) break;
+    const std::uint64_t before = passed.held_bytes();
+    passed.pop();
+    passed_memory -= before - passed.held_bytes();
+    counters.uncompared_bytes += before - passed.held_bytes();
+  }
+  return is_full() ? Refusal::kCopiesFull : Refusal::kNone;
+}
+
+/// After a fallback mappings say nothing: one that says otherwise than plain TCP may only mean that its receiver has not fallen back.
+Refusal Engine::State::fallen_back_refusal(const Subflow& f, Side side, std::uint64_t at, const SeenMapping& seen) {
+  if (!seen.mapping) return Refusal::kNone;
+  const auto& data = f.connection->mp->data[index(f.direction(side))];
+  const auto& rx = f.rx[side];
+  const std::uint64_t plain = rx.fallen_back() ? rx.plain_dsn(at) : data.dsn(data.started() ? data.next() : DataReceiver::kFirst) + (at - rx.next());
+  return seen.mapping->delta() + at == plain ? Refusal::kNone : Refusal::kUnconfirmed;
+}
+
+/// Data without a mapping makes its receiver fall back, if it is the first of all; anywhere else it is an error.
+Refusal Engine::State::unmapped_refusal(const Subflow& f, Side side, std::uint64_t at) {
+  const Connection& c = *f.connection;
+  const auto& rx = f.rx[side];
+  const bool first = !rx.mapped_once() && at == rx.next() && !rx.waiting();
+  return first && !f.join && !c.midstream && may_fall_back(c, f) ? Refusal::kNone : Refusal::kUnmapped;
+}
+
+Refusal Engine::State::mapping_refusal(Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const Mapping& m) {
+  if (m.end() <= at || m.position >= end) return Refusal::kMappingAhead;
+  if (m.position > at || m.end() < end) return Refusal::kUnmapped;
+  Connection& c = *f.connection;
+  const auto& rx = f.rx[side];
+  PassedBytes::Agreement agreement = f.guard ? f.guard->passed[side].agreement(m) : PassedBytes::Agreement::kApart;
+  if (agreement == PassedBytes::Agreement::kContrary || rx.contradicts(m)) return Refusal::kMappingConflict;
+  if (agreement == PassedBytes::Agreement::kApart && rx.maps_otherwise(m)) agreement = PassedBytes::Agreement::kParts;
+  if (agreement == PassedBytes::Agreement::kParts && c.mp->checksum) return Refusal::kMappingConflict;
+  if (c.midstream || !may_fall_back(c, f)) return Refusal::kNone;
+  ConnectionGuard& g = guard(c);
+  const std::size_t d = index(f.direction(side));
+  const auto& data = c.mp->data[d];
+  const bool confirmed = data.has_ack() && data.acked() > std::max(g.unconfirmed_until[d], DataReceiver::kFirst);
+  const std::uint64_t delta = g.mapped[d] ? g.delta[d] : data.dsn(DataReceiver::kFirst) - (reassemble::kFirstPosition + f.ssn_base(side));
+  if (!confirmed && delta != m.delta()) return Refusal::kUnconfirmed;
+  // Linux takes another mapping for what is mapped already as an error, though it agrees, and falls back (get_mapping_status).
+  if (agreement == PassedBytes::Agreement::kParts) g.unconfirmed_until[d] = std::max(g.unconfirmed_until[d], data.position(m.dsn + m.length));
+  return Refusal::kNone;
+}
+
+/// No data sequence number passes with two values, none outside of the stream or its window.
+Refusal Engine::State::data_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes, const Mapping& m) {
+  Connection& c = *f.connection;
+  const Direction d = f.direction(side);
+  const auto& data = c.mp->data[index(d)];
+  if (!data.has_origin()) return Refusal::kNone;
+  const std::uint64_t begin = data.position(m.delta() + at);
+  const std::uint64_t end = begin + bytes.size();
+  if (!c.midstream && static_cast<std::int64_t>(begin - (DataReceiver::kFirst - c.mp->syn_data(d))) < 0) return Refusal::kDataWindow;
+  const std::uint64_t next = data.started() ? data.next() : DataReceiver::kFirst;
+  if (c.midstream && static_cast<std::int64_t>(end - next) <= 0 && !data.has_ack()) return Refusal::kNone;
+  if (data.has_fin() && end > data.fin_position()) return Refusal::kAfterEnd;
+  const bool ahead = static_cast<std::int64_t>(begin - next) > 0;
+  if (data.has_edge() && ahead && static_cast<std::int64_t>(end - data.edge()) > 0) return Refusal::kDataWindow;
+  ConnectionGuard& g = guard(c);
+  std::uint64_t from = data.has_ack() ? std::max(begin, data.acked()) : begin;
+  if (from >= end) return Refusal::kNone;
+  const PassedBytes& passed = g.passed[index(d)];
+  if (passed.differs(from, bytes.subspan(from - begin))) return Refusal::kDsnConflict;
+  from = std::max(from, g.resumed_at[index(d)]);
+  const std::uint64_t old_end = std::min(end, next);
+  if (data.started() && !c.midstream && from < old_end && !passed.covers(from, old_end)) return Refusal::kDsnConflict;
+  const bool full = passed.held_bytes() + bytes.size() > static_cast<std::uint64_t>(limits.inline_copies_bytes) ||
+                    passed.entries() >= static_cast<std::size_t>(limits.reorder_pieces);
+  return full && !passed.covers(from, end) ? Refusal::kCopiesFull : Refusal::kNone;
+}
+
+/// The payload passes: it is kept on both levels until it is acknowledged.
+void Engine::State::keep_passed(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) {
+  Connection& c = *f.connection;
+  const wire::TcpSegment& tcp = *s.tcp;
+  const std::uint64_t at = position(f, side, v, tcp.seq);
+  const std::uint64_t end = at + tcp.payload_bytes;
+  const std::uint64_t from = std::max(at, f.rx[side].acked());
+  if (static_cast<std::int64_t>(at) < 0 || from >= end) return;
+  const reassemble::PassedBlock block = reassemble::make_block(tcp.payload);
+  const bool mapped = c.mptcp() && !c.refused && !c.fallen_back() && f.anchored[side];
+  const std::optional<Mapping> mapping = mapped ? seen_mapping(f, side, at, options).mapping : std::nullopt;
+  PassedBytes& kept = guard(f).passed[side];
+  const std::uint64_t before = kept.held_bytes();
+  kept.add(at, tcp.payload_bytes, block, mapping);
+  passed_memory += kept.held_bytes() - before;
+  kept.acknowledged(f.rx[side].acked());
+  if (!mapping) return;
+  ConnectionGuard& g = guard(c);
+  const std::size_t d = index(f.direction(side));
+  g.mapped[d] = true;
+  g.delta[d] = mapping->delta();
+  PassedBytes& stream = g.passed[d];
+  const auto& data = c.mp->data[d];
+  const std::uint64_t begin = data.position(mapping->delta() + at);
+  if (data.has_ack() && begin + tcp.payload_bytes <= data.acked()) return;
+  const std::uint64_t held = stream.held_bytes();
+  stream.add(begin, tcp.payload_bytes, block, std::nullopt);
+  passed_memory += stream.held_bytes() - held;
+}
+
+/// What was acknowledged on the subflow, or by DATA_ACK, is kept no longer there.
+void Engine::State::let_go(Subflow& f, Side side) {
+  if (!f.guard) return;
+  PassedBytes& kept = f.guard->passed[side];
+  const std::uint64_t before = kept.held_bytes();
+  kept.acknowledged(f.rx[side].acked());
+  passed_memory -= before - kept.held_bytes();
+}
+
+void Engine::State::let_go(Connection& c, Direction d) {
+  if (!c.guard || !c.mp->data[index(d)].has_ack()) return;
+  PassedBytes& kept = c.guard->passed[index(d)];
+  const std::uint64_t before = kept.held_bytes();
+  kept.acknowledged(c.mp->data[index(d)].acked());
+  passed_memory -= before - kept.held_bytes();
+}
+
+/// Its receiver drops a mapping whose checksum is wrong, and the subflow with it: other subflows may carry other bytes.
+void Engine::State::forget_passed(const Connection& c, Direction d, std::uint64_t dsn, std::uint64_t size) {
+  if (!c.guard) return;
+  PassedBytes& kept = c.guard->passed[index(d)];
+  const std::uint64_t before = kept.held_bytes();
+  const std::uint64_t begin = c.mp->data[index(d)].position(dsn);
+  kept.forget(begin, begin + size);
+  passed_memory -= before - kept.held_bytes();
+}
+
+}  // namespace weir::engine
