@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "engine/guard.h"
 #include "engine/records.h"
 #include "engine/subflow.h"
 #include "inspect/fragmentation.h"
@@ -107,6 +108,8 @@ struct Connection : boost::intrusive::list_base_hook<> {
     if (!plain_streams) plain_streams = std::make_unique<PlainStream[]>(2);
     return plain_streams[index(d)];
   }
+
+  std::unique_ptr<ConnectionGuard> guard;  ///< inline only
 
   bool mptcp() const { return mp != nullptr; }
   bool fallen_back() const { return fallback != FallbackReason::kNone || refused; }

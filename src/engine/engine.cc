@@ -52,7 +52,12 @@ void Engine::finish() { state_->finish_all(); }
 const Counters& Engine::counters() { return state_->counters; }
 
 Engine::State::State(const Settings& engine_settings, Observer& engine_observer)
-    : settings(engine_settings), limits(settings.limits), observer(engine_observer), batch(kBatch), hashes(kBatch), from_lows(kBatch), infos(kInfos) {}
+    : settings(engine_settings), limits(settings.limits), observer(engine_observer), batch(kBatch), hashes(kBatch), from_lows(kBatch), infos(kInfos) {
+  if (!settings.inline_mode) return;
+  // Inline, what passed is kept apart and bounded (inline_copies_bytes), and nothing is given up for lost.
+  limits.copies_bytes = 0;
+  limits.reorder_bytes = std::max(limits.reorder_bytes, 4 * limits.inline_copies_bytes);
+}
 
 Engine::State::~State() {
   for (auto& list : lists) {
@@ -111,6 +116,7 @@ void Engine::State::step(std::span<const RawPacket> packets, std::span<Fate> fat
         fates[i] = Fate::kOther;
         break;
     }
+    under_way = false;
     expire(now_ns, 2);
   }
 }

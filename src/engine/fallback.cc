@@ -16,6 +16,10 @@ bool Engine::State::only_subflow(const Connection& c, const Subflow& f) const {
 void Engine::State::fall_back(Connection& c, FallbackReason reason, TimeNs now) {
   if (c.fallback == FallbackReason::kNone && !c.refused) c.fallback = reason;
   release_hold(c, now);  // no key is waited for any more
+  if (!settings.inline_mode) return;
+  for (Subflow* f : c.subflows) {
+    for (auto& rx : f->rx) rx.forget_mappings();
+  }
 }
 
 /// From position `at` on the subflow's bytes follow each other, beginning where the mapped ones end.
@@ -24,7 +28,8 @@ void Engine::State::follow_plainly(Subflow& f, Side side, std::uint64_t at) {
   Connection& c = *f.connection;
   auto& data = c.mp->data[index(f.direction(side))];
   if (!data.has_origin()) data.set_origin(DataReceiver::kFirst);
-  const std::uint64_t end_of_mapped = data.started() || data.top() != 0 ? std::max(data.top(), DataReceiver::kFirst) : DataReceiver::kFirst;
+  std::uint64_t end_of_mapped = data.started() || data.top() != 0 ? std::max(data.top(), DataReceiver::kFirst) : DataReceiver::kFirst;
+  if (settings.inline_mode && data.started()) end_of_mapped = data.next();  // all that passed is known here
   f.rx[side].fall_back(at, data.dsn(end_of_mapped));
 }
 
@@ -60,6 +65,7 @@ void Engine::State::on_bad_checksum(Subflow& f, Side side, Consumed& piece, Time
   const bool others_live = std::ranges::any_of(c.subflows, [&](const Subflow* g) { return g != &f && g->live(); });
   if (others_live) {
     counters.dropped_checksum_bytes += piece.size;
+    if (settings.inline_mode) forget_passed(c, f.direction(side), piece.dsn, piece.size);
     end_subflow(f, Phase::kReset);
     f.silent = true;
     f.bad_checksum = true;
@@ -68,6 +74,7 @@ void Engine::State::on_bad_checksum(Subflow& f, Side side, Consumed& piece, Time
   fall_back(c, FallbackReason::kMpFail, now);
   follow_plainly(f, side, piece.position);
   piece.kind = Consumed::Kind::kMapped;
+  if (settings.inline_mode) piece.dsn = f.rx[side].plain_dsn(piece.position);
   pass_mapped(f, side, piece, now);
 }
 

@@ -17,6 +17,7 @@ struct ConnectionGuard {
   std::uint64_t delta[2] = {0, 0};  ///< of the last mapping that passed (Mapping::delta)
   bool mapped[2] = {false, false};
   std::uint64_t resumed_at[2] = {0, 0};  ///< restored: bytes before it passed uncopied
+  std::uint64_t unseen[2] = {0, 0};      ///< a DATA_ACK of what was not seen: counts once the sender was seen to go on behind it
   bool resumed = false;
 };
 
@@ -24,6 +25,7 @@ struct ConnectionGuard {
 struct SubflowGuard {
   reassemble::PassedBytes passed[2];  ///< by position in the subflow
   std::uint64_t resumed_at[2] = {0, 0};
+  std::uint64_t unseen[2] = {0, 0};  ///< as in ConnectionGuard, by ACK
 };
 
 }  // namespace weir::engine

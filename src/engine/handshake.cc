@@ -20,6 +20,10 @@ Fate Engine::State::on_syn(const Segment& s) {
   if (f == nullptr && !s.tcp->has_mptcp && !settings.all_tcp && !settings.several_points) return Fate::kOther;
   if (checksum_trust(s, nullptr, nullptr, kOpener) == Trust::kIgnore) return f != nullptr && f->connection->mptcp() ? Fate::kMptcp : Fate::kOther;
 
+  if (settings.inline_mode && s.tcp->payload_bytes != 0) {
+    refuse(Refusal::kSynData);
+    return Fate::kMptcp;
+  }
   // The same SYN again: a retransmission, or another capture point, or its SYN/ACK was seen before it.
   for (Subflow* g = f; g != nullptr && side == kOpener; g = g->older) {
     const PointView* known = known_view(*g, s.point);
@@ -100,6 +104,15 @@ Fate Engine::State::on_syn_again(Subflow& f, const Segment& s) {
   if (s.tcp->has_mptcp) options = read_options(f.connection, s);
   const bool mptcp = f.connection->mptcp();
   judging(f, kOpener);
+  if (settings.inline_mode && mptcp && options.capable) {
+    // Its receiver may have got either.
+    const Mptcp& known = *f.connection->mp;
+    const bool other_key = options.capable->sender_key && known.has_key[0] && known.key[0] != *options.capable->sender_key;
+    if (other_key || options.capable->version != known.offered_version || (options.capable->checksum_required && !known.checksum)) {
+      refuse(Refusal::kOtherTerms);
+      return Fate::kMptcp;
+    }
+  }
   judged.opens_connection = options.capable.has_value();
   judged.opens_subflow = options.join_syn.has_value();
   if (settings.several_points && mptcp) sight(f, kOpener, s, v, options.subtypes);
@@ -135,6 +148,9 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   if (checksum_trust(s, &v.side[kAnswerer], f, kAnswerer) == Trust::kIgnore) return fate;
   SegmentOptions options;
   if (option_seen) options = read_options(&c, s);
+  if (s.tcp->payload_bytes != 0) refuse(Refusal::kSynData);
+  if (options.ambiguous) refuse(Refusal::kMalformed);
+  if (settings.inline_mode && !judged.passes()) return fate;
   // It answers this SYN (RFC 9293 §3.10.7.3): acknowledges it, or the data in it too.
   const bool answers = !f->has_isn[kOpener] || (v.side[kOpener].has_isn ? s.tcp->ack - v.side[kOpener].isn : s.tcp->ack - f->isn[kOpener]) > 0;
   if (answers && f->ended() && f->join && options.join_syn_ack) {
@@ -155,6 +171,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
     }
     if (f->phase == Phase::kSynSent) f->phase = Phase::kSynReceived;
   } else if (v.side[kAnswerer].has_isn && v.side[kAnswerer].isn != s.tcp->seq) {
+    refuse(Refusal::kOtherTerms);
     return fate;  // another SYN/ACK than the one taken: the client answers it with a challenge ACK
   }
   const bool first_here = !v.side[kAnswerer].has_isn;

@@ -11,6 +11,7 @@ void Engine::State::refuse(Refusal refusal) {
 
 /// Whose packet is under way.
 void Engine::State::judging(const Subflow& f, Side side) {
+  judged_held |= f.connection->held;
   judged.connection = f.connection->number;
   judged.subflow = f.id;
   judged.direction = f.direction(side);
@@ -22,12 +23,189 @@ Connection* Engine::State::by_number(std::uint64_t number) const {
   return found == numbers.end() ? nullptr : found->second;
 }
 
+bool Engine::State::follows_unseen(const Connection& c) const { return settings.follow_unseen || (c.guard && c.guard->resumed); }
+
+/// Whether the packet counts. What does not, is refused, but for old ACKs that changed order on the way: these pass, and say nothing.
+bool Engine::State::takes_inline(Subflow& f, Side side, const Segment& s, PointView& v, const SegmentOptions& options, track::Acceptance acceptance) {
+  const wire::TcpSegment& tcp = *s.tcp;
+  const Connection& c = *f.connection;
+  const track::TcpView& receiver = v.side[other(side)];
+  const bool bare = tcp.payload_bytes == 0 && !tcp.flags.fin();
+  if (acceptance == track::Acceptance::kPaws) {
+    if (!bare || !options.others.empty() || options.fastclose || options.join_ack) refuse(Refusal::kPaws);
+    return false;
+  }
+  if (acceptance == track::Acceptance::kDoubtfulAck) {
+    judged.unseen_path = true;
+    if (!follows_unseen(c)) refuse(Refusal::kAck);
+  }
+  if (receiver.has_edge && after(tcp.seq, receiver.right_edge)) {
+    // The subflows of a connection share its window: what the sender knows of it may have come on another one (RFC 8684 §3.3.5).
+    const reassemble::DataReceiver* const data = c.mptcp() && !c.fallen_back() ? &c.mp->data[index(f.direction(side))] : nullptr;
+    const bool shared = data != nullptr && data->has_edge() && data->has_ack() &&
+                        !after(tcp.seq, receiver.last_ack + static_cast<std::uint32_t>(std::min<std::uint64_t>(data->edge() - data->acked(), 1U << 30U)));
+    if (!shared) {
+      ++counters.ignored_window;
+      refuse(Refusal::kWindow);
+    }
+  }
+  if (judged.passes()) {
+    const Refusal refusal = option_refusal(f, side, options);
+    if (refusal != Refusal::kNone) raise_refusal(f, side, s, options, refusal);
+  }
+  return judged.passes();
+}
+
+/// What no host that belongs there would send.
+Refusal Engine::State::option_refusal(const Subflow& f, Side side, const SegmentOptions& options) const {
+  if (options.ambiguous) return Refusal::kMalformed;
+  const Connection& c = *f.connection;
+  if (!c.mptcp() || !options.any) return Refusal::kNone;
+  const Mptcp& mp = *c.mp;
+  const std::size_t host = f.host(side);
+  const std::size_t peer = 1 - host;
+  const auto other_key = [&](std::size_t whose, const std::optional<std::uint64_t>& key) { return key && mp.has_key[whose] && mp.key[whose] != *key; };
+  if (options.capable) {
+    if (options.dss && options.dss->mapping) return Refusal::kMalformed;  // two mappings
+    if (other_key(host, options.capable->sender_key) || other_key(peer, options.capable->receiver_key)) return Refusal::kOtherTerms;
+  }
+  if (options.fastclose && other_key(peer, options.fastclose->receiver_key)) return Refusal::kForgedFastclose;
+  const bool complete = !c.midstream && !(c.guard && c.guard->resumed);  // all that its hosts said was seen
+  for (const wire::mptcp::Option& option : options.others) {
+    if (const auto* add = std::get_if<wire::mptcp::AddAddr>(&option)) {
+      if (add_addr_forged(c, host, *add)) return Refusal::kForgedAddAddr;
+    } else if (const auto* remove = std::get_if<wire::mptcp::RemoveAddr>(&option)) {
+      const auto unknown = [&](std::byte id) { return !knows_address(c, host, std::to_integer<std::uint8_t>(id)); };
+      if (complete && std::ranges::any_of(remove->address_ids, unknown)) return Refusal::kForgedRemoveAddr;
+    } else if (const auto* prio = std::get_if<wire::mptcp::MpPrio>(&option)) {
+      if (prio->address_id && *prio->address_id != f.address_id[side]) return Refusal::kForgedMpPrio;
+    } else if (std::holds_alternative<wire::mptcp::MpFail>(option)) {
+      if (!mp.checksum && complete && !c.fallen_back()) return Refusal::kForgedMpFail;
+    }
+  }
+  return Refusal::kNone;
+}
+
+/// The end of a stream stands in one place only, and behind all that passed.
+Refusal Engine::State::fin_refusal(const Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) const {
+  if (s.tcp->flags.fin()) {
+    const std::uint64_t at = position(f, side, v, s.tcp->seq) + s.tcp->payload_bytes;
+    if (f.fin_position[side] != 0 ? at != f.fin_position[side] : at < f.rx[side].top()) return Refusal::kSegmentConflict;
+  }
+  const Connection& c = *f.connection;
+  if (!c.mptcp() || c.fallen_back() || c.midstream || !options.dss || !options.dss->data_fin || !options.dss->mapping || options.dss->mapping->length == 0) {
+    return Refusal::kNone;
+  }
+  if (f.join && !f.spoke[side] && f.phase < Phase::kEstablished) return Refusal::kNotJoined;
+  const auto& data = c.mp->data[index(f.direction(side))];
+  if (!data.has_origin()) return Refusal::kNone;
+  const auto& m = *options.dss->mapping;
+  const std::uint64_t dsn = m.wide ? m.dsn : extend(static_cast<std::uint32_t>(m.dsn), DataSeq{data.dsn(data.here())}).value;
+  const std::uint64_t at = data.position(dsn + m.length - 1);
+  if (data.has_fin() && at != data.fin_position()) return Refusal::kDsnConflict;
+  const std::uint64_t passed = c.guard ? std::max(c.guard->passed[index(f.direction(side))].top(), data.top()) : data.top();
+  return at < passed ? Refusal::kDsnConflict : Refusal::kNone;
+}
+
+/// Refuses, and tells of it under the event's name that the catalogue has.
+void Engine::State::raise_refusal(Subflow& f, Side side, const Segment& s, const SegmentOptions& options, Refusal refusal) {
+  refuse(refusal);
+  Connection& c = *f.connection;
+  if (!c.mptcp()) return;
+  const inspect::Detail where{{"subflow", static_cast<std::uint64_t>(f.id)}, {"ssn", position(f, side, f.home, s.tcp->seq) - f.ssn_base(side)}};
+  switch (refusal) {
+    case Refusal::kSegmentConflict:
+      raise(c, inspect::Event::segment_overlap_conflict, s.time_ns, where);
+      break;
+    case Refusal::kDsnConflict:
+      raise(c, inspect::Event::dsn_overlap_conflict, s.time_ns, where);
+      break;
+    case Refusal::kMappingConflict:
+      raise(c, inspect::Event::mapping_conflict, s.time_ns, where);
+      break;
+    case Refusal::kUnmapped:
+    case Refusal::kMappingAhead:
+      raise(c, inspect::Event::data_unmapped, s.time_ns, where);
+      break;
+    case Refusal::kDataWindow:
+      raise(c, inspect::Event::dsn_out_of_window, s.time_ns, where);
+      break;
+    case Refusal::kForgedFastclose:
+      on_fastclose(f, side, s, *options.fastclose);
+      break;
+    case Refusal::kForgedAddAddr:
+    case Refusal::kForgedRemoveAddr:
+    case Refusal::kForgedMpPrio:
+    case Refusal::kForgedMpFail:
+      for (const wire::mptcp::Option& option : options.others) {
+        if (const auto* add = std::get_if<wire::mptcp::AddAddr>(&option); add != nullptr && refusal == Refusal::kForgedAddAddr) on_add_addr(f, side, s, *add);
+        if (const auto* remove = std::get_if<wire::mptcp::RemoveAddr>(&option); remove != nullptr && refusal == Refusal::kForgedRemoveAddr)
+          on_remove_addr(f, side, s, *remove);
+      }
+      if (refusal == Refusal::kForgedMpPrio) raise(c, inspect::Event::mp_prio_foreign, s.time_ns, {{"subflow", static_cast<std::uint64_t>(f.id)}});
+      if (refusal == Refusal::kForgedMpFail) raise(c, inspect::Event::mp_fail, s.time_ns, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"forged", true}});
+      break;
+    default:
+      break;
+  }
+}
+
+// What a host acknowledges and did not get through here: it counts only once the sender was seen to go on behind it, so that no receiver can
+// make its own stream pass unseen by acknowledging ahead.
+std::uint64_t Engine::State::followed_ack(Subflow& f, Side acked_side, std::uint64_t acked) {
+  const auto& rx = f.rx[acked_side];
+  if (static_cast<std::int64_t>(acked - rx.next()) <= 0) return acked;
+  judged.unseen_path = true;
+  if (!follows_unseen(*f.connection)) return rx.next();
+  guard(f).unseen[acked_side] = acked;
+  return rx.top() >= acked ? acked : rx.next();
+}
+
+std::uint64_t Engine::State::followed_data_ack(Connection& c, Direction d, std::uint64_t at) {
+  const auto& data = c.mp->data[index(d)];
+  if (!data.started() && c.midstream) return at;
+  const std::uint64_t next = data.started() ? data.next() : reassemble::DataReceiver::kFirst;
+  const std::uint64_t reached = data.has_fin() && data.fin_position() == next ? next + 1 : next;
+  if (static_cast<std::int64_t>(at - reached) <= 0) return at;
+  judged.unseen_path = true;
+  if (!follows_unseen(c)) return reached;
+  guard(c).unseen[index(d)] = at;
+  return data.top() >= at ? at : reached;
+}
+
+void Engine::State::go_on_behind_unseen(Subflow& f, Side side, TimeNs now) {
+  if (f.guard && f.guard->unseen[side] > f.rx[side].next() && f.rx[side].top() >= f.guard->unseen[side]) {
+    subflow_output.clear();
+    f.rx[side].acknowledged(f.guard->unseen[side], now, subflow_output, limits);
+    pass_on(f, side, now, f.home.point);
+    subflow_output.clear();
+    if (f.rx[side].skip_gap(now, 0, false, limits, subflow_output)) pass_on(f, side, now, f.home.point);
+    let_go(f, side);
+  }
+  Connection& c = *f.connection;
+  const Direction d = f.direction(side);
+  if (!c.guard || !c.mptcp()) return;
+  auto& data = c.mp->data[index(d)];
+  if (!data.started() || c.guard->unseen[index(d)] <= data.next() || data.top() < c.guard->unseen[index(d)]) return;
+  data_output.clear();
+  data.acknowledged(c.guard->unseen[index(d)], now, limits, data_output);
+  give(c, d, now);
+  let_go(c, d);
+}
+
 Judgement Engine::judge(const RawPacket& packet) {
   State& state = *state_;
   state.judged = {};
+  state.judged_held = false;
+  state.under_way = true;
   Fate fate = Fate::kOther;
   state.step(std::span(&packet, 1), std::span(&fate, 1));
   const wire::Decoded& decoded = state.batch[0];
+  if (state.judged_held) {
+    // What waits for keys would be looked at too late.
+    if (Connection* c = state.by_number(state.judged.connection); c != nullptr) state.release_hold(*c, packet.time_ns);
+  }
+  state.under_way = false;
   state.judged.fate = fate;
   state.judged.payload = decoded.kind == wire::Kind::kTcp && decoded.tcp.payload_bytes != 0;
   if (!state.judged.passes()) ++state.refused[static_cast<std::size_t>(state.judged.refusal)];
@@ -38,7 +216,7 @@ void Engine::block(std::uint64_t connection, Direction d) {
   Connection* const c = state_->by_number(connection);
   if (c == nullptr) return;
   c->blocked[index(d)] = true;
-  if (state_->judged.connection == connection) state_->refuse(Refusal::kRule);
+  if (state_->under_way) state_->refuse(Refusal::kRule);
 }
 
 std::uint64_t Engine::refused(Refusal refusal) const { return state_->refused[static_cast<std::size_t>(refusal)]; }

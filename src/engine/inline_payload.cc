@@ -56,9 +56,17 @@ Engine::State::SeenMapping Engine::State::seen_mapping(const Subflow& f, Side si
   return seen;
 }
 
-/// Whether its receiver can still leave MPTCP on this subflow: no other has ever joined.
-bool Engine::State::may_fall_back(const Connection& c, const Subflow& f) {
-  return std::ranges::none_of(c.subflows, [&](const Subflow* g) { return g != &f && g->was_established; });
+/// Whether the receiver of that direction can still leave MPTCP without a word: it has not shown yet that another subflow has joined.
+bool Engine::State::may_fall_back(const Connection& c, Direction d) {
+  return std::ranges::none_of(c.subflows, [&](const Subflow* g) { return g->join && g->spoke[g->direction(kOpener) == d ? kAnswerer : kOpener]; });
+}
+
+/// Whether all of it passed before and waits, or was acknowledged: it tells nothing new.
+bool Engine::State::passed_before(const Subflow& f, Side side, const Segment& s, const PointView& v) const {
+  if (!f.guard) return false;
+  const std::uint64_t at = position(f, side, v, s.tcp->seq);
+  const std::uint64_t from = std::max(at, f.rx[side].acked());
+  return static_cast<std::int64_t>(at) >= 0 && f.guard->passed[side].covers(from, at + s.tcp->payload_bytes);
 }
 
 Refusal Engine::State::payload_refusal(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) {
@@ -66,6 +74,7 @@ Refusal Engine::State::payload_refusal(Subflow& f, Side side, const Segment& s, 
   const wire::TcpSegment& tcp = *s.tcp;
   if (tcp.payload.size() != tcp.payload_bytes) return Refusal::kMalformed;
   if (f.phase < Phase::kEstablished && (f.join || f.phase == Phase::kSynSent)) return Refusal::kNotJoined;
+  if (f.join && !f.midstream && !f.spoke[other(side)]) return Refusal::kNotJoined;  // RFC 8684 §3.2: no data before the fourth ACK
   const std::uint64_t at = position(f, side, v, tcp.seq);
   const std::uint64_t end = at + tcp.payload_bytes;
   if (static_cast<std::int64_t>(at) < 0) return Refusal::kWindow;
@@ -98,9 +107,7 @@ Refusal Engine::State::segment_refusal(Subflow& f, Side side, std::uint64_t at, 
   // Full: what was acknowledged by DATA_ACK can do no more harm, so it goes first.
   auto& passed = kept.passed[side];
   const auto bound = static_cast<std::uint64_t>(limits.inline_copies_bytes);
-  const auto is_full = [&] {
-    return passed.held_bytes() + bytes.size() > bound || passed.entries() >= static_cast<std::size_t>(limits.reorder_pieces);
-  };
+  const auto is_full = [&] { return passed.held_bytes() + bytes.size() > bound || passed.entries() >= static_cast<std::size_t>(limits.reorder_pieces); };
   if (!is_full()) return Refusal::kNone;
   const Direction d = f.direction(side);
   while (is_full() && !passed.empty() && passed.first_mapping() && f.connection->mptcp() && f.connection->mp->data[index(d)].has_ack()) {
@@ -128,7 +135,8 @@ Refusal Engine::State::unmapped_refusal(const Subflow& f, Side side, std::uint64
   const Connection& c = *f.connection;
   const auto& rx = f.rx[side];
   const bool first = !rx.mapped_once() && at == rx.next() && !rx.waiting();
-  return first && !f.join && !c.midstream && may_fall_back(c, f) ? Refusal::kNone : Refusal::kUnmapped;
+  const bool joined_once = std::ranges::any_of(c.subflows, [&](const Subflow* g) { return g != &f && g->was_established; });
+  return first && !f.join && !c.midstream && !joined_once ? Refusal::kNone : Refusal::kUnmapped;
 }
 
 Refusal Engine::State::mapping_refusal(Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const Mapping& m) {
@@ -140,7 +148,7 @@ Refusal Engine::State::mapping_refusal(Subflow& f, Side side, std::uint64_t at, 
   if (agreement == PassedBytes::Agreement::kContrary || rx.contradicts(m)) return Refusal::kMappingConflict;
   if (agreement == PassedBytes::Agreement::kApart && rx.maps_otherwise(m)) agreement = PassedBytes::Agreement::kParts;
   if (agreement == PassedBytes::Agreement::kParts && c.mp->checksum) return Refusal::kMappingConflict;
-  if (c.midstream || !may_fall_back(c, f)) return Refusal::kNone;
+  if (c.midstream || !may_fall_back(c, f.direction(side))) return Refusal::kNone;
   ConnectionGuard& g = guard(c);
   const std::size_t d = index(f.direction(side));
   const auto& data = c.mp->data[d];

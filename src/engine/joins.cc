@@ -162,7 +162,15 @@ void Engine::State::on_join_syn_ack(Subflow& f, const Segment& s, const wire::mp
   f.connection->mp->more().addresses.use(f.host(kAnswerer), join.address_id);
   if (f.connection->mp->orphan && !f.connection->held) tell_unknown_token(*f.connection, true, s.time_ns);
   verify_join(f, &s);
-  if (f.phase == Phase::kFailed) refuse(Refusal::kJoinHmac);
+  if (settings.inline_mode && f.phase == Phase::kFailed) {
+    refuse(Refusal::kJoinHmac);
+    f.phase = Phase::kSynSent;
+    f.auth = Auth::kUnverified;
+    f.joining->has_nonce[kAnswerer] = f.has_isn[kAnswerer] = false;
+    f.joining->syn_ack_hmac.reset();
+    f.isn[kAnswerer] = {};
+    f.home.side[kAnswerer] = {};
+  }
 }
 
 void Engine::State::on_join_ack(Subflow& f, const wire::mptcp::MpJoinAck& join, const Segment& s) {
@@ -170,7 +178,15 @@ void Engine::State::on_join_ack(Subflow& f, const wire::mptcp::MpJoinAck& join, 
   if (!f.joining) f.joining = std::make_unique<JoinState>();
   f.joining->ack_hmac = join.hmac;
   verify_join(f, &s);
-  if (f.phase == Phase::kFailed) refuse(Refusal::kJoinHmac);
+  if (settings.inline_mode && f.phase == Phase::kFailed) {
+    // It does not pass, so its receiver still waits for a right one.
+    refuse(Refusal::kJoinHmac);
+    f.phase = Phase::kSynReceived;
+    f.auth = Auth::kUnverified;
+    f.joining->ack_hmac.reset();
+    f.third_ack_judged = false;
+    return;
+  }
   if (f.phase != Phase::kFailed) establish(f, s.time_ns);
 }
 

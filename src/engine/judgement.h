@@ -30,6 +30,7 @@ enum class Fate : std::uint8_t {
   X(kWindow, "window", "outside of what the receiver's window allows")                                                                \
   X(kAfterEnd, "after_end", "its subflow or its stream is over")                                                                      \
   X(kSynData, "syn_data", "data in a SYN: it would be taken before it can be looked at (TCP Fast Open)")                              \
+  X(kOtherTerms, "other_terms", "a handshake with other keys or terms than the one that passed")                                      \
   X(kNotJoined, "not_joined", "data on a subflow whose handshake is not complete")                                                    \
   X(kJoinHmac, "join_hmac", "the opener or the answerer of a subflow could not prove that it belongs there")                          \
   X(kJoinUnknownToken, "join_unknown_token", "its token names no connection")                                                         \

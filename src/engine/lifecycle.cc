@@ -146,8 +146,8 @@ std::uint64_t Engine::State::held_of(const Connection& c) const {
 }
 
 std::uint64_t Engine::State::memory() const {
-  return held_memory + connections * (sizeof(Connection) + sizeof(Mptcp)) + (counters.subflows + counters.flows) * sizeof(Subflow) + flows.memory_bytes() +
-         defragmenter.counters().bytes_held;
+  return held_memory + passed_memory + connections * (sizeof(Connection) + sizeof(Mptcp)) + (counters.subflows + counters.flows) * sizeof(Subflow) +
+         flows.memory_bytes() + defragmenter.counters().bytes_held;
 }
 
 /// Everything that is still on its way is given, or counted as missing.
@@ -350,6 +350,7 @@ void Engine::State::remove_subflow(Subflow* f) {
 /// Takes a connection out of every table.
 void Engine::State::remove(Connection& c) {
   held_memory -= std::min(held_memory, held_of(c));
+  passed_memory -= passed_of(c);
   for (Subflow* f : c.subflows) {
     half_open_done(*f);
     remove_subflow(f);

@@ -53,6 +53,7 @@ SegmentOptions Engine::State::read_options(Connection* c, const Segment& s) {
     }
     if (error) {
       ++counters.options_malformed;
+      read.ambiguous = true;
       const auto subtype = bytes->size() > 2 ? std::to_integer<std::uint64_t>((*bytes)[2]) >> 4U : 0xffU;
       const auto length = bytes->size() > 1 ? std::to_integer<std::uint64_t>((*bytes)[1]) : 0U;
       inspect::Detail detail{{"subtype", subtype}, {"length", length}, {"reason", std::string(reason_of(*error))}};
@@ -64,6 +65,10 @@ SegmentOptions Engine::State::read_options(Connection* c, const Segment& s) {
       continue;
     }
     const Option& option = *parsed;
+    constexpr unsigned kOnce = 1U << static_cast<unsigned>(Subtype::kMpCapable) | 1U << static_cast<unsigned>(Subtype::kMpJoin) |
+                               1U << static_cast<unsigned>(Subtype::kDss) | 1U << static_cast<unsigned>(Subtype::kMpFail) |
+                               1U << static_cast<unsigned>(Subtype::kMpFastclose);
+    read.ambiguous |= (read.subtypes & kOnce & 1U << (std::to_integer<unsigned>((*bytes)[2]) >> 4U)) != 0;
     read.subtypes = static_cast<std::uint16_t>(read.subtypes | 1U << (std::to_integer<unsigned>((*bytes)[2]) >> 4U));
     std::visit(
         [&](const auto& value) {
@@ -161,13 +166,23 @@ void Engine::State::on_data_ack(Subflow& f, Side side, const Segment& s, const D
     data.window(at + (scaling ? static_cast<std::uint64_t>(s.tcp->window) << sender.window_scale : s.tcp->window));
   }
   data_output.clear();
-  data.acknowledged(at, s.time_ns, limits, data_output);
+  data.acknowledged(settings.inline_mode ? followed_data_ack(c, d, at) : at, s.time_ns, limits, data_output);
   if (data.has_fin() && !data.started() && !c.held) start_stream(c, d, s.time_ns);  // nothing but its end
   give(c, d, s.time_ns);
+  let_go(c, d);
 }
 
 bool Engine::State::is_address_of(const Connection& c, std::size_t host, const IpAddress& address) const {
   return std::ranges::any_of(c.subflows, [&](const Subflow* f) { return (f->host(kOpener) == host ? f->endpoints.src : f->endpoints.dst) == address; });
+}
+
+bool Engine::State::add_addr_forged(const Connection& c, std::size_t host, const AddAddr& option) {
+  return !option.echo && option.hmac && c.keyed &&
+         track::add_addr_hmac(c.mp->key[host], c.mp->key[1 - host], option.address_id, option.address, option.port.value_or(0)) != *option.hmac;
+}
+
+bool Engine::State::knows_address(const Connection& c, std::size_t host, std::uint8_t id) {
+  return id == 0 || (c.mp->extra && c.mp->extra->addresses.known(host, id));
 }
 
 // RFC 8684 §3.4.1; RFC 6824 §3.4.1 has no HMAC.
@@ -177,8 +192,7 @@ void Engine::State::on_add_addr(Subflow& f, Side side, const Segment& s, const A
   if (option.echo) return;
   const std::size_t host = f.host(side);
   const inspect::Detail what{{"address_id", static_cast<std::uint64_t>(option.address_id)}, {"address", to_string(option.address)}};
-  if (option.hmac && c.keyed &&
-      track::add_addr_hmac(c.mp->key[host], c.mp->key[1 - host], option.address_id, option.address, option.port.value_or(0)) != *option.hmac) {
+  if (add_addr_forged(c, host, option)) {
     raise(c, inspect::Event::add_addr_hmac_mismatch, s.time_ns, what);
     return;  // the receiver ignores it
   }
@@ -218,8 +232,7 @@ void Engine::State::on_remove_addr(Subflow& f, Side side, const Segment& s, cons
   const std::size_t host = f.host(side);
   for (const std::byte id : option.address_ids) {
     const auto value = std::to_integer<std::uint8_t>(id);
-    const bool used = value == 0 || (c.mp->extra && c.mp->extra->addresses.known(host, value));
-    if (!used) raise(c, inspect::Event::remove_addr_unknown_id, s.time_ns, {{"address_id", static_cast<std::uint64_t>(value)}});
+    if (!knows_address(c, host, value)) raise(c, inspect::Event::remove_addr_unknown_id, s.time_ns, {{"address_id", static_cast<std::uint64_t>(value)}});
   }
 }
 

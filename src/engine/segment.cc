@@ -76,11 +76,18 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     if (tcp.payload_bytes != 0) refuse(f.phase == Phase::kFailed ? Refusal::kNotJoined : Refusal::kAfterEnd);
     return fate;
   }
+  if (settings.inline_mode) {
+    if (options.join_ack && (c.blocked[0] || c.blocked[1])) refuse(Refusal::kBlocked);
+    if (tcp.flags.rst()) {
+      if (const Refusal refusal = option_refusal(f, side, options); refusal != Refusal::kNone) raise_refusal(f, side, s, options, refusal);
+    }
+    if (!judged.passes()) return fate;
+  }
   if (tcp.flags.rst()) {
     on_rst(f, side, s, v, options);
     return fate;
   }
-  const track::Acceptance acceptance = track::judge(sender, receiver, tcp);
+  track::Acceptance acceptance = track::judge(sender, receiver, tcp);
   switch (acceptance) {
     case track::Acceptance::kNoAck:
       ++counters.ignored_no_ack;
@@ -103,7 +110,11 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     case track::Acceptance::kGood:
       break;
   }
-  const bool good = acceptance == track::Acceptance::kGood && trust == Trust::kUse;
+  if (settings.inline_mode) {
+    if (!takes_inline(f, side, s, v, options, acceptance)) return fate;
+    acceptance = track::Acceptance::kGood;
+  }
+  const bool good = acceptance == track::Acceptance::kGood && (trust == Trust::kUse || settings.inline_mode);
   // A pure ACK somewhat beyond the window seen here: the capture missed the ACK that opened it. If its number did not count, the two sides' doubts
   // would confirm each other for good. Its options do not count.
   const bool only_ahead = acceptance == track::Acceptance::kDoubtfulWindow && trust == Trust::kUse && tcp.payload_bytes == 0 && !tcp.flags.fin() &&
@@ -114,9 +125,20 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
 
   const bool third_ack_open = f.phase <= Phase::kSynReceived || (f.phase == Phase::kReset && !f.was_established);
   if (good && side == kOpener && third_ack_open && !f.third_ack_judged && on_third_ack(f, s, options)) return fate;
+  if (settings.inline_mode && !judged.passes()) return fate;
   if (f.phase == Phase::kFailed) {
     note(sender, receiver, tcp, good);
     return fate;
+  }
+
+  if (settings.inline_mode) {
+    if (judged.passes()) {
+      Refusal refusal = fin_refusal(f, side, s, v, options);
+      if (refusal == Refusal::kNone && tcp.payload_bytes != 0) refusal = payload_refusal(f, side, s, v, options);
+      if (refusal != Refusal::kNone) raise_refusal(f, side, s, options, refusal);
+    }
+    if (!judged.passes()) return fate;
+    if (f.phase >= Phase::kEstablished) f.spoke[side] = true;
   }
 
   if (acknowledges && (f.has_isn[other(side)] || f.rx[other(side)].started())) {
@@ -124,19 +146,27 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     subflow_output.clear();
     // The FIN takes a sequence number, not a byte.
     const std::uint64_t fin_at = f.fin_position[other(side)];
-    const std::uint64_t acked_bytes = fin_at != 0 && acked > fin_at ? fin_at : acked;
+    std::uint64_t acked_bytes = fin_at != 0 && acked > fin_at ? fin_at : acked;
+    if (settings.inline_mode) acked_bytes = followed_ack(f, other(side), acked_bytes);
     // Whoever acknowledges data of a JOIN has taken it, seen third ACK or not.
     if (f.phase == Phase::kSynReceived && side == kAnswerer && f.rx[kOpener].top() > reassemble::kFirstPosition && acked > reassemble::kFirstPosition) {
       establish(f, s.time_ns);
     }
     f.rx[other(side)].acknowledged(acked_bytes, s.time_ns, subflow_output, limits);
     if (!subflow_output.consumed.empty()) pass_on(f, other(side), s.time_ns, s.point);
+    let_go(f, other(side));
   }
   if (good) tell_options(f, side, s, options);
   if (c.mptcp() && options.any) on_options(f, side, s, options, old, good);
   if (c.mptcp() && good && !options.any) note_syn_window(f, side, tcp, v);
   if (f.silent) return fate;  // an option ended it
-  if (tcp.payload_bytes != 0) on_payload(f, side, s, v, options, !good);
+  if (tcp.payload_bytes != 0 && !(settings.inline_mode && passed_before(f, side, s, v))) {
+    on_payload(f, side, s, v, options, !good);
+    if (settings.inline_mode) {
+      keep_passed(f, side, s, v, options);
+      go_on_behind_unseen(f, side, s.time_ns);
+    }
+  }
   if (tcp.flags.fin() && good) on_fin(f, side, s, v);
   note(sender, receiver, tcp, acknowledges);
   reach_fin(f, kOpener);

@@ -62,6 +62,7 @@ struct SegmentOptions {
   std::uint16_t subtypes = 0;                                     ///< by bit
   boost::container::small_vector<wire::mptcp::Option, 2> others;  ///< ADD_ADDR, REMOVE_ADDR, MP_PRIO, MP_FAIL, MP_TCPRST
   bool any = false;
+  bool ambiguous = false;  ///< one that is malformed, or two that a receiver may take either of
 };
 
 /// What a segment's TCP checksum says of it.
@@ -156,6 +157,8 @@ struct Engine::State {
   void on_mp_fail(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpFail& option);
   void on_mp_fail_only(Subflow& f, Side side, const Segment& s, const SegmentOptions& options);
   bool on_fastclose(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpFastclose& option);
+  static bool add_addr_forged(const Connection& c, std::size_t host, const wire::mptcp::AddAddr& option);
+  static bool knows_address(const Connection& c, std::size_t host, std::uint8_t id);
   bool is_address_of(const Connection& c, std::size_t host, const IpAddress& address) const;
 
   // streams.cc
@@ -242,6 +245,36 @@ struct Engine::State {
   void refuse(Refusal refusal);
   void judging(const Subflow& f, Side side);
   Connection* by_number(std::uint64_t number) const;
+  bool follows_unseen(const Connection& c) const;
+  bool takes_inline(Subflow& f, Side side, const Segment& s, PointView& v, const SegmentOptions& options, track::Acceptance acceptance);
+  Refusal option_refusal(const Subflow& f, Side side, const SegmentOptions& options) const;
+  Refusal fin_refusal(const Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) const;
+  void raise_refusal(Subflow& f, Side side, const Segment& s, const SegmentOptions& options, Refusal refusal);
+  std::uint64_t followed_ack(Subflow& f, Side acked_side, std::uint64_t acked);
+  std::uint64_t followed_data_ack(Connection& c, Direction d, std::uint64_t at);
+  void go_on_behind_unseen(Subflow& f, Side side, TimeNs now);
+
+  // inline_payload.cc
+  struct SeenMapping {
+    bool infinite = false;
+    std::optional<reassemble::Mapping> mapping;
+  };
+  static ConnectionGuard& guard(Connection& c);
+  static SubflowGuard& guard(Subflow& f);
+  static std::uint64_t passed_of(const Connection& c);
+  static bool may_fall_back(const Connection& c, Direction d);
+  SeenMapping seen_mapping(const Subflow& f, Side side, std::uint64_t at, const SegmentOptions& options) const;
+  Refusal payload_refusal(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options);
+  Refusal segment_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes);
+  static Refusal fallen_back_refusal(const Subflow& f, Side side, std::uint64_t at, const SeenMapping& seen);
+  static Refusal unmapped_refusal(const Subflow& f, Side side, std::uint64_t at);
+  Refusal mapping_refusal(Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const reassemble::Mapping& m);
+  Refusal data_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes, const reassemble::Mapping& m);
+  bool passed_before(const Subflow& f, Side side, const Segment& s, const PointView& v) const;
+  void keep_passed(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options);
+  void let_go(Subflow& f, Side side);
+  void let_go(Connection& c, Direction d);
+  void forget_passed(const Connection& c, Direction d, std::uint64_t dsn, std::uint64_t size);
 
   // uses.cc
   void tell_use(Connection& c, inspect::MptcpUse use, TimeNs now);
@@ -263,6 +296,8 @@ struct Engine::State {
   Limits& limits;
   Observer& observer;
   Counters counters;
+  bool judged_held = false;                                       ///< its connection waits for keys
+  bool under_way = false;                                         ///< within judge(), its packet is being followed
   Judgement judged;                                               ///< of the packet under way; inline
   std::array<std::uint64_t, kRefusalNames.size()> refused{};      ///< by Refusal
   boost::unordered_flat_map<std::uint64_t, Connection*> numbers;  ///< inline: every connection
@@ -285,7 +320,8 @@ struct Engine::State {
   std::uint64_t next_number = 0;
   std::size_t connections = 0;
   TimeNs now_ns = 0;
-  std::uint64_t held_memory = 0;  ///< octets of copies in queues and rings
+  std::uint64_t held_memory = 0;    ///< octets of copies in queues and rings
+  std::uint64_t passed_memory = 0;  ///< inline: octets that passed and wait for their acknowledgement
 
   boost::unordered_flat_set<std::uint64_t> right_sources;  ///< hash of (point, source): has sent a right checksum
   struct PlainSyn {

@@ -59,6 +59,7 @@ std::optional<Mapping> Engine::State::mapping_of(Subflow& f, Side side, const Se
       if (!only_subflow(c, f)) return std::nullopt;
       const std::uint64_t dsn = full_dsn(c, f.direction(side), m.dsn, m.wide);
       if (!c.fallen_back()) fall_back(c, FallbackReason::kInfiniteMapping, s.time_ns);
+      if (settings.inline_mode) return std::nullopt;  // Linux goes on where the mapped bytes end, whatever it says
       const std::uint64_t from = f.ssn_base(side) + unwrap(m.ssn, at - f.ssn_base(side));
       if (!f.rx[side].fallen_back()) f.rx[side].fall_back(from, dsn);
       return std::nullopt;
@@ -125,7 +126,7 @@ void Engine::State::on_payload(Subflow& f, Side side, const Segment& s, const Po
       anchor(f, side, s, at, *options.dss);
     }
     if (!f.anchored[side] && !c.fallen_back()) return;
-    if (f.anchored[side]) mapping = mapping_of(f, side, s, at, options);
+    if (f.anchored[side] && !(settings.inline_mode && c.fallen_back())) mapping = mapping_of(f, side, s, at, options);
     if (mapping && !c.keyed && options.dss && options.dss->mapping->wide) {
       link_by_dsn(f, side, mapping->dsn, s.time_ns);
     }
@@ -161,6 +162,9 @@ void Engine::State::pass_on(Subflow& f, Side side, TimeNs now, PointId point) {
       continue;
     }
     if (f.silent || f.phase == Phase::kFailed) break;  // ended by what came before
+    if (settings.inline_mode && c.fallen_back() && f.rx[side].fallen_back() && piece.kind == Consumed::Kind::kMapped) {
+      piece.dsn = f.rx[side].plain_dsn(piece.position);  // fallen back at what came before
+    }
     switch (piece.kind) {
       case Consumed::Kind::kMapped:
         pass_mapped(f, side, piece, now);
@@ -175,7 +179,7 @@ void Engine::State::pass_on(Subflow& f, Side side, TimeNs now, PointId point) {
   }
   consumed.clear();
   out.consumed = std::move(consumed);  // its memory is used again
-  if (over_limit) {
+  if (over_limit && !settings.inline_mode) {
     ++counters.dropped_reorder;
     out.clear();
     if (f.rx[side].skip_gap(now, 0, true, limits, out)) pass_on(f, side, now, point);
@@ -207,7 +211,9 @@ void Engine::State::pass_mapped(Subflow& f, Side side, Consumed& piece, TimeNs n
     if (before_first) {
       raise(c, inspect::Event::dsn_out_of_window, now, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"before_first_bytes", first - in.position}});
     }
-    in.doubtful = beyond;
+    in.doubtful = beyond && !settings.inline_mode;
+    // All of it waits already: what is new costs a copy that is bounded, what is not must cost none.
+    if (settings.inline_mode && in.position > data.next() && data.waiting() && data.queue()->covered(in.position, in.position + in.size) == in.size) return;
   }
   data_output.clear();
   const std::uint64_t duplicates = data.duplicate_bytes();
@@ -216,7 +222,7 @@ void Engine::State::pass_mapped(Subflow& f, Side side, Consumed& piece, TimeNs n
   const bool seen_before = in.size != 0 && data.duplicate_bytes() - duplicates >= in.size;
   give(c, d, now);
   if (data.started() && in.position >= data.first()) tell_mapped(c, d, data.offset_of(in.position), in.size, f.id, seen_before, now);
-  if (over_limit) {
+  if (over_limit && !settings.inline_mode) {
     ++counters.dropped_reorder;
     if (c.held) {
       release_hold(c, now);
@@ -332,7 +338,8 @@ bool Engine::State::confirm_doubtful(Connection& c, Direction d, TimeNs now) {
 
 void Engine::State::skip_gaps(Subflow& f, TimeNs now) {
   Connection& c = *f.connection;
-  const TimeNs wait = (settings.several_points ? limits.gap_seconds : limits.gap_seconds_single) * kSecondNs;
+  // Inline, a gap is passed over only behind what its receiver has shown to have (followed_ack): at once, so that what follows is looked at.
+  const TimeNs wait = settings.inline_mode ? 0 : (settings.several_points ? limits.gap_seconds : limits.gap_seconds_single) * kSecondNs;
   for (const Side side : {kOpener, kAnswerer}) {
     if (!f.rx[side].waiting()) continue;
     subflow_output.clear();

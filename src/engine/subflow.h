@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/guard.h"
 #include "engine/records.h"
 #include "reassemble/subflow_receiver.h"
 #include "track/keys.h"
@@ -115,8 +116,9 @@ struct Subflow {
   bool was_established : 1 = false;
   bool third_ack_judged : 1 = false;
   bool gave_data : 1 = false;
-  bool silent : 1 = false;        ///< nothing of it counts any more, whichever point shows it
-  bool bad_checksum : 1 = false;  ///< ended here for a DSS checksum: the hosts' MP_FAIL and RST are still to come
+  bool silent : 1 = false;         ///< nothing of it counts any more, whichever point shows it
+  bool bad_checksum : 1 = false;   ///< ended here for a DSS checksum: the hosts' MP_FAIL and RST are still to come
+  bool spoke[2] = {false, false};  ///< inline: that side has sent something that shows that its handshake is complete
   std::uint8_t link_tries = 0;
   std::uint8_t address_id[2] = {0, 0};
   bool has_isn[2] = {false, false};
@@ -128,6 +130,7 @@ struct Subflow {
   reassemble::SubflowReceiver rx[2];  ///< by the side that sends
   std::unique_ptr<JoinState> joining;
   std::unique_ptr<SubflowExtra> extra;
+  std::unique_ptr<SubflowGuard> guard;  ///< inline only
 
   SubflowExtra& more() {
     if (!extra) extra = std::make_unique<SubflowExtra>();

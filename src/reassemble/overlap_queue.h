@@ -63,6 +63,9 @@ class OverlapQueue {
   bool doubtful_differs(std::uint64_t position, std::span<const std::byte> bytes) const;
   /// Whether a plain piece in [begin, end) carries a mapping that overlaps `mapping` and says otherwise.
   bool mapped_otherwise(std::uint64_t begin, std::uint64_t end, const Mapping& mapping) const;
+  void forget_mappings() {
+    for (auto& [begin, piece] : pieces_) piece.mapping.reset();
+  }
   /// Moves the DSNs of all mappings.
   void shift_dsn(std::uint64_t shift) {
     for (auto& [begin, piece] : pieces_) {

@@ -88,6 +88,13 @@ void SubflowReceiver::add_mapping(const Mapping& m, const Limits& limits, Subflo
   }
 }
 
+void SubflowReceiver::forget_mappings() {
+  current_.length = 0;
+  if (!backlog_) return;
+  backlog_->ahead.clear();
+  backlog_->queue.forget_mappings();
+}
+
 /// Makes the mapping that covers `position` the current one, if there is one.
 bool SubflowReceiver::find_mapping(std::uint64_t position) {
   if (current_.length != 0 && position >= current_.position && position < current_.end()) return true;

@@ -90,6 +90,16 @@ class SubflowReceiver {
   bool fallen_back() const { return plain_; }
   std::uint64_t plain_dsn(std::uint64_t position) const { return position + plain_delta(); }
 
+  /// Whether a mapping says otherwise than those that are known.
+  bool contradicts(const Mapping& mapping) const;
+  /// Whether the mapping in force covers some of the same bytes, and is another one.
+  bool maps_otherwise(const Mapping& m) const {
+    const bool overlaps = current_.length != 0 && current_.position < m.end() && m.position < current_.end();
+    return overlaps && !(current_.position == m.position && current_.dsn == m.dsn && current_.length == m.length);
+  }
+  /// Its receiver has fallen back: what was not consumed yet has no mapping any more.
+  void forget_mappings();
+
   /// DSNs of which only the low half was known are known in full now: they move by `shift`, a multiple of 2^32.
   void shift_dsn(std::uint64_t shift);
   /// From now on mappings are verified; one that is under way can no more be.
@@ -140,7 +150,6 @@ class SubflowReceiver {
     if (backlog_ && backlog_->empty()) out.spare.give(std::move(backlog_));
   }
   void add_mapping(const Mapping& mapping, const Limits& limits, SubflowOutput& out);
-  bool contradicts(const Mapping& mapping) const;
   bool find_mapping(std::uint64_t position);
   std::uint64_t next_mapping_start(std::uint64_t position) const;
   void consume(std::uint64_t position, Consumed piece, const Limits& limits, SubflowOutput& out);
