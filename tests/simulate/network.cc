@@ -67,6 +67,10 @@ void Network::arrive(Segment segment, std::size_t path, Side towards, std::size_
   for (const Tap& tap : way.taps[towards == Side::kServer ? stage : 1 - stage]) {
     if (tap.towards[index(towards)]) capture(segment, tap, towards);
   }
+  if (gate_ && (towards == Side::kServer ? stage : 1 - stage) == 0) {
+    for (Segment& passed : gate_(segment, path, towards)) cross(std::move(passed), path, towards, stage + 1);
+    return;
+  }
   cross(std::move(segment), path, towards, stage + 1);
 }
 

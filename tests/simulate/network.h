@@ -63,9 +63,12 @@ struct CapturedPacket {
 class Network {
  public:
   using Receiver = std::function<void(const Segment&, std::size_t path)>;
+  /// Stands on every path at its first tap; gives what goes on in place of the segment: nothing, itself, or more.
+  using Gate = std::function<std::vector<Segment>(const Segment&, std::size_t path, Side towards)>;
 
   Network(EventQueue& events, Random& random, std::vector<Path> paths, std::vector<CapturePoint> points);
   void connect(Side side, Receiver receiver) { receivers_[index(side)] = std::move(receiver); }
+  void set_gate(Gate gate) { gate_ = std::move(gate); }
   void send(Segment segment, std::size_t path, Side towards) { cross(std::move(segment), path, towards, 0); }
   std::vector<CapturedPacket>& captured() { return captured_; }
 
@@ -80,6 +83,7 @@ class Network {
   std::vector<Path> paths_;
   std::vector<CapturePoint> points_;
   std::array<Receiver, 2> receivers_;
+  Gate gate_;
   std::vector<std::array<std::array<TimeNs, 3>, 2>> busy_until_;  ///< per path, side and link: when the last packet arrived
   std::vector<CapturedPacket> captured_;
 };

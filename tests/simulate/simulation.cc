@@ -16,14 +16,21 @@ constexpr TimeNs kLongest = 120 * kSecond;  ///< of virtual time
 constexpr std::uint64_t kMostEvents = 2'000'000;
 constexpr int kAttempts = 4;
 
-std::optional<std::vector<CapturedPacket>> run(const Scenario& scenario) {
+std::optional<std::vector<CapturedPacket>> run(const Scenario& scenario, Box* box = nullptr, TimeNs longest = kLongest) {
   EventQueue events;
   Random random(scenario.seed ^ 0x5eedULL << 32U);
   Network network(events, random, scenario.paths, scenario.points);
   World world{.events = events, .network = network, .random = random, .scenario = scenario, .joins_left = scenario.joins.size(), .on_all_joined = {}};
   Host client(world, Side::kClient), server(world, Side::kServer);
-  network.connect(Side::kClient, [&](const Segment& s, std::size_t path) { client.receive(s, path); });
-  network.connect(Side::kServer, [&](const Segment& s, std::size_t path) { server.receive(s, path); });
+  network.connect(Side::kClient, [&](const Segment& s, std::size_t path) {
+    client.receive(s, path);
+    if (box != nullptr) box->on_received(Side::kClient, client.received());
+  });
+  network.connect(Side::kServer, [&](const Segment& s, std::size_t path) {
+    server.receive(s, path);
+    if (box != nullptr) box->on_received(Side::kServer, server.received());
+  });
+  if (box != nullptr) network.set_gate([&](const Segment& s, std::size_t path, Side towards) { return box->pass(s, path, towards, events.now()); });
   world.on_all_joined = [&] {
     client.on_all_joined();
     server.on_all_joined();
@@ -31,7 +38,7 @@ std::optional<std::vector<CapturedPacket>> run(const Scenario& scenario) {
   client.connect();
   std::uint64_t count = 0;
   while (!client.finished() || !server.finished()) {
-    if (events.now() > kLongest || ++count > kMostEvents) return std::nullopt;
+    if (events.now() > longest || ++count > kMostEvents || (box != nullptr && box->done())) return std::nullopt;
     if (!events.run_next()) throw std::logic_error("simulator: nothing more happens, and the transfer is not over");
   }
   // What is under way still arrives, and so do the answers to it.
@@ -44,6 +51,8 @@ std::optional<std::vector<CapturedPacket>> run(const Scenario& scenario) {
 }
 
 }  // namespace
+
+bool simulate_through(const Scenario& scenario, Box& box, TimeNs longest) { return run(scenario, &box, longest).has_value(); }
 
 Simulated simulate(std::uint64_t seed) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
