@@ -24,6 +24,7 @@ Fate Engine::State::on_syn(const Segment& s) {
     refuse(Refusal::kSynData);
     return Fate::kMptcp;
   }
+  if (settings.inline_mode && !ended_flows.empty()) ended_flows.erase(s.hash);
   // The same SYN again: a retransmission, or another capture point, or its SYN/ACK was seen before it.
   for (Subflow* g = f; g != nullptr && side == kOpener; g = g->older) {
     const PointView* known = known_view(*g, s.point);

@@ -25,6 +25,38 @@ Connection* Engine::State::by_number(std::uint64_t number) const {
 
 bool Engine::State::follows_unseen(const Connection& c) const { return settings.follow_unseen || (c.guard && c.guard->resumed); }
 
+void Engine::State::remember_ended(const Connection& c) {
+  if (ended_flows.size() + c.subflows.size() > static_cast<std::size_t>(limits.watch_entries)) {
+    erase_if(ended_flows, [&](const auto& entry) { return now_ns - entry.second > limits.idle_seconds * 1'000'000'000; });
+    if (ended_flows.size() + c.subflows.size() > static_cast<std::size_t>(limits.watch_entries)) {
+      ended_flows.clear();
+      ++counters.evicted_watch;
+    }
+  }
+  for (const Subflow* f : c.subflows) ended_flows[f->hash] = now_ns;
+}
+
+bool Engine::State::ended_before(const Segment& s) {
+  const auto found = ended_flows.find(s.hash);
+  return found != ended_flows.end() && s.time_ns - found->second <= limits.idle_seconds * 1'000'000'000;
+}
+
+/// An old ACK may still be the one that told the sender of its window.
+void Engine::State::note_old_window(Subflow& f, Side side, const wire::TcpSegment& tcp, PointView& v, const SegmentOptions& options) {
+  track::TcpView& sender = v.side[side];
+  if (!sender.has_edge || !sender.scale_known) return;
+  const bool scaling = sender.offered_scale && v.side[other(side)].offered_scale;
+  const std::uint32_t window = scaling ? static_cast<std::uint32_t>(tcp.window) << sender.window_scale : tcp.window;
+  if (after(tcp.ack + window, sender.right_edge)) sender.right_edge = tcp.ack + window;
+  const Connection& c = *f.connection;
+  if (!c.mptcp() || !options.dss || !options.dss->data_ack) return;
+  auto& data = c.mp->data[index(reverse(f.direction(side)))];
+  if (!data.has_origin() || !data.has_edge()) return;
+  const auto& ack = *options.dss->data_ack;
+  const std::uint64_t at = data.position(ack.wide ? ack.value : extend(static_cast<std::uint32_t>(ack.value), DataSeq{data.dsn(data.near_ack())}).value);
+  if (data.believable_ack(at)) data.window(at + window);
+}
+
 /// Whether the packet counts. What does not, is refused, but for old ACKs that changed order on the way: these pass, and say nothing.
 bool Engine::State::takes_inline(Subflow& f, Side side, const Segment& s, PointView& v, const SegmentOptions& options, track::Acceptance acceptance) {
   const wire::TcpSegment& tcp = *s.tcp;
@@ -32,7 +64,11 @@ bool Engine::State::takes_inline(Subflow& f, Side side, const Segment& s, PointV
   const track::TcpView& receiver = v.side[other(side)];
   const bool bare = tcp.payload_bytes == 0 && !tcp.flags.fin();
   if (acceptance == track::Acceptance::kPaws) {
-    if (!bare || !options.others.empty() || options.fastclose || options.join_ack) refuse(Refusal::kPaws);
+    if (!bare || !options.others.empty() || options.fastclose || options.join_ack) {
+      refuse(Refusal::kPaws);
+    } else {
+      note_old_window(f, side, tcp, v, options);
+    }
     return false;
   }
   if (acceptance == track::Acceptance::kDoubtfulAck) {

@@ -298,6 +298,7 @@ void Engine::State::write_flow(Connection& c) {
 }
 
 void Engine::State::end(Connection& c) {
+  if (settings.inline_mode && c.list == kEnding) remember_ended(c);
   finish_streams(c);
   if (c.quiet) {
     remove(c);

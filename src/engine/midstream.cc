@@ -46,6 +46,10 @@ Subflow& Engine::State::add_midstream(const Segment& s, bool mptcp, bool sender_
 /// A packet of no known subflow, other than a SYN.
 Fate Engine::State::on_unknown(const Segment& s) {
   const wire::TcpSegment& tcp = *s.tcp;
+  if (settings.inline_mode && tcp.payload_bytes != 0 && ended_before(s)) {
+    refuse(Refusal::kAfterEnd);
+    return Fate::kOther;
+  }
   if (tcp.flags.rst()) {
     if (tcp.has_mptcp) read_options(nullptr, s);
     return Fate::kOther;

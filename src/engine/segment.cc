@@ -199,8 +199,9 @@ bool Engine::State::on_rst(Subflow& f, Side side, const Segment& s, PointView& v
     return true;
   }
   end_subflow(f, Phase::kReset);
-  v.reset = true;
-  if (!settings.several_points) f.silent = true;
+  // Inline, its receiver may never have got the RST: what still comes is looked at.
+  if (!settings.inline_mode) v.reset = true;
+  if (!settings.several_points && !settings.inline_mode) f.silent = true;
   // The last subflow's RST ends the connection (unless DATA_FINs did, which the state tells, or a JOIN that is under way completes).
   const bool others_live = std::ranges::any_of(c.subflows, [](const Subflow* g) { return g->live(); });
   if (!others_live && (f.was_established || !f.join)) {

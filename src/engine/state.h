@@ -246,6 +246,9 @@ struct Engine::State {
   void judging(const Subflow& f, Side side);
   Connection* by_number(std::uint64_t number) const;
   bool follows_unseen(const Connection& c) const;
+  void remember_ended(const Connection& c);
+  bool ended_before(const Segment& s);
+  void note_old_window(Subflow& f, Side side, const wire::TcpSegment& tcp, PointView& v, const SegmentOptions& options);
   bool takes_inline(Subflow& f, Side side, const Segment& s, PointView& v, const SegmentOptions& options, track::Acceptance acceptance);
   Refusal option_refusal(const Subflow& f, Side side, const SegmentOptions& options) const;
   Refusal fin_refusal(const Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) const;
@@ -296,6 +299,8 @@ struct Engine::State {
   Limits& limits;
   Observer& observer;
   Counters counters;
+  /// Inline: tuples of connections that were over, and since when. One host may not have heard of the end: without a new SYN no data passes.
+  boost::unordered_flat_map<std::uint64_t, TimeNs> ended_flows;
   bool judged_held = false;                                       ///< its connection waits for keys
   bool under_way = false;                                         ///< within judge(), its packet is being followed
   Judgement judged;                                               ///< of the packet under way; inline

@@ -17,7 +17,8 @@ TEST_P(InlineSeeds, AllThatHostsSendArrivesAsItWasLookedAt) {
     EXPECT_TRUE(result.wrong.empty()) << result.wrong.front();
     EXPECT_TRUE(result.ended);
     for (const auto& [name, count] : result.refused) {
-      EXPECT_TRUE(name == "bad_checksum") << name << " " << count;
+      // What its receiver would throw away: damaged on the way, or overtaken by a later retransmission (RFC 7323 §5).
+      EXPECT_TRUE(name == "bad_checksum" || name == "paws") << name << " " << count;
     }
   }
 }
