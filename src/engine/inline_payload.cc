@@ -173,7 +173,13 @@ Refusal Engine::State::data_refusal(Subflow& f, Side side, std::uint64_t at, std
   if (c.midstream && static_cast<std::int64_t>(end - next) <= 0 && !data.has_ack()) return Refusal::kNone;
   if (data.has_fin() && end > data.fin_position()) return Refusal::kAfterEnd;
   const bool ahead = static_cast<std::int64_t>(begin - next) > 0;
-  if (data.has_edge() && ahead && static_cast<std::int64_t>(end - data.edge()) > 0) return Refusal::kDataWindow;
+  if (data.has_edge() && ahead) {
+    // What the SYN offered stands, though a later window be smaller: scaling rounds.
+    const Subflow& first = *c.subflows.front();
+    const track::TcpView& receiver = first.home.side[first.direction(kOpener) == d ? kAnswerer : kOpener];
+    const std::uint64_t edge = receiver.has_isn ? std::max(data.edge(), DataReceiver::kFirst + receiver.syn_window) : data.edge();
+    if (static_cast<std::int64_t>(end - edge) > 0) return Refusal::kDataWindow;
+  }
   ConnectionGuard& g = guard(c);
   std::uint64_t from = data.has_ack() ? std::max(begin, data.acked()) : begin;
   if (from >= end) return Refusal::kNone;
