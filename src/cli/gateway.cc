@@ -22,6 +22,9 @@
 #include "cli/service.h"
 #include "cli/shard_outputs.h"
 #include "cli/verbs.h"
+#include "gateway/address_nat.h"
+#include "gateway/nat_rules.h"
+#include "gateway/nat_table.h"
 #include "gateway/rules_keeper.h"
 #include "gateway/worker.h"
 
@@ -90,6 +93,9 @@ class Gateway {
     if (const auto removed = keeper_->remove(kernel_.marks); !removed) say("the kernel's rules", removed.error()), whole = false;
     const Totals last = totals();
     whole = worker_->stop() && whole;
+    if (nat_table_) {
+      if (const auto removed = nat_table_->remove(); !removed) say("nat", removed.error()), whole = false;
+    }
     return shared_.close(last, began_, now()) && whole ? kDone : kNotDone;
   }
 
@@ -130,6 +136,16 @@ class Gateway {
     surroundings.local_time = local_time;
     worker_ = std::make_unique<gateway::Worker>(worker_settings(std::move(rules)), options_.policy, std::move(surroundings),
                                                 std::make_unique<GatewayReports>(std::move(outputs)), std::move(queues), *std::move(sender));
+    return begin_nat();
+  }
+
+  int begin_nat() {
+    if (options_.nat.empty()) return kDone;
+    auto table = gateway::NatTable::make(options_.nat);
+    if (!table) return say("nat", table.error(), "nftables with NAT is needed, and CAP_NET_ADMIN"), kNotDone;
+    nat_table_ = *std::move(table);
+    nat_ = std::make_unique<gateway::AddressNat>(options_.nat, [this](auto orders) { return nat_table_->apply(orders); });
+    worker_->core().use(*nat_);
     return kDone;
   }
 
@@ -180,7 +196,10 @@ class Gateway {
       ::poll(nullptr, 0, kTickMs);  // a signal ends it
       if (due(told, kStats)) shared_.stats(totals(), began_, now());
       if (due(kept, kKeep)) shared_.keep();
-      if (due(looked, kSecond)) service_.alive(status(now()));
+      if (due(looked, kSecond)) {
+        service_.alive(status(now()));
+        if (nat_) nat_->advance(now());
+      }
       if (reopen_wanted()) shared_.reopen();
       if (reload_wanted()) reload();
     }
@@ -229,7 +248,21 @@ class Gateway {
     all.add("gateway.queue.full", counters.queue.queue_dropped);
     all.add("gateway.queue.buffer_full", counters.queue.user_dropped);
     all.add("gateway.queue.waiting", counters.queue.waiting);
+    if (nat_) add_nat(all);
     return all;
+  }
+
+  void add_nat(Totals& all) {
+    const gateway::AddressNatCounters nat = nat_->counters();
+    all.add("gateway.nat.translated", nat.translated);
+    all.add("gateway.nat.echoes", nat.echoes);
+    all.add("gateway.nat.taken_out", nat.taken_out);
+    all.add("gateway.nat.wrong_hmac", nat.wrong_hmac);
+    all.add("gateway.nat.keys_unknown", nat.keys_unknown);
+    all.add("gateway.nat.no_room", nat.no_room);
+    all.add("gateway.nat.pool_empty", nat.pool_empty);
+    all.add("gateway.nat.kernel_errors", nat.kernel_errors);
+    all.add("gateway.nat.mappings", nat.mappings);
   }
 
   web::Status status(TimeNs time) {
@@ -249,14 +282,17 @@ class Gateway {
   std::unique_ptr<gateway::RulesKeeper> keeper_;
   int statistics_ = -1;
   TimeNs began_ = 0;
-  std::unique_ptr<gateway::Worker> worker_;
+  std::unique_ptr<gateway::NatTable> nat_table_;
+  std::unique_ptr<gateway::AddressNat> nat_;
+  std::unique_ptr<gateway::Worker> worker_;  ///< uses them
 };
 
-int print_rules(const gateway::KernelRuleSettings& settings) {
+int print_rules(const gateway::KernelRuleSettings& settings, const rewrite::NatSettings& nat) {
   for (const auto family : {gateway::Family::kIpv4, gateway::Family::kIpv6}) {
     fmt::print("# {}-restore --noflush\n{}", family == gateway::Family::kIpv4 ? "iptables" : "ip6tables",
                gateway::iptables_rules(settings, family, false, false));
   }
+  if (!nat.empty()) fmt::print("# nft -f -\n{}", gateway::nat_rules(nat));
   return kDone;
 }
 
@@ -265,7 +301,7 @@ int print_rules(const gateway::KernelRuleSettings& settings) {
 int gateway(std::span<const char* const> arguments) {
   auto options = parse_gateway(arguments);
   if (!options) return options.error();
-  if (options->dry_run) return print_rules(options->kernel_rules());
+  if (options->dry_run) return print_rules(options->kernel_rules(), options->nat);
   return Gateway(std::move(*options)).work();
 }
 

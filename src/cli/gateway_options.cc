@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cli/command_line.h"
+#include "cli/nat_settings.h"
 
 namespace weir::cli {
 namespace {
@@ -83,6 +84,7 @@ std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> ar
   log.queue_bytes = static_cast<std::size_t>(inspect.limits.log_queue_bytes);
   if (!log.places.empty()) inspect.service_log = std::move(log);
   options.gateway = config.gateway;
+  options.nat = nat_settings(config.nat, config.gateway);
   options.policy = policy_of(config);
   options.names = asks_for_names(config.policy);
   options.service.configures_links = true;  // CAP_NET_ADMIN: queues, marks

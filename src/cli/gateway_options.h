@@ -12,6 +12,7 @@
 #include "cli/service.h"
 #include "decide/policy.h"
 #include "gateway/kernel_rules.h"
+#include "rewrite/nat_settings.h"
 
 namespace weir::cli {
 
@@ -20,6 +21,7 @@ struct GatewayOptions {
   GatewayConfig gateway;
   std::shared_ptr<const decide::Policy> policy;
   bool names = false;  ///< some rule of the policy asks for the name of the server
+  rewrite::NatSettings nat;
   ServiceSettings service;
   std::string config;                    ///< the file it came from; empty: none
   std::vector<std::string> rules_given;  ///< on the command line

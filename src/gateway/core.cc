@@ -15,9 +15,6 @@ namespace {
 
 using decide::Action;
 using engine::Refusal;
-using wire::mptcp::Subtype;
-
-constexpr rewrite::SubtypeSet kAddAddr{Subtype::kAddAddr};
 
 bool forged(Refusal refusal) {
   switch (refusal) {
@@ -164,6 +161,8 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
     Connection& c = connection(judgement.connection);
     c.decision = decision;
     c.offloaded = goes_by;
+    c.client_port = decoded_.tcp.src_port;
+    c.server_port = decoded_.tcp.dst_port;
   }
   if (goes_by) return accept(packet, MarkState::kOffloaded);
   if (!judgement.passes()) return refuse(packet, judgement);
@@ -217,8 +216,7 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
 Outcome Core::take_offloaded(const Packet& packet) {
   const engine::Judgement judgement = engine_->judge(packet.raw);
   if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
-  if (judgement.connection != 0 && connection(judgement.connection).decision->limits.add_addr == decide::AddAddr::kDrop)
-    return without_add_addr(packet, MarkState::kOffloaded);
+  if (judgement.connection != 0) return addresses(packet, judgement, MarkState::kOffloaded);
   return {};
 }
 
@@ -239,9 +237,7 @@ Outcome Core::take_judged(const Packet& packet) {
           .reason = "bytes took a path that is not seen (gateway.fail)"});
   }
   if (!judgement.passes()) return refuse(packet, judgement);
-  if (c.offloaded) return accept(packet, MarkState::kOffloaded);
-  if (c.decision->limits.add_addr == decide::AddAddr::kDrop) return without_add_addr(packet, MarkState::kTracked);
-  return accept(packet, MarkState::kTracked);
+  return addresses(packet, judgement, c.offloaded ? MarkState::kOffloaded : MarkState::kTracked);
 }
 
 Outcome Core::refuse(const Packet& packet, const engine::Judgement& judgement) {
@@ -305,29 +301,6 @@ Outcome Core::stripped(const Packet& packet, MarkState state) {
   return out;
 }
 
-bool Core::has_add_addr() const {
-  wire::OptionWalker walker(decoded_.tcp.options);
-  while (const auto bytes = walker.next(wire::mptcp::kOptionKind)) {
-    if (bytes->size() > 2 && std::to_integer<unsigned>((*bytes)[2]) >> 4U == static_cast<unsigned>(Subtype::kAddAddr)) return true;
-  }
-  return false;
-}
-
-Outcome Core::without_add_addr(const Packet& packet, MarkState state) {
-  Outcome out = accept(packet, state);
-  wire::decode(packet.raw, decoded_);
-  if (decoded_.kind != wire::Kind::kTcp || !decoded_.tcp.has_mptcp || !has_add_addr()) return out;
-  changed_.assign(packet.raw.bytes.begin(), packet.raw.bytes.end());
-  const auto count = rewrite::strip_mptcp(changed_, kAddAddr);
-  if (!count) {
-    ++counters_.unchangeable;
-    return drop();
-  }
-  ++counters_.changed;
-  out.changed = changed_;
-  return out;
-}
-
 void Core::advance(TimeNs now) {
   closing_.advance(now, [this](auto octets) {
     ++counters_.closing_sent;
@@ -364,7 +337,11 @@ void Core::on_anomaly(const engine::AnomalyRecord& record) {
 }
 
 void Core::on_connection(const engine::ConnectionRecord& record) {
-  connections_.erase(record.info.number);
+  const auto known = connections_.find(record.info.number);
+  if (known != connections_.end()) {
+    if (known->second.has_offers && nat_ != nullptr) nat_->end(record.info.number, record.last_ns);
+    connections_.erase(known);
+  }
   next_.on_connection(record);
 }
 

@@ -15,6 +15,7 @@
 #include "base/raw_packet.h"
 #include "decide/policy.h"
 #include "engine/engine.h"
+#include "gateway/address_nat.h"
 #include "gateway/closing.h"
 #include "gateway/marks.h"
 #include "report/policy_record.h"
@@ -89,6 +90,9 @@ class Core : public engine::Observer {
   /// Connections that begin from now on are decided by it.
   void use(std::shared_ptr<const decide::Policy> policy) { policy_ = std::move(policy); }
 
+  /// Offers of inside addresses are told as it says, where limits.add_addr is translate. It outlives this.
+  void use(AddressNat& nat) { nat_ = &nat; }
+
   Outcome take(const Packet& packet);
   /// Time goes on: what is to be sent again is sent.
   void advance(TimeNs now);
@@ -118,7 +122,10 @@ class Core : public engine::Observer {
     std::uint64_t inspected_to[2] = {0, 0};
     bool blocked = false;
     bool unseen_told = false;
-    bool offloaded = false;  ///< its bytes go by in the kernel: allowed, or inspected to its depth
+    bool offloaded = false;                          ///< its bytes go by in the kernel: allowed, or inspected to its depth
+    std::uint16_t client_port = 0, server_port = 0;  ///< of the first subflow; 0: its SYN was not seen
+    std::uint8_t addresses_told = 0;                 ///< records of translated addresses
+    bool has_offers = false;                         ///< the NAT knows of some
   };
   struct Remembered {
     std::uint32_t isn = 0;
@@ -137,6 +144,11 @@ class Core : public engine::Observer {
   Outcome accept(const Packet& packet, MarkState state) const;
   Outcome drop();
   Outcome stripped(const Packet& packet, MarkState state);
+  Outcome addresses(const Packet& packet, const engine::Judgement& judgement, MarkState state);
+  Outcome translated(const Packet& packet, const engine::Judgement& judgement, MarkState state);
+  rewrite::AddAddrContext context_of(const engine::Judgement& judgement, const Connection& connection) const;
+  void tell_addresses(const Packet& packet, const engine::Judgement& judgement, const AddressNat::Result& result);
+  bool is_in_tunnel(const Packet& packet, rewrite::Unchangeable why);
   Outcome without_add_addr(const Packet& packet, MarkState state);
   std::optional<std::string> join_refused(const Packet& packet, const wire::mptcp::MpJoinSyn& option, std::uint64_t number, const decide::Decision& decision);
   Remembered& decide(const Packet& packet, const wire::mptcp::MpCapable& option);
@@ -151,6 +163,7 @@ class Core : public engine::Observer {
   CoreSink& sink_;
   engine::Observer& next_;
   engine::Engine* engine_ = nullptr;
+  AddressNat* nat_ = nullptr;
   Decided standard_;  ///< of connections whose SYN was not seen
   wire::Decoded decoded_;
   std::vector<std::byte> changed_;

@@ -64,6 +64,8 @@ class Translator {
       if (!translation_.concerns(option.address)) return true;
       return take_out(option, has_keys ? What::kWrongHmac : What::kKeysUnknown, NoTranslation::kNotConcerned, place, at);
     }
+    const bool repeated =
+        translation_.knows(context_.connection, context_.sender, option.address_id, {.address = option.address, .port = option.port.value_or(0)});
     AddAddr with_port = option;
     with_port.port = option.port.value_or(1);
     const auto told = translation_.offer({.connection = context_.connection,
@@ -84,6 +86,7 @@ class Translator {
     auto changed = replaced(outside, place, at);
     if (!changed) return take_out(option, What::kTakenOut, NoTranslation::kNoRoom, place, at);
     note(What::kTranslated, option, *told);
+    result_.changes.back().repeated = repeated;
     result_.packet = *std::move(changed);
     return true;
   }

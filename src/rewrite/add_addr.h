@@ -17,10 +17,10 @@ namespace weir::rewrite {
 struct AddAddrContext {
   std::uint64_t connection = 0;
   std::uint8_t version = 1;
-  std::uint8_t sender = 0;                                ///< 0: the client sends the packet, 1: the server
-  std::optional<std::uint64_t> sender_key, receiver_key;  ///< secrets; none: never seen
-  std::uint16_t sender_port = 0;                          ///< on the first subflow, as seen here
-  std::uint16_t peer_port = 0;                            ///< the same port as the peer knows it: another one where a NAT forwards ports
+  std::uint8_t sender = 0;                                    ///< 0: the client sends the packet, 1: the server
+  std::optional<std::uint64_t> sender_key{}, receiver_key{};  ///< secrets; none: never seen
+  std::uint16_t sender_port = 0;                              ///< on the first subflow, as seen here
+  std::uint16_t peer_port = 0;                                ///< the same port as the peer knows it: another one where a NAT forwards ports
 };
 
 /// What became of one option, for log and counters.
@@ -37,6 +37,7 @@ struct AddAddrChange {
   NoTranslation why = NoTranslation::kNotConcerned;  ///< of kTakenOut
   std::uint8_t address_id = 0;
   HostPort before, after;  ///< port 0: none
+  bool repeated = false;   ///< of kTranslated: told before
 };
 
 struct AddAddrResult {

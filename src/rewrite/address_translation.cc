@@ -76,7 +76,7 @@ std::expected<AddressTranslation::Told, NoTranslation> AddressTranslation::choos
 std::expected<AddressTranslation::Told, NoTranslation> AddressTranslation::choose_of_pool(const Offer& offer, const HostPort& inside, TimeNs now) {
   const bool v4 = offer.address.is_v4();
   if (!concerns(offer.address)) return std::unexpected(NoTranslation::kNotConcerned);
-  if (offer.host == 0) return std::unexpected(NoTranslation::kNotOffered);
+  if (offer.host == 0 || inside.port == 0) return std::unexpected(NoTranslation::kNotOffered);
   const auto told = [&](Mappings::const_iterator mapping, bool with_port) {
     return Told{.address = offer.address,
                 .port = offer.port,
@@ -144,6 +144,11 @@ void AddressTranslation::schedule(Mappings::iterator mapping, TimeNs due) {
   schedule_.erase({mapping->second.due, mapping->first});
   mapping->second.due = due;
   schedule_.emplace(due, mapping->first);
+}
+
+bool AddressTranslation::knows(std::uint64_t connection, std::uint8_t host, std::uint8_t address_id, const HostPort& offered) const {
+  const auto offer = offers_.find({.connection = connection, .host = host, .address_id = address_id});
+  return offer != offers_.end() && offer->second.address == offered.address && offer->second.port.value_or(0) == offered.port;
 }
 
 std::optional<AddressTranslation::Original> AddressTranslation::original(std::uint64_t connection, std::uint8_t host, std::uint8_t address_id,

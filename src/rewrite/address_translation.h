@@ -73,6 +73,8 @@ class AddressTranslation {
   bool concerns(const IpAddress& address) const;
   /// What the peer is to be told: address, and port or none. The same offer gets the same.
   std::expected<HostPort, NoTranslation> offer(const Offer& offer, TimeNs now);
+  /// Whether this very offer was told before.
+  bool knows(std::uint64_t connection, std::uint8_t host, std::uint8_t address_id, const HostPort& offered) const;
   /// The inside's own words for what a peer echoes: address, and port if the offer had one. `host` is who had offered. nullopt: nothing of ours.
   struct Original {
     IpAddress address;

@@ -1,0 +1,115 @@
+// Core: what becomes of the addresses that hosts offer each other.
+#include <algorithm>
+
+#include "gateway/core.h"
+#include "rewrite/strip.h"
+#include "rewrite/tcp_place.h"
+#include "wire/decode.h"
+
+namespace weir::gateway {
+namespace {
+
+constexpr rewrite::SubtypeSet kAddAddr{wire::mptcp::Subtype::kAddAddr};
+/// Records of one connection: a host that offers without end fills no log. All are counted.
+constexpr std::uint8_t kMostTold = 32;
+
+}  // namespace
+
+/// A tunnel's packets go as they are: their inner addresses are not this NAT's.
+bool Core::is_in_tunnel(const Packet& packet, rewrite::Unchangeable why) {
+  if (why != rewrite::Unchangeable::kTunnel) return false;
+  wire::decode(packet.raw, decoded_);
+  return decoded_.kind == wire::Kind::kTcp;
+}
+
+bool Core::has_add_addr() const {
+  wire::OptionWalker walker(decoded_.tcp.options);
+  while (const auto bytes = walker.next(wire::mptcp::kOptionKind))
+    if (bytes->size() > 2 && kAddAddr.has(std::to_integer<unsigned>((*bytes)[2]) >> 4U)) return true;
+  return false;
+}
+
+/// Of a packet that passes: as limits.add_addr says.
+Outcome Core::addresses(const Packet& packet, const engine::Judgement& judgement, MarkState state) {
+  const decide::AddAddr what = connection(judgement.connection).decision->limits.add_addr;
+  if (what == decide::AddAddr::kAllow || (what == decide::AddAddr::kTranslate && nat_ == nullptr) || !rewrite::may_tell_addresses(packet.raw.bytes))
+    return accept(packet, state);
+  return what == decide::AddAddr::kDrop ? without_add_addr(packet, state) : translated(packet, judgement, state);
+}
+
+Outcome Core::without_add_addr(const Packet& packet, MarkState state) {
+  Outcome out = accept(packet, state);
+  changed_.assign(packet.raw.bytes.begin(), packet.raw.bytes.end());
+  const auto count = rewrite::strip_mptcp(changed_, kAddAddr);
+  if (!count) {
+    if (is_in_tunnel(packet, count.error()) && !has_add_addr()) return out;
+    ++counters_.unchangeable;
+    return drop();
+  }
+  if (*count == 0) return out;
+  ++counters_.changed;
+  out.changed = changed_;
+  return out;
+}
+
+rewrite::AddAddrContext Core::context_of(const engine::Judgement& judgement, const Connection& c) const {
+  rewrite::AddAddrContext context{.connection = judgement.connection, .sender = static_cast<std::uint8_t>(index(judgement.direction))};
+  if (const auto keys = engine_->keys(judgement.connection)) {
+    context.version = keys->version;
+    context.sender_key = keys->key[context.sender];
+    context.receiver_key = keys->key[1 - context.sender];
+  }
+  context.sender_port = context.sender == 0 ? c.client_port : c.server_port;
+  if (context.sender_port == 0) {
+    // Its first SYN was before this program. The oldest subflow that lives is the next best.
+    const auto endings = engine_->endings(judgement.connection);
+    const auto first = std::ranges::min_element(endings, {}, &engine::Ending::subflow);
+    if (first != endings.end()) context.sender_port = first->host == context.sender ? first->endpoints.dst_port : first->endpoints.src_port;
+  }
+  context.peer_port = context.sender_port;
+  return context;
+}
+
+Outcome Core::translated(const Packet& packet, const engine::Judgement& judgement, MarkState state) {
+  Connection& c = connection(judgement.connection);
+  Outcome out = accept(packet, state);
+  auto result = nat_->treat(packet.raw.bytes, context_of(judgement, c), packet.raw.time_ns);
+  if (!result) {
+    if (is_in_tunnel(packet, result.error())) return out;
+    ++counters_.unchangeable;
+    return drop();
+  }
+  if (!result->changes.empty()) {
+    c.has_offers = true;
+    tell_addresses(packet, judgement, *result);
+  }
+  if (result->packet.empty()) return out;
+  ++counters_.changed;
+  changed_ = std::move(result->packet);
+  out.changed = changed_;
+  return out;
+}
+
+void Core::tell_addresses(const Packet& packet, const engine::Judgement& judgement, const AddressNat::Result& result) {
+  Connection& c = connection(judgement.connection);
+  for (const rewrite::AddAddrChange& change : result.changes) {
+    using What = rewrite::AddAddrChange::What;
+    if (change.what == What::kEcho || change.repeated || c.addresses_told >= kMostTold) continue;
+    ++c.addresses_told;
+    report::PolicyRecord record{.time_ns = packet.raw.time_ns,
+                                .endpoints = {},
+                                .id = {},
+                                .action = change.what == What::kTranslated ? "translate" : "drop",
+                                .rule = c.decision->rule,
+                                .reason = explain(change)};
+    if (!result.problem.empty()) record.reason += " (" + result.problem + ")";
+    for (const engine::Ending& ending : engine_->endings(judgement.connection)) {
+      if (ending.host != 1) continue;
+      record.endpoints = ending.endpoints;
+      break;
+    }
+    tell(record);
+  }
+}
+
+}  // namespace weir::gateway
