@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,8 @@
 #include "engine/observer.h"
 
 namespace weir::engine {
+
+enum class SavedError : std::uint8_t;
 
 /// CONTRACT.md, `--checksums`.
 enum class ChecksumPolicy : std::uint8_t { kAuto, kVerify, kIgnore };
@@ -56,6 +59,13 @@ class Engine {
   std::optional<ConnectionKeys> keys(std::uint64_t connection) const;
   /// The live connection that one of whose hosts has this token; 0: none.
   std::uint64_t connection_of(std::uint32_t token) const;
+  /// Running MPTCP connections with numbers above `after`, at most `most`, by number; inline only.
+  std::vector<ConnectionOverview> overview(std::uint64_t after, std::size_t most) const;
+  /// All running MPTCP connections as octets, which hold their keys: to be kept secret.
+  std::vector<std::byte> save() const;
+  /// Goes on with connections that another process saved: how many. Their streams begin anew at the first byte that was not looked at before (offset 0),
+  /// their JOINs verify, what was blocked stays blocked. What passed meanwhile, unseen, is passed over once it is acknowledged.
+  std::expected<std::size_t, SavedError> restore(std::span<const std::byte> octets, TimeNs now);
   /// How many packets were refused for that reason.
   std::uint64_t refused(Refusal refusal) const;
   /// Time goes on without packets: what has waited long enough ends. `now` in the packets' time.

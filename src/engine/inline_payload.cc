@@ -136,7 +136,7 @@ Refusal Engine::State::unmapped_refusal(const Subflow& f, Side side, std::uint64
   const auto& rx = f.rx[side];
   const bool first = !rx.mapped_once() && at == rx.next() && !rx.waiting();
   const bool joined_once = std::ranges::any_of(c.subflows, [&](const Subflow* g) { return g != &f && g->was_established; });
-  return first && !f.join && !c.midstream && !joined_once ? Refusal::kNone : Refusal::kUnmapped;
+  return first && !f.join && !c.midstream && !joined_once && !(c.guard && c.guard->resumed) ? Refusal::kNone : Refusal::kUnmapped;
 }
 
 Refusal Engine::State::mapping_refusal(Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const Mapping& m) {

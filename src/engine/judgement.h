@@ -10,6 +10,7 @@
 #include "base/direction.h"
 #include "base/endpoints.h"
 #include "base/seq.h"
+#include "engine/records.h"
 
 namespace weir::engine {
 
@@ -97,6 +98,14 @@ struct Ending {
   std::optional<std::uint64_t> key;  ///< the host's own, for MP_FASTCLOSE
   std::uint8_t version = 1;
   bool fallen_back = false;
+};
+
+/// A running connection, as its record would be now.
+struct ConnectionOverview {
+  ConnectionRecord record;
+  bool blocked[2] = {false, false};  ///< by Direction
+  bool resumed = false;              ///< taken over from a process before this one
+  std::uint64_t waiting_bytes = 0;   ///< kept: out of order, or not yet acknowledged
 };
 
 /// By host: 0 client, 1 server. Secrets: never logged.

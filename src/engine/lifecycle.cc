@@ -261,7 +261,7 @@ SubflowRecord Engine::State::record_of(const Connection&, const Subflow& f) cons
   return r;
 }
 
-void Engine::State::write_record(Connection& c) {
+ConnectionRecord Engine::State::record_of(Connection& c) {
   const Mptcp& mp = *c.mp;
   ConnectionRecord r;
   r.info = info(c);
@@ -271,7 +271,7 @@ void Engine::State::write_record(Connection& c) {
   r.fallback_reason = c.refused ? FallbackReason::kNoOptionInSynAck : c.fallback;
   if (c.refused) r.fallback_reason = FallbackReason::kNone;
   r.checksum = mp.checksum && !c.refused;
-  r.midstream = c.midstream || mp.orphan;
+  r.midstream = c.midstream || mp.orphan || (c.guard && c.guard->resumed);
   for (std::size_t i = 0; i < 2; ++i) {
     r.bytes[i] = mp.data[i].started() ? mp.data[i].bytes() : 0;
     r.gap_bytes[i] = mp.data[i].gap_bytes();
@@ -279,8 +279,10 @@ void Engine::State::write_record(Connection& c) {
   }
   r.visibility = visibility_of(c);
   for (const Subflow* f : c.subflows) r.subflows.push_back(record_of(c, *f));
-  observer.on_connection(r);
+  return r;
 }
+
+void Engine::State::write_record(Connection& c) { observer.on_connection(record_of(c)); }
 
 void Engine::State::write_flow(Connection& c) {
   FlowRecord r;

@@ -20,6 +20,7 @@
 
 #include "engine/connection.h"
 #include "engine/engine.h"
+#include "engine/saved.h"
 #include "engine/subflow.h"
 #include "inspect/watch.h"
 #include "track/flow_table.h"
@@ -278,6 +279,13 @@ struct Engine::State {
   void let_go(Subflow& f, Side side);
   void let_go(Connection& c, Direction d);
   void forget_passed(const Connection& c, Direction d, std::uint64_t dsn, std::uint64_t size);
+
+  // resume.cc
+  std::uint64_t tuple_hash(const Endpoints& e, bool& low_is_src) const;
+  void resume_data(Connection& c, const SavedConnection& s, std::size_t d);
+  bool resume_subflow(Connection& c, const SavedSubflow& s);
+  bool resume(const SavedConnection& s);
+  ConnectionRecord record_of(Connection& c);
 
   // uses.cc
   void tell_use(Connection& c, inspect::MptcpUse use, TimeNs now);
