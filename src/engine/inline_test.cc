@@ -1,0 +1,280 @@
+// What may pass inline: every invariant of DESIGN.md's mechanism 4 by its name.
+#include "engine/conversation_test.h"
+
+namespace weir::engine {
+namespace {
+
+using Inline = Conversation;
+
+TEST_F(Inline, DataOutOfOrderPassesAtOnceAndIsLookedAtInOrder) {
+  start();
+  establish();
+  EXPECT_EQ(data(0, 8, 7, "ghi"), "none");
+  EXPECT_EQ(scanned[0], "c");
+  EXPECT_EQ(data(0, 2, 1, "abcdef"), "none");
+  EXPECT_EQ(scanned[0], "cabcdefghi");
+}
+
+TEST_F(Inline, ThePacketThatCompletesASignatureDoesNotPass) {
+  start();
+  establish();
+  join();
+  EXPECT_EQ(data(1, 1, 4, "ack!"), "none") << "it waits at its receiver";
+  EXPECT_EQ(data(0, 2, 1, "att"), "rule") << "it would make all of it deliverable";
+  ASSERT_EQ(alerts.size(), 1U);
+  EXPECT_EQ(alerts[0].action, AlertRecord::Action::kBlocked);
+  EXPECT_TRUE(alerts[0].split);
+}
+
+TEST_F(Inline, FillingAGapInASubflowReleasesWhatWaitsInTheConnection) {
+  start();
+  establish();
+  join();
+  EXPECT_EQ(data(1, 1, 4, "ack"), "none");
+  EXPECT_EQ(data(0, 4, 3, "t"), "none");
+  EXPECT_EQ(data(0, 2, 1, "at"), "rule") << "fills the subflow's gap, and with it the connection's";
+}
+
+TEST_F(Inline, AfterAMatchNothingOfThatDirectionPasses) {
+  start();
+  establish();
+  join();
+  EXPECT_EQ(data(0, 2, 1, "attack"), "rule");
+  EXPECT_EQ(data(0, 2, 1, "attack"), "blocked") << "a retransmission";
+  EXPECT_EQ(data(1, 1, 1, "attack"), "blocked") << "a reinjection";
+  EXPECT_EQ(data(1, 1, 9, "more"), "blocked");
+  EXPECT_EQ(refusal({.subflow = 2, .ssn = 0, .flags = 0x02, .acks = 0, .options = {join_syn()}}), "blocked") << "a new JOIN";
+  EXPECT_EQ(refusal({.ssn = 2, .acks = 2, .options = {ack_of(false, 1)}}), "none") << "an ACK";
+  EXPECT_EQ(refusal({.to_server = false, .ssn = 2, .payload = "reply", .acks = 2, .options = {mapped(false, 1, 2, 5, 1)}}), "none") << "the other direction";
+}
+
+TEST_F(Inline, WhatIsBlockedByHandIsBlocked) {
+  start();
+  establish();
+  engine->block(number, Direction::kToClient);
+  EXPECT_EQ(refusal({.to_server = false, .ssn = 2, .payload = "x", .acks = 2, .options = {mapped(false, 1, 2, 1, 1)}}), "blocked");
+  EXPECT_EQ(data(0, 2, 1, "x"), "none");
+}
+
+TEST_F(Inline, NoSsnPassesWithTwoValues) {
+  start();
+  establish();
+  EXPECT_EQ(data(0, 2, 1, "abcdef"), "none");
+  EXPECT_EQ(data(0, 2, 1, "abcdef"), "none") << "the same again";
+  EXPECT_EQ(data(0, 2, 1, "abcdeX"), "segment_conflict");
+  EXPECT_EQ(data(0, 12, 11, "later"), "none");
+  EXPECT_EQ(data(0, 12, 11, "LATER"), "segment_conflict") << "out of order, too";
+  EXPECT_TRUE(told("segment_overlap_conflict"));
+  EXPECT_EQ(scanned[0], "cabcdef");
+}
+
+TEST_F(Inline, NoDataSequenceNumberPassesWithTwoValues) {
+  start();
+  establish();
+  join();
+  EXPECT_EQ(data(0, 20, 11, "waits"), "none") << "out of order on its subflow: not yet in the connection's order";
+  EXPECT_EQ(data(1, 1, 11, "WAITS"), "dsn_conflict");
+  EXPECT_EQ(data(1, 1, 11, "waits"), "none") << "a reinjection that agrees";
+  EXPECT_EQ(data(1, 6, 8, "xyzW"), "dsn_conflict") << "the last octet is another";
+  EXPECT_TRUE(told("dsn_overlap_conflict"));
+}
+
+TEST_F(Inline, NoSsnPassesWithTwoMappings) {
+  start();
+  establish();
+  join();
+  EXPECT_EQ(data(1, 1, 10, "abc"), "none");
+  EXPECT_EQ(data(1, 1, 13, "abc"), "mapping_conflict");
+  EXPECT_EQ(data(1, 10, 30, "xyz"), "none") << "out of order";
+  EXPECT_EQ(data(1, 10, 31, "xyz"), "mapping_conflict");
+  EXPECT_TRUE(told("mapping_conflict"));
+}
+
+TEST_F(Inline, DataNeedsAMappingInItsOwnSegment) {
+  start();
+  establish();
+  join();
+  Packet p{.subflow = 1, .ssn = 1, .payload = "abcd", .options = {mapped(true, 1, 1, 8)}};
+  EXPECT_EQ(refusal(p), "none");
+  EXPECT_EQ(refusal({.subflow = 1, .ssn = 5, .payload = "efgh"}), "unmapped") << "carried only by an earlier segment";
+  EXPECT_EQ(refusal({.subflow = 1, .ssn = 5, .payload = "efgh", .options = {mapped(true, 1, 1, 8)}}), "none");
+  EXPECT_EQ(refusal({.subflow = 1, .ssn = 9, .payload = "ij", .options = {mapped(true, 30, 20, 5)}}), "mapping_ahead");
+  EXPECT_EQ(refusal({.subflow = 1, .ssn = 9, .payload = "ij", .options = {mapped(true, 9, 9, 1)}}), "unmapped") << "its second octet";
+  EXPECT_EQ(scanned[0], "cabcdefgh");
+}
+
+TEST_F(Inline, DataOutsideOfTheConnectionsWindowDoesNotPass) {
+  start();
+  establish();
+  EXPECT_EQ(data(0, 2, 70'000, "far"), "data_window");
+  EXPECT_EQ(refusal({.ssn = 2, .payload = "x", .options = {mapped(true, static_cast<std::uint64_t>(-5), 2, 1)}}), "data_window") << "before the first";
+  EXPECT_EQ(data(0, 100'000, 99'999, "far"), "window") << "outside of the subflow's";
+}
+
+TEST_F(Inline, WhatIsAcknowledgedIsKeptNoLonger) {
+  Settings settings;
+  settings.limits.inline_copies_bytes = 1 << 16;
+  start(settings);
+  establish();
+  const std::string block(16'000, 'x');
+  std::uint32_t ssn = 2;
+  for (int i = 0; i < 4; ++i, ssn += 16'000) EXPECT_EQ(data(0, ssn, ssn - 1, block), "none");
+  EXPECT_EQ(data(0, ssn, ssn - 1, "one that has no room" + block.substr(0, 10'000)), "copies_full");
+  EXPECT_EQ(engine->refused(Refusal::kCopiesFull), 1U);
+  EXPECT_EQ(refusal({.to_server = false, .ssn = 2, .acks = ssn, .options = {ack_of(true, ssn - 1)}}), "none");
+  EXPECT_EQ(data(0, ssn, ssn - 1, block), "none");
+}
+
+TEST_F(Inline, AGapIsNeverPassedOver) {
+  start();
+  establish();
+  EXPECT_EQ(data(0, 8, 7, "ghi"), "none");
+  now += 3'600'000'000'000 / 2;
+  EXPECT_EQ(data(0, 11, 10, "jkl"), "none");
+  EXPECT_EQ(scanned[0], "c");
+  EXPECT_EQ(data(0, 2, 1, "abcdef"), "none");
+  EXPECT_EQ(scanned[0], "cabcdefghijkl");
+  EXPECT_EQ(gaps[0], 0U);
+}
+
+TEST_F(Inline, ASuperPacketIsOnePacket) {
+  start();
+  establish();
+  // The peer's window has to allow for it.
+  const std::string large(60'000, 'y');
+  EXPECT_EQ(data(0, 2, 1, large + "attack"), "rule");
+  EXPECT_EQ(scanned[0].size(), 1 + large.size() + 6);
+}
+
+TEST_F(Inline, WithChecksumsAMappingIsLookedAtBeforeItsLastPacketPasses) {
+  start();
+  connect(true);
+  const std::string text = "an attack";
+  // The sum of RFC 8684 §3.3.1, over DSN, SSN, length and data.
+  std::uint32_t sum = 0;
+  const auto add = [&](std::uint64_t v, int words) {
+    for (int i = 0; i < words; ++i) sum += static_cast<std::uint32_t>(v >> (16 * i) & 0xffff);
+  };
+  add(first_dsn(true), 4);
+  add(1, 2);
+  add(text.size(), 1);
+  for (std::size_t i = 0; i < text.size(); ++i) sum += static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])) << (i % 2 == 0 ? 8 : 0);
+  while (sum >> 16U) sum = (sum & 0xffff) + (sum >> 16U);
+  Dss dss = mapped(true, 0, 1, text.size());
+  dss.mapping->checksum = static_cast<std::uint16_t>(~sum);
+  EXPECT_EQ(refusal({.ssn = 1, .payload = text.substr(0, 5), .options = {dss}}), "none");
+  EXPECT_EQ(scanned[0], "");
+  EXPECT_EQ(refusal({.ssn = 6, .payload = text.substr(5), .options = {dss}}), "rule");
+  EXPECT_EQ(scanned[0], text);
+}
+
+TEST_F(Inline, WhatItsReceiverThrowsAwayDoesNotPass) {
+  start();
+  establish();
+  Packet p{.ssn = 2, .payload = "abc", .options = {mapped(true, 1, 2, 3)}};
+  p.break_checksum = true;
+  EXPECT_EQ(refusal(p), "bad_checksum");
+  p.break_checksum = false;
+  p.flags = 0x08;
+  EXPECT_EQ(refusal(p), "ack") << "no ACK flag";
+  EXPECT_EQ(scanned[0], "c");
+}
+
+TEST_F(Inline, AnAcknowledgementOfWhatNeverPassedIsNoneOfItsReceivers) {
+  Settings settings;
+  settings.follow_unseen = false;
+  start(settings);
+  establish();
+  const Judgement judged = send({.to_server = false, .ssn = 2, .acks = 500, .options = {ack_of(true, 1)}});
+  EXPECT_EQ(judged.refusal, Refusal::kAck);
+  EXPECT_TRUE(judged.unseen_path);
+  const Judgement data_ack = send({.to_server = false, .ssn = 2, .acks = 2, .options = {ack_of(true, 500)}});
+  EXPECT_TRUE(data_ack.unseen_path) << "a path that is not seen";
+  EXPECT_EQ(data(0, 2, 1, "attack"), "rule") << "it makes nothing pass that was not looked at";
+}
+
+TEST_F(Inline, BehindWhatWentAnotherWayTheStreamGoesOn) {
+  start();
+  establish();
+  EXPECT_TRUE(send({.to_server = false, .ssn = 2, .acks = 102, .options = {ack_of(true, 101)}}).unseen_path);
+  EXPECT_EQ(data(0, 102, 101, "attack"), "rule");
+  EXPECT_EQ(gaps[0], 100U);
+}
+
+TEST_F(Inline, NoReceiverMakesItsStreamPassUnseenByAcknowledgingAhead) {
+  start();
+  establish();
+  EXPECT_TRUE(send({.to_server = false, .ssn = 2, .acks = 102, .options = {ack_of(true, 101)}}).unseen_path);
+  EXPECT_EQ(data(0, 2, 1, "attack"), "rule");
+}
+
+TEST_F(Inline, UntilItsReceiverHasShownThatItSpeaksMptcpOnlyWhatPlainTcpWouldAgreeWithPasses) {
+  start();
+  connect();
+  EXPECT_EQ(data(0, 1, 3, "ack"), "unconfirmed") << "should the server have fallen back, it would come first";
+  EXPECT_EQ(data(0, 1, 0, "att"), "none");
+  EXPECT_EQ(refusal({.to_server = false, .acks = 4, .options = {ack_of(true, 3)}}), "none");
+  EXPECT_EQ(data(0, 4, 6, "xyz"), "none") << "it has acknowledged by DATA_ACK: it has not";
+}
+
+TEST_F(Inline, FirstDataWithoutAMappingFallsBackAndIsLookedAt) {
+  start();
+  connect();
+  EXPECT_EQ(refusal({.ssn = 1, .payload = "plain "}), "none");
+  EXPECT_EQ(refusal({.ssn = 7, .payload = "attack"}), "rule");
+  EXPECT_EQ(scanned[0], "plain attack");
+}
+
+TEST_F(Inline, AfterAFallbackNoMappingSaysOtherwise) {
+  start();
+  connect();
+  EXPECT_EQ(refusal({.ssn = 1, .payload = "plain "}), "none");
+  EXPECT_EQ(refusal({.ssn = 7, .payload = "ack", .options = {mapped(true, 9, 7, 3)}}), "unconfirmed");
+  EXPECT_EQ(refusal({.ssn = 7, .payload = "att", .options = {mapped(true, 6, 7, 3)}}), "none");
+  EXPECT_EQ(refusal({.ssn = 10, .payload = "XXX"}), "none");
+  EXPECT_EQ(refusal({.ssn = 10, .payload = "ack"}), "segment_conflict");
+}
+
+TEST_F(Inline, NothingPassesBehindTheEnd) {
+  start();
+  establish();
+  Dss fin = mapped(true, 1, 2, 4);
+  fin.data_fin = true;
+  EXPECT_EQ(refusal({.ssn = 2, .payload = "end", .options = {fin}}), "none");
+  EXPECT_EQ(data(0, 5, 4, "more"), "after_end");
+  Dss another = mapped(true, 20, 0, 1);
+  another.data_fin = true;
+  EXPECT_EQ(refusal({.ssn = 5, .options = {another}}), "dsn_conflict") << "another end";
+}
+
+TEST_F(Inline, WhatFollowsAResetIsLookedAtAsItMayNotHaveArrived) {
+  start();
+  establish();
+  EXPECT_EQ(refusal({.ssn = 2, .flags = 0x14, .acks = 2}), "none");
+  EXPECT_EQ(data(0, 2, 1, "attack"), "rule");
+}
+
+TEST_F(Inline, WhatIsOverIsNotTakenForANewOne) {
+  start();
+  establish();
+  EXPECT_EQ(refusal({.ssn = 2, .flags = 0x14, .acks = 2}), "none");
+  now += 3'000'000'000'000;
+  for (int i = 0; i < 8; ++i) engine->advance(now);
+  EXPECT_EQ(data(0, 2, 1, "late"), "after_end");
+}
+
+TEST_F(Inline, DataOfTwoMappingsInOneSegmentIsAmbiguous) {
+  start();
+  establish();
+  Dss one = mapped(true, 1, 2, 3);
+  one.data_ack.reset();
+  Dss two = mapped(true, 7, 2, 3);
+  two.data_ack.reset();
+  one.mapping->wide = two.mapping->wide = false;
+  one.mapping->dsn &= 0xffffffff;
+  two.mapping->dsn &= 0xffffffff;
+  EXPECT_EQ(refusal({.ssn = 2, .payload = "abc", .options = {one, two}}), "malformed");
+}
+
+}  // namespace
+}  // namespace weir::engine
