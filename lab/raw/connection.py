@@ -39,6 +39,7 @@ class Connection:
         self.window = 0
         self.fin_at, self.fin_when = None, 0.0
         self.stream, self.parts, self.peer_fin = bytearray(), [], None
+        self.fastclosed = False            # the peer, or someone with our key, has ended it
         host.connections.append(self)
 
     # -- what others ask
@@ -69,6 +70,13 @@ class Connection:
 
     def alive(self):
         return [one for one in self.subflows if one.state == "established"]
+
+    def fastclose(self):
+        """RFC 8684 3.5: MP_FASTCLOSE with our key came: every subflow is reset, the connection is over."""
+        self.fastclosed = True
+        for one in self.subflows:
+            if one.state not in ("reset", "failed", "closed"):
+                one.rst()
 
     # -- handshakes
     def open(self, link, local, remote):

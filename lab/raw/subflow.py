@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lab.octets import options as o
 from lab.octets.packets import ACK, FIN, PSH, RST, SYN, Segment, pad4
-from lab.octets.received import Dss
+from lab.octets.received import Dss, Other
 
 FIRST_RETRY_SECONDS = 0.3
 MOST_TRIES = 8
@@ -104,6 +104,9 @@ class Subflow:
             return
         if segment.flags & ACK:
             self._acknowledged(segment)
+        if any(isinstance(one, Other) and one.subtype == 7 and one.octets[4:12] == self.connection.key for one in segment.mptcp):
+            self.connection.fastclose()
+            return
         self.connection.options(self, segment)
         if self.state not in ("established", "joining"):
             return
