@@ -42,6 +42,7 @@ void Closing::tell(const One& one, const Send& send) {
     }
     send(rewrite::make_fastclose(receiver_of(e, e.seq), *e.key));
     if (e.acked != e.seq) send(rewrite::make_fastclose(receiver_of(e, e.acked), *e.key));
+    if (one.tries >= kTriesAlone) send_resets(e, send);
   }
 }
 
@@ -50,11 +51,18 @@ void Closing::reset(const One& one, const Send& send) {
 }
 
 void Closing::seen(const wire::Decoded& packet, const Send& send) {
-  if (packet.kind != wire::Kind::kTcp || !packet.tcp.flags.rst()) return;
+  if (packet.kind != wire::Kind::kTcp) return;
+  const wire::TcpSegment& tcp = packet.tcp;
   for (auto one = under_way_.begin(); one != under_way_.end(); ++one) {
-    for (const engine::Ending& e : one->endings) {
+    for (engine::Ending& e : one->endings) {
       const Endpoints& p = e.endpoints;
-      if (p.dst == packet.src && p.dst_port == packet.tcp.src_port && p.src == packet.dst && p.src_port == packet.tcp.dst_port) one->ended[e.host] = true;
+      if (p.dst != packet.src || p.dst_port != tcp.src_port || p.src != packet.dst || p.src_port != tcp.dst_port) continue;
+      if (tcp.flags.rst()) {
+        one->ended[e.host] = true;
+      } else if (tcp.flags.ack() && !tcp.flags.syn()) {
+        e.acked = tcp.ack;
+        if (tcp.has_timestamp && after(SeqNum{tcp.ts_value}, SeqNum{e.ts_echo})) e.ts_echo = tcp.ts_value;
+      }
     }
     if (!one->ended[0] || !one->ended[1]) continue;
     reset(*one, send);

@@ -19,14 +19,15 @@ namespace weir::gateway {
 class Closing {
  public:
   static constexpr std::size_t kMost = 4'096;
-  static constexpr unsigned kTries = 20;
+  static constexpr unsigned kTries = 24;
+  static constexpr unsigned kTriesAlone = 10;  ///< without RSTs: then the host may have fallen back to TCP by itself, where MP_FASTCLOSE says nothing
   static constexpr TimeNs kEvery = 150'000'000;
 
   using Send = std::function<void(std::span<const std::byte>)>;
 
   /// The first packets go at once. At the limit the longest under way is left to time.
   void begin(std::uint64_t connection, std::vector<engine::Ending> endings, TimeNs now, const Send& send);
-  /// A packet of a blocked connection: an RST is a host's answer.
+  /// A packet of a blocked connection: an RST is a host's answer, any other one says what it waits for.
   void seen(const wire::Decoded& packet, const Send& send);
   void advance(TimeNs now, const Send& send);
   std::size_t size() const { return under_way_.size(); }

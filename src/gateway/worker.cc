@@ -70,6 +70,7 @@ void Worker::run() {
     for (const auto& queue : queues_) any = take(*queue, now) || any;
     if (asked_any_.load(std::memory_order_acquire)) run_asked();
     core_.advance(now);
+    send_own();
     if (!any) engine_.advance(now);
     if (now - flushed >= kFlush || now < flushed) {
       reports_->flush();
@@ -97,7 +98,14 @@ bool Worker::take(capture::NfQueue& queue, TimeNs now) {
     queue.verdict(queued.id, verdict_of(core_.take(packet)));
   }
   queue.flush();
+  send_own();
   return !packets.empty();
+}
+
+/// What the kernel still holds goes first: a host that has not got its peer's last packet takes ours for something else.
+void Worker::send_own() {
+  for (const auto& packet : own_) sender_->send(packet);
+  own_.clear();
 }
 
 std::string_view Worker::interface_name(std::uint32_t number) {

@@ -80,7 +80,8 @@ class Worker : private CoreSink {
   void wait();
   void wake() const;
   void on_policy(const report::PolicyRecord& record) override { reports_->on_policy(record); }
-  void send(std::span<const std::byte> packet) override { sender_->send(packet); }
+  void send(std::span<const std::byte> packet) override { own_.emplace_back(packet.begin(), packet.end()); }
+  void send_own();
 
   WorkerSettings settings_;
   std::unique_ptr<Reports> reports_;
@@ -91,6 +92,7 @@ class Worker : private CoreSink {
   engine::Engine engine_;
   boost::unordered_flat_map<std::uint32_t, std::string> interface_names_;
   TimeNs names_since_ = 0;
+  std::vector<std::vector<std::byte>> own_;  ///< to be sent behind the verdicts on what came before
   int event_ = -1;
   bool written_ = true;
   std::thread thread_;

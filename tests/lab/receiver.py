@@ -11,6 +11,7 @@ MPTCP = 262
 
 def follow(connection, peer):
     got, how = bytearray(), "eof"
+    print(json.dumps({"port": peer[1], "accepted": True}), flush=True)
     try:
         while piece := connection.recv(65536):
             got += piece
