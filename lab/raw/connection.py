@@ -85,7 +85,7 @@ class Connection:
         sub.syn(o.mp_capable(self.version, self.flags, *(() if self.version else (self.key,))))
         self.host.pump(lambda: sub.state not in ("syn_sent",), f"an answer from {remote}")
         if sub.state != "established":
-            raise Refused(f"{remote}: {sub.state}")
+            raise Refused(f"{sub.local} to {remote}: {sub.state}")
         return sub
 
     def join(self, link, local, remote, addr_id=0, backup=False, token=None, spoil_hmac=False, wait=True):
