@@ -26,7 +26,7 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"sensor", "-i IFACE...", "the same, live and passive, on one or more interfaces", sensor},
     {"gateway", "[--config FILE]", "inline: policy, NAT translation of options, intrusion prevention", gateway},
     {"proxy", "", "edge proxy: terminates MPTCP and forwards over TCP or MPTCP", nullptr},
-    {"probe", "TARGET...", "which sites speak MPTCP", nullptr},
+    {"probe", "TARGET...", "which sites speak MPTCP, and where on the path it is lost", probe},
     {"analyzer", "", "one member of the aggregation cluster", nullptr},
     {"inventory", "[--csv|--json]", "which hosts and services speak MPTCP, as the sensor has seen it", inventory},
     {"rules", "check FILE...", "says of each signature whether it is supported", rules},

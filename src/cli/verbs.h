@@ -10,6 +10,7 @@ int sensor(std::span<const char* const> arguments);
 int gateway(std::span<const char* const> arguments);
 int inventory(std::span<const char* const> arguments);
 int rules(std::span<const char* const> arguments);
+int probe(std::span<const char* const> arguments);
 int config(std::span<const char* const> arguments);
 
 }  // namespace weir::cli

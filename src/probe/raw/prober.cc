@@ -79,7 +79,9 @@ bool Prober::begin_targets(TimeNs now) {
     ++begun;
     ++counters_.targets;
     if (!settings_.identity.reaches(numbered->target.address)) {
-      found_(*numbered, {.target = numbered->target, .verdict = Verdict::kTimeout});
+      Finding finding;
+      finding.target = numbered->target;
+      found_(*numbered, finding);
       ++counters_.findings;
       continue;
     }

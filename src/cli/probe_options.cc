@@ -1,0 +1,84 @@
+#include "cli/probe_options.h"
+
+#include "cli/command_line.h"
+#include "cli/say.h"
+#include "probe/raw/packets.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "Finds out which targets speak MPTCP, in which version, and which only seem to. A target is a name, an address or a prefix,\n"
+    "with :PORT or without. By default the kernel's own MPTCP makes the connections; --raw asks by packets of its own, is much\n"
+    "faster, and tells mirrors from speakers. Probe only networks whose owners agree.";
+
+constexpr const char* kExample =
+    "A SIGINT ends it with all results written; with --state the next run goes on where this one was.\n"
+    "Exit status: 0 done; 1 not done, or not wholly; 2 wrong usage.\n"
+    "\n"
+    "Example:\n"
+    "  weir probe --raw --list sites.txt --feed /var/lib/weir/probe.feed --output results.json";
+
+std::optional<int> check(const ProbeOptions& options) {
+  if (options.targets.empty() && options.lists.empty() && options.categories.empty() && options.learn.empty())
+    return refuse("probe", "no target is named", "a name, an address, a prefix, or --list FILE");
+  if (options.tries < 1 || options.tries > 4) return refuse("--tries", "is a number from 1 to 4");
+  if (options.data.empty() || options.data.size() > probe::raw::kLongestData) return refuse("--data", "has 1 to 512 octets");
+  if (options.rate < 0 || options.network_rate < 0) return refuse("--rate", "is a number of packets a second");
+  if (options.most_hops < 1 || options.most_hops > 60) return refuse("--hops", "is a number from 1 to 60");
+  if (options.trace && !options.raw) return refuse("--trace", "is a part of raw mode", "--raw --trace");
+  for (const std::uint16_t port : options.ports)
+    if (port == 0) return refuse("--port", "is a number from 1 to 65535");
+  if (options.watch_seconds != 0 && options.state) return refuse("--state", "is for a run that ends; --watch begins anew each time");
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<ProbeOptions, int> parse_probe(std::span<const char* const> arguments) {
+  ProbeOptions o;
+  CommandLine line("probe", kAbout, kExample);
+  CLI::App& app = line.app();
+  app.add_option("TARGET", o.targets, "name, address or prefix, each with :PORT or without");
+  app.add_option("--list", o.lists, "a file of targets, one a line; \"-\": standard input; may be repeated")->type_name("FILE|-")->allow_extra_args(false);
+  app.add_option("--category", o.categories, "the same, and its name stands with the results; may be repeated")->type_name("NAME=FILE")->allow_extra_args(false);
+  app.add_option("--port", o.ports, "of targets that have none of their own; may be repeated (default: 443 and 80)")->type_name("PORT")->allow_extra_args(false);
+  line.text("--exclude", o.exclude, "FILE", "prefixes that nothing is sent to, one a line; a must for targets wider than /16");
+  line.text("--dns", o.dns, "ADDRESS[:PORT]", "the server that names are asked of (default: the system's)");
+
+  auto* raw = app.add_flag("--raw", o.raw, "packets of its own instead of the kernel's connections (CAP_NET_RAW, CAP_NET_ADMIN)");
+  app.add_flag("--trace", o.trace, "raw: where on the path MPTCP is lost, of targets that answer without it or not at all");
+  app.add_option("-i,--interface", o.interface, "raw: the interface to probe by (default: the route's)")->type_name("IFACE");
+  app.add_option("--source", o.sources, "raw: speak from this address; one that no host has is answered for")->type_name("ADDRESS")->allow_extra_args(false);
+  app.add_option("--gateway", o.gateways, "raw: the next hop (default: the route's)")->type_name("ADDRESS")->allow_extra_args(false);
+  app.add_option("--rate", o.rate, "packets a second; connect: connections (default: raw 10000, connect 50)")->type_name("N");
+  app.add_option("--network-rate", o.network_rate, "the same, to one /24 or IPv6 /48; 0: no limit (default: 100)")->type_name("N");
+  app.add_option("--tries", o.tries, "raw: of each step, 1 to 4 (default: 4)")->type_name("N");
+  app.add_option("--timeout-ms", o.timeout_ms, "of a try (default: raw 1000, connect 2900)")->type_name("N");
+  app.add_option("--in-flight", o.in_flight, "targets at once (default: raw 131072, connect 200)")->type_name("N");
+  app.add_option("--grace-ms", o.grace_ms, "connect: until the subflows are counted (default: 200)")->type_name("N");
+  app.add_option("--hops", o.most_hops, "trace: the longest path, 1 to 60 (default: 30)")->type_name("N");
+  app.add_option("--data", o.data, "raw: what must be acknowledged (default: an HTTP HEAD that names weir-probe)")->type_name("TEXT");
+
+  line.text("--output", o.output, "FILE|-", "JSON lines, one a result (default: \"-\" unless another output is named)");
+  line.text("--csv", o.csv, "FILE", "the results as comma-separated values");
+  line.text("--nft-set", o.nft_set, "FILE", "nftables sets of the speakers' addresses and ports, for nft -f");
+  line.text("--feed", o.feed, "FILE", "merge the results into this feed, which weir gateway follows");
+  line.text("--report", o.report, "FILE.html", "a summary to look at");
+  line.text("--previous", o.previous, "FILE", "results of an earlier run (JSON lines): the summary tells what has changed");
+  line.text("--state", o.state, "FILE", "kept while running; with a file that is there the run goes on where it was");
+  std::uint64_t seed = 0;
+  auto* with_seed = app.add_option("--seed", seed, "of the order of the targets (default: by chance)")->type_name("N");
+  app.add_option("--watch", o.watch_seconds, "again every so many seconds, until ended")->type_name("SECONDS");
+  app.add_option("--learn", o.learn, "watch: names out of the dns and tls records of this EVE log; may be repeated")->type_name("FILE")->allow_extra_args(false);
+  app.add_flag("--quiet", o.quiet, "neither progress nor summary");
+  if (const auto status = line.parse(arguments)) return std::unexpected(*status);
+  if (with_seed->count() > 0) o.seed = seed;
+  if (raw->count() == 0 && (o.interface || !o.sources.empty() || !o.gateways.empty()))
+    return std::unexpected(refuse("probe", "-i, --source and --gateway are parts of raw mode", "--raw"));
+  if (const auto status = check(o)) return std::unexpected(*status);
+  if (!o.output && !o.csv && !o.nft_set && !o.feed && !o.report) o.output = "-";
+  return o;
+}
+
+}  // namespace weir::cli

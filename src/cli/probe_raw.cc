@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "cli/probe_run.h"
+#include "cli/process.h"
+#include "cli/say.h"
+#include "probe/clock.h"
+#include "probe/raw/outfit.h"
+#include "probe/raw/prober.h"
+
+namespace weir::cli {
+namespace {
+
+namespace raw = probe::raw;
+
+constexpr double kUsualRate = 10'000;
+constexpr unsigned kUsualTimeoutMs = 1'000;
+constexpr std::size_t kUsualInFlight = 1 << 17;
+
+/// Addresses out of texts; what is none is said.
+std::optional<std::vector<IpAddress>> addresses(const std::vector<std::string>& texts, const char* option) {
+  std::vector<IpAddress> out;
+  for (const std::string& text : texts) {
+    const auto address = parse_ip_address(text);
+    if (!address) {
+      say(option, fmt::format("'{}' is no address", text));
+      return std::nullopt;
+    }
+    out.push_back(*address);
+  }
+  return out;
+}
+
+}  // namespace
+
+int ProbeRun::raw(std::vector<std::uint64_t>& open) {
+  const auto sources = addresses(options_.sources, "--source"), gateways = addresses(options_.gateways, "--gateway");
+  if (!sources || !gateways) return kBadUsage;
+  const raw::OutfitSettings wanted{.interface = options_.interface, .sources = *sources, .gateways = *gateways, .data = options_.data, .examples = targets_.examples};
+  auto outfit = raw::make_outfit(wanted);
+  if (!outfit) return say(outfit.error()), kNotDone;
+
+  raw::ProberSettings settings;
+  settings.secret = {random_seed(), random_seed()};
+  settings.identity = outfit->identity;
+  settings.tries = options_.tries;
+  settings.timeout_ns = TimeNs{options_.timeout_ms != 0 ? options_.timeout_ms : kUsualTimeoutMs} * 1'000'000;
+  settings.packets_per_second = options_.rate > 0 ? options_.rate : kUsualRate;
+  settings.network_packets_per_second = options_.network_rate;
+  settings.in_flight = options_.in_flight != 0 ? options_.in_flight : kUsualInFlight;
+  const auto next = [&]() -> std::optional<raw::Numbered> {
+    const auto number = order_.next();
+    if (!number) return std::nullopt;
+    return raw::Numbered{.number = *number, .target = targets_.space.at(*number)};
+  };
+  const auto found = [&](const raw::Numbered&, const probe::Finding& finding) {
+    sink_.take({.time_ns = probe::wall_ns(),
+                .mode = probe::output::Mode::kRaw,
+                .finding = finding,
+                .names = targets_.names_of(finding.target.address)});
+  };
+  raw::Prober prober(settings, *outfit->link, next, found);
+  prober.run(stop_);
+  open = prober.unfinished();
+  if (const std::uint64_t dropped = outfit->link->dropped(); dropped > 0)
+    say(wanted.interface.value_or("--raw"), fmt::format("{} answers found no room in the kernel", dropped), "a lower --rate");
+  return kDone;
+}
+
+}  // namespace weir::cli
