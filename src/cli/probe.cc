@@ -1,60 +1,72 @@
 // `weir probe`: which targets speak MPTCP.
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <utility>
 
 #include "cli/probe_options.h"
+#include "cli/probe_outputs.h"
 #include "cli/probe_run.h"
 #include "cli/probe_targets.h"
 #include "cli/process.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
-#include "probe/output/json_lines.h"
-#include "report/line_output.h"
+#include "probe/output/whole_file.h"
 
 namespace weir::cli {
 namespace {
 
-class JsonSink : public probe::output::Sink {
- public:
-  explicit JsonSink(report::LineOutput& out) : out_(out) {}
-  void take(const probe::output::Record& record) override {
-    probe::output::append_json_line(lines_, record);
-    ++count_;
-    if (lines_.size() > (1U << 16)) flush();
-  }
-  void flush() {
-    out_.submit(std::move(lines_), count_);
-    lines_.clear();
-    count_ = 0;
-  }
+using probe::targets::RunState;
 
- private:
-  report::LineOutput& out_;
-  std::string lines_;
-  std::uint64_t count_ = 0;
-};
+constexpr std::size_t kLongestState = 64U << 20;  // octets
+
+/// Where the run begins: anew, or where the file of --state says.
+std::expected<RunState, int> beginning(const ProbeOptions& options, std::uint64_t fingerprint, bool& goes_on) {
+  RunState state{.fingerprint = fingerprint, .seed = options.seed ? *options.seed : random_seed(), .position = 0, .unfinished = {}};
+  if (!options.state) return state;
+  const auto text = probe::output::read_whole(*options.state, kLongestState);
+  if (!text) return say(text.error()), std::unexpected(kNotDone);
+  if (!*text) return state;
+  const auto read = probe::targets::parse_run_state(**text);
+  if (!read) return say(*options.state, read.error()), std::unexpected(kNotDone);
+  if (read->fingerprint != fingerprint)
+    return say(*options.state, "belongs to a run with other targets", "remove it to begin anew"), std::unexpected(kBadUsage);
+  goes_on = true;
+  return *read;
+}
+
+int run_once(const ProbeOptions& options, std::span<const std::string> learnt) {
+  const auto targets = collect_targets(options, learnt, stop_wanted);
+  if (!targets) return targets.error();
+  bool goes_on = false;
+  const auto state = beginning(options, targets->space.fingerprint(), goes_on);
+  if (!state) return state.error();
+  auto outputs = ProbeOutputs::open(options, goes_on);
+  if (!outputs) return outputs.error();
+
+  probe::targets::Order order(targets->space.size(), *state);
+  std::vector<std::uint64_t> open;
+  ProbeRun run(options, *targets, order, **outputs, stop_wanted);
+  int status = targets->space.size() == 0 ? kDone : options.raw ? run.raw(open) : run.connect(open);
+  const bool complete = order.left() == 0 && open.empty();
+  // First the results, then what says that they are there: after a crash a target may come twice, and none is missed.
+  if (const int written = (*outputs)->close(complete); written != kDone) status = written;
+  if (options.state && status == kDone) {
+    if (complete) {
+      std::remove(options.state->c_str());
+    } else if (const auto problem = probe::output::write_whole(*options.state, to_text(order.state(open)))) {
+      return say(*problem), kNotDone;
+    }
+  }
+  return status == kDone && targets->unresolved > 0 ? kNotDone : status;
+}
 
 }  // namespace
 
 int probe(std::span<const char* const> arguments) {
   const auto options = parse_probe(arguments);
   if (!options) return options.error();
-  const auto targets = collect_targets(*options, {}, stop_wanted);
-  if (!targets) return targets.error();
-  auto output = report::LineOutput::open(options->output.value_or("-"), report::LineOutput::Mode::kReplace);
-  if (!output) return say(output.error()), kNotDone;
-  JsonSink sink(*output);
-  probe::targets::Order order(targets->space.size(), {.fingerprint = targets->space.fingerprint(), .seed = options->seed.value_or(random_seed()), .position = 0, .unfinished = {}});
-  std::vector<std::uint64_t> open;
-  ProbeRun run(*options, *targets, order, sink, stop_wanted);
-  const int status = run.raw(open);
-  sink.flush();
-  if (const auto problem = output->close()) return say(*problem), kNotDone;
-  return status;
+  return run_once(*options, {});
 }
 
 }  // namespace weir::cli

@@ -56,13 +56,14 @@ int ProbeRun::raw(std::vector<std::uint64_t>& open) {
     return raw::Numbered{.number = *number, .target = targets_.space.at(*number)};
   };
   const auto found = [&](const raw::Numbered&, const probe::Finding& finding) {
-    sink_.take({.time_ns = probe::wall_ns(),
+    outputs_.take({.time_ns = probe::wall_ns(),
                 .mode = probe::output::Mode::kRaw,
                 .finding = finding,
                 .names = targets_.names_of(finding.target.address)});
   };
   raw::Prober prober(settings, *outfit->link, next, found);
-  prober.run(stop_);
+  prober.run([&] { return look(prober.counters().findings); });
+  progress_.clear();
   open = prober.unfinished();
   if (const std::uint64_t dropped = outfit->link->dropped(); dropped > 0)
     say(wanted.interface.value_or("--raw"), fmt::format("{} answers found no room in the kernel", dropped), "a lower --rate");

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "cli/probe_options.h"
+#include "cli/probe_outputs.h"
 #include "cli/probe_targets.h"
-#include "probe/output/record.h"
 #include "probe/targets/run_state.h"
 
 namespace weir::cli {
@@ -15,19 +15,24 @@ namespace weir::cli {
 /// Purpose: what the modes tell a run. Ownership: nothing.
 class ProbeRun {
  public:
-  ProbeRun(const ProbeOptions& options, const ProbeTargets& targets, probe::targets::Order& order, probe::output::Sink& sink, std::function<bool()> stop)
-      : options_(options), targets_(targets), order_(order), sink_(sink), stop_(std::move(stop)) {}
+  ProbeRun(const ProbeOptions& options, const ProbeTargets& targets, probe::targets::Order& order, ProbeOutputs& outputs, std::function<bool()> stop)
+      : options_(options), targets_(targets), order_(order), outputs_(outputs), stop_(std::move(stop)), progress_(!options.quiet, order.left()) {}
 
   /// The exit status; what was begun and has no verdict is in `open`.
   int raw(std::vector<std::uint64_t>& open);
   int connect(std::vector<std::uint64_t>& open);
 
  private:
+  /// What there is to do between packets: lines out, progress, and whether to go on. True: no.
+  bool look(std::uint64_t done);
+
   const ProbeOptions& options_;
   const ProbeTargets& targets_;
   probe::targets::Order& order_;
-  probe::output::Sink& sink_;
+  ProbeOutputs& outputs_;
   std::function<bool()> stop_;
+  ProbeProgress progress_;
+  TimeNs next_look_ns_ = 0;
 };
 
 }  // namespace weir::cli

@@ -1,0 +1,165 @@
+#include "cli/probe_outputs.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "cli/say.h"
+#include "probe/clock.h"
+#include "probe/output/feed_entries.h"
+#include "probe/output/json_lines.h"
+#include "probe/output/whole_file.h"
+#include "report/table.h"
+#include "report/terminal.h"
+
+namespace weir::cli {
+namespace {
+
+namespace output = probe::output;
+
+constexpr std::size_t kFlushBytes = 1U << 16;
+constexpr TimeNs kSecond = 1'000'000'000;
+constexpr TimeNs kDrawEvery = kSecond / 5;
+
+}  // namespace
+
+void ProbeOutputs::Lines::flush() {
+  if (count == 0) return;
+  output.submit(std::move(text), count);
+  text.clear();
+  count = 0;
+}
+
+int ProbeOutputs::open_lines(const std::string& place, bool goes_on, std::optional<Lines>& into) {
+  auto opened = report::LineOutput::open(place, goes_on ? report::LineOutput::Mode::kAppend : report::LineOutput::Mode::kReplace);
+  if (!opened) return say(opened.error()), kNotDone;
+  into.emplace(Lines{.output = std::move(*opened), .text = {}});
+  return kDone;
+}
+
+int ProbeOutputs::open_earlier() {
+  output::Earlier earlier;
+  if (options_.feed) {
+    const auto text = output::read_whole(*options_.feed, decide::kMostFeedBytes);
+    if (!text) return say(text.error()), kNotDone;
+    if (*text) {
+      auto feed = decide::parse_feed(**text);
+      if (!feed) {
+        say(feed.error().line == 0 ? *options_.feed : fmt::format("{}:{}", *options_.feed, feed.error().line), feed.error().why,
+            "it is left as it is: move it away, and a new one is begun");
+        return kNotDone;
+      }
+      for (const decide::FeedEntry& entry : feed->entries)
+        earlier[{.address = entry.address, .port = entry.port}] = static_cast<probe::Verdict>(entry.verdict);
+      earlier_ = *std::move(feed);
+    }
+  }
+  if (options_.previous) {
+    const auto text = output::read_whole(*options_.previous, decide::kMostFeedBytes);
+    if (!text) return say(text.error()), kNotDone;
+    if (!*text) return say(*options_.previous, "there is no such file"), kBadUsage;
+    earlier = output::read_earlier(**text);
+  }
+  if (options_.previous || earlier_) summary_ = output::Summary(std::move(earlier));
+  return kDone;
+}
+
+std::expected<std::unique_ptr<ProbeOutputs>, int> ProbeOutputs::open(const ProbeOptions& options, bool goes_on) {
+  std::unique_ptr<ProbeOutputs> out(new ProbeOutputs(options));
+  if (const int status = out->open_earlier(); status != kDone) return std::unexpected(status);
+  if (options.output)
+    if (const int status = out->open_lines(*options.output, goes_on, out->json_); status != kDone) return std::unexpected(status);
+  if (options.csv) {
+    if (const int status = out->open_lines(*options.csv, goes_on, out->csv_); status != kDone) return std::unexpected(status);
+    if (!goes_on) out->csv_->text = output::csv_header();
+  }
+  return out;
+}
+
+void ProbeOutputs::take(const output::Record& record) {
+  summary_.take(record);
+  if (json_) {
+    output::append_json_line(json_->text, record);
+    ++json_->count;
+    if (json_->text.size() > kFlushBytes) json_->flush();
+  }
+  if (csv_) {
+    output::append_csv_line(csv_->text, record);
+    ++csv_->count;
+    if (csv_->text.size() > kFlushBytes) csv_->flush();
+  }
+  // An address that never answered tells a feed nothing.
+  if (!options_.feed && !options_.nft_set) return;
+  if (record.finding.verdict == probe::Verdict::kTimeout && record.names.empty()) return;
+  if (entries_.size() >= decide::kMostFeedEntries) {
+    ++entries_left_out_;
+  } else {
+    output::append_feed_entries(entries_, record);
+  }
+}
+
+bool ProbeOutputs::flush() {
+  if (json_) json_->flush();
+  if (csv_) csv_->flush();
+  return (!json_ || json_->output.lines_lost() == 0) && (!csv_ || csv_->output.lines_lost() == 0);
+}
+
+int ProbeOutputs::write_feed() {
+  decide::Feed run;
+  run.written_s = probe::wall_ns() / kSecond;
+  run.valid_until_s = run.written_s + output::kFeedValidSeconds;
+  run.entries = entries_;
+  decide::Feed feed = earlier_ ? decide::merged(*earlier_, run) : std::move(run);
+  decide::age_out(feed, feed.written_s - output::kFeedKeptSeconds);
+  if (const auto problem = output::write_whole(*options_.feed, decide::serialise(feed))) return say(*problem), kNotDone;
+  return kDone;
+}
+
+int ProbeOutputs::close(bool complete) {
+  int status = kDone;
+  flush();
+  for (auto* const lines : {&json_, &csv_})
+    if (*lines)
+      if (const auto problem = (*lines)->output.close()) say(*problem), status = kNotDone;
+  if (options_.feed && write_feed() != kDone) status = kNotDone;
+  if (options_.nft_set)
+    if (const auto problem = output::write_whole(*options_.nft_set, output::nft_sets(entries_))) say(*problem), status = kNotDone;
+  if (options_.report)
+    if (const auto problem = output::write_whole(*options_.report, summary_.html(probe::wall_ns()))) say(*problem), status = kNotDone;
+  if (entries_left_out_ > 0) say("feed", fmt::format("{} results found no room", entries_left_out_)), status = kNotDone;
+  if (!options_.quiet && options_.output != "-") fmt::print("{}{}", complete ? "" : "interrupted\n", summary_.text(report::TextStyle::of(STDOUT_FILENO)));
+  return status;
+}
+
+ProbeProgress::ProbeProgress(bool wanted, std::uint64_t total)
+    : active_(wanted && ::isatty(STDERR_FILENO) == 1), total_(total), began_ns_(probe::steady_ns()), next_ns_(began_ns_ + kSecond) {}
+
+void ProbeProgress::update(std::uint64_t done, std::uint64_t speakers) {
+  if (!active_) return;
+  const TimeNs now = probe::steady_ns();
+  if (now < next_ns_) return;
+  next_ns_ = now + kDrawEvery;
+  shown_ = true;
+  const double seconds = static_cast<double>(now - began_ns_) / static_cast<double>(kSecond);
+  const double rate = static_cast<double>(done) / seconds;
+  std::string line = fmt::format("{} of {} targets, {:.0f}/s, {} speak MPTCP", report::grouped(done), report::grouped(total_), rate, report::grouped(speakers));
+  if (done > 0) {
+    const auto left = static_cast<std::uint64_t>(static_cast<double>(total_ - done) / rate);
+    line += fmt::format(", {}:{:02}:{:02} left", left / 3600, left / 60 % 60, left % 60);
+  }
+  const std::size_t width = report::TextStyle::of(STDERR_FILENO).width;
+  if (width > 1) line = line.substr(0, width - 1);
+  fmt::print(stderr, "\r{}\033[K", line);
+  std::fflush(stderr);
+}
+
+void ProbeProgress::clear() {
+  if (!shown_) return;
+  shown_ = false;
+  fmt::print(stderr, "\r\033[K");
+  std::fflush(stderr);
+}
+
+}  // namespace weir::cli

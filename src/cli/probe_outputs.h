@@ -1,0 +1,71 @@
+// Where a run's records go: JSON lines, CSV, nftables sets, the feed, a summary; and how far it is, on a terminal.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/raw_packet.h"
+#include "cli/probe_options.h"
+#include "decide/feed.h"
+#include "probe/output/record.h"
+#include "probe/output/summary.h"
+#include "report/line_output.h"
+
+namespace weir::cli {
+
+/// Purpose: see above. Invariant: after flush() all lines taken are written. Ownership: its files. One owner, one thread.
+/// Limits: the feed's kMostFeedEntries; what is beyond is told.
+class ProbeOutputs : public probe::output::Sink {
+ public:
+  /// Reads what is to be merged or compared before a packet is sent: a damaged feed is not written over. The exit status where it cannot be.
+  static std::expected<std::unique_ptr<ProbeOutputs>, int> open(const ProbeOptions& options, bool goes_on);
+
+  void take(const probe::output::Record& record) override;
+  /// Lines so far; false: they could not be written, which close() tells.
+  bool flush();
+  /// Files that are made of the whole run. `complete`: it was not interrupted. The exit status.
+  int close(bool complete);
+  const probe::output::Summary& summary() const { return summary_; }
+
+ private:
+  struct Lines {
+    report::LineOutput output;
+    std::string text;
+    std::uint64_t count = 0;
+    void flush();
+  };
+  explicit ProbeOutputs(const ProbeOptions& options) : options_(options) {}
+  int open_lines(const std::string& place, bool goes_on, std::optional<Lines>& into);
+  int open_earlier();
+  int write_feed();
+
+  const ProbeOptions& options_;
+  std::optional<Lines> json_, csv_;
+  std::optional<decide::Feed> earlier_;  ///< the feed as it was
+  std::vector<decide::FeedEntry> entries_;
+  std::uint64_t entries_left_out_ = 0;
+  probe::output::Summary summary_;
+};
+
+/// Purpose: a line on standard error: rate, answers, time left. Nothing where that is no terminal. One owner, one thread.
+class ProbeProgress {
+ public:
+  ProbeProgress(bool wanted, std::uint64_t total);
+  ~ProbeProgress() { clear(); }
+  ProbeProgress(const ProbeProgress&) = delete;
+  ProbeProgress& operator=(const ProbeProgress&) = delete;
+
+  void update(std::uint64_t done, std::uint64_t speakers);
+  void clear();
+
+ private:
+  bool active_, shown_ = false;
+  std::uint64_t total_;
+  TimeNs began_ns_, next_ns_;
+};
+
+}  // namespace weir::cli

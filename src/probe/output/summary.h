@@ -1,0 +1,62 @@
+// What a run found, all together: shares by verdict and by category, and what has changed since an earlier run. Pure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "probe/output/record.h"
+#include "report/terminal.h"
+
+namespace weir::probe::output {
+
+using Counts = std::array<std::uint64_t, kVerdicts>;
+
+struct Change {
+  Target target;
+  std::string name;
+  Verdict before = Verdict::kInconclusive, now = Verdict::kInconclusive;
+};
+
+/// Verdicts of an earlier run.
+using Earlier = std::map<Target, Verdict>;
+/// Out of its JSON lines; lines that are none are passed over.
+Earlier read_earlier(std::string_view json_lines);
+
+/// Purpose: counts records. Limits: kMostChanges changes are kept; all are counted. A value.
+class Summary {
+ public:
+  static constexpr std::size_t kMostChanges = 1'000;
+
+  Summary() = default;
+  explicit Summary(Earlier earlier) : earlier_(std::move(earlier)), compares_(true) {}
+
+  void take(const Record& record);
+
+  std::uint64_t total() const;
+  const Counts& verdicts() const { return verdicts_; }
+  const std::map<std::string, Counts>& categories() const { return categories_; }
+  bool compares() const { return compares_; }
+  const std::vector<Change>& changes() const { return changes_; }
+  std::uint64_t changed() const { return changed_; }
+  std::uint64_t fresh() const { return fresh_; }  ///< not in the earlier run
+
+  /// For a terminal.
+  std::string text(const report::TextStyle& style) const;
+  /// One page that works offline, without scripts.
+  std::string html(TimeNs time_ns) const;
+
+ private:
+  Counts verdicts_{};
+  std::map<std::string, Counts> categories_;
+  Earlier earlier_;
+  bool compares_ = false;
+  std::vector<Change> changes_;
+  std::uint64_t changed_ = 0, fresh_ = 0;
+};
+
+}  // namespace weir::probe::output
