@@ -41,8 +41,12 @@ std::expected<ProbeOptions, int> parse_probe(std::span<const char* const> argume
   CLI::App& app = line.app();
   app.add_option("TARGET", o.targets, "name, address or prefix, each with :PORT or without");
   app.add_option("--list", o.lists, "a file of targets, one a line; \"-\": standard input; may be repeated")->type_name("FILE|-")->allow_extra_args(false);
-  app.add_option("--category", o.categories, "the same, and its name stands with the results; may be repeated")->type_name("NAME=FILE")->allow_extra_args(false);
-  app.add_option("--port", o.ports, "of targets that have none of their own; may be repeated (default: 443 and 80)")->type_name("PORT")->allow_extra_args(false);
+  app.add_option("--category", o.categories, "the same, and its name stands with the results; may be repeated")
+      ->type_name("NAME=FILE")
+      ->allow_extra_args(false);
+  app.add_option("--port", o.ports, "of targets that have none of their own; may be repeated (default: 443 and 80)")
+      ->type_name("PORT")
+      ->allow_extra_args(false);
   line.text("--exclude", o.exclude, "FILE", "prefixes that nothing is sent to, one a line; a must for targets wider than /16");
   line.text("--dns", o.dns, "ADDRESS[:PORT]", "the server that names are asked of (default: the system's)");
 
@@ -70,7 +74,9 @@ std::expected<ProbeOptions, int> parse_probe(std::span<const char* const> argume
   std::uint64_t seed = 0;
   auto* with_seed = app.add_option("--seed", seed, "of the order of the targets (default: by chance)")->type_name("N");
   app.add_option("--watch", o.watch_seconds, "again every so many seconds, until ended")->type_name("SECONDS");
-  app.add_option("--learn", o.learn, "watch: names out of the dns and tls records of this EVE log; may be repeated")->type_name("FILE")->allow_extra_args(false);
+  app.add_option("--learn", o.learn, "watch: names out of the dns and tls records of this EVE log; may be repeated")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   app.add_flag("--quiet", o.quiet, "neither progress nor summary");
   if (const auto status = line.parse(arguments)) return std::unexpected(*status);
   if (with_seed->count() > 0) o.seed = seed;

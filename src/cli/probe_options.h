@@ -34,7 +34,7 @@ struct ProbeOptions {
   std::optional<std::string> output, csv, nft_set, feed, report, state, previous;
   bool quiet = false;
   std::optional<std::uint64_t> seed;
-  unsigned watch_seconds = 0;  ///< 0: once
+  unsigned watch_seconds = 0;      ///< 0: once
   std::vector<std::string> learn;  ///< EVE logs whose DNS records name targets
 };
 

@@ -51,8 +51,7 @@ int ProbeOutputs::open_earlier() {
             "it is left as it is: move it away, and a new one is begun");
         return kNotDone;
       }
-      for (const decide::FeedEntry& entry : feed->entries)
-        earlier[{.address = entry.address, .port = entry.port}] = static_cast<probe::Verdict>(entry.verdict);
+      for (const decide::FeedEntry& entry : feed->entries) earlier[{.address = entry.address, .port = entry.port}] = static_cast<probe::Verdict>(entry.verdict);
       earlier_ = *std::move(feed);
     }
   }

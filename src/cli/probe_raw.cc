@@ -38,7 +38,8 @@ std::optional<std::vector<IpAddress>> addresses(const std::vector<std::string>& 
 int ProbeRun::raw(std::vector<std::uint64_t>& open) {
   const auto sources = addresses(options_.sources, "--source"), gateways = addresses(options_.gateways, "--gateway");
   if (!sources || !gateways) return kBadUsage;
-  const raw::OutfitSettings wanted{.interface = options_.interface, .sources = *sources, .gateways = *gateways, .data = options_.data, .examples = targets_.examples};
+  const raw::OutfitSettings wanted{
+      .interface = options_.interface, .sources = *sources, .gateways = *gateways, .data = options_.data, .examples = targets_.examples};
   auto outfit = raw::make_outfit(wanted);
   if (!outfit) return say(outfit.error()), kNotDone;
 
@@ -56,10 +57,7 @@ int ProbeRun::raw(std::vector<std::uint64_t>& open) {
     return raw::Numbered{.number = *number, .target = targets_.space.at(*number)};
   };
   const auto found = [&](const raw::Numbered&, const probe::Finding& finding) {
-    outputs_.take({.time_ns = probe::wall_ns(),
-                .mode = probe::output::Mode::kRaw,
-                .finding = finding,
-                .names = targets_.names_of(finding.target.address)});
+    outputs_.take({.time_ns = probe::wall_ns(), .mode = probe::output::Mode::kRaw, .finding = finding, .names = targets_.names_of(finding.target.address)});
   };
   raw::Prober prober(settings, *outfit->link, next, found);
   prober.run([&] { return look(prober.counters().findings); });

@@ -42,10 +42,10 @@ enum class Outcome : std::uint8_t {
 /// What became of the third ACK with data.
 enum class DataOutcome : std::uint8_t {
   kNotSent,
-  kSilent,      ///< not acknowledged, on no level
-  kExact,       ///< a DATA_ACK of IDSN + 1 + length
-  kWrong,       ///< a DATA_ACK of something else
-  kNoDataAck,   ///< acknowledged by TCP alone: the option was lost on the way there or back
+  kSilent,     ///< not acknowledged, on no level
+  kExact,      ///< a DATA_ACK of IDSN + 1 + length
+  kWrong,      ///< a DATA_ACK of something else
+  kNoDataAck,  ///< acknowledged by TCP alone: the option was lost on the way there or back
   kReset,
 };
 
@@ -56,9 +56,9 @@ struct Evidence {
   Outcome join = Outcome::kNotAsked;  ///< MP_JOIN with a token that nobody has
   DataOutcome data_v1 = DataOutcome::kNotSent;
   DataOutcome data_v0 = DataOutcome::kNotSent;
-  bool checksum = false;         ///< the server wants DSS checksums
-  bool no_join_here = false;     ///< the server takes no joins to this address and port (v1)
-  std::uint8_t icmp_type = 0;    ///< of an error that quoted one of our packets; 0: none
+  bool checksum = false;       ///< the server wants DSS checksums
+  bool no_join_here = false;   ///< the server takes no joins to this address and port (v1)
+  std::uint8_t icmp_type = 0;  ///< of an error that quoted one of our packets; 0: none
   std::uint8_t icmp_code = 0;
   friend bool operator==(const Evidence&, const Evidence&) = default;
 };
@@ -67,8 +67,8 @@ struct Finding {
   Target target;
   Verdict verdict = Verdict::kInconclusive;
   Evidence evidence;
-  TimeNs rtt_ns = 0;             ///< of the first answer; 0: none, or to a packet that was sent twice
-  std::uint16_t packets = 0;     ///< sent for it
+  TimeNs rtt_ns = 0;          ///< of the first answer; 0: none, or to a packet that was sent twice
+  std::uint16_t packets = 0;  ///< sent for it
 };
 
 std::string_view name_of(Verdict verdict);

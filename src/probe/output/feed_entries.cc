@@ -110,7 +110,8 @@ std::string nft_sets(std::span<const decide::FeedEntry> entries) {
   std::set<std::string> v4, v6;
   for (const decide::FeedEntry& entry : entries)
     if (decide::speaks(entry.verdict)) (entry.address.is_v4() ? v4 : v6).insert(fmt::format("{} . {}", to_string(entry.address), entry.port));
-  std::string text = "# Addresses and ports that speak MPTCP, found by weir probe. nft -f puts them in the place of what the sets held.\nadd table inet weir_probe\n";
+  std::string text =
+      "# Addresses and ports that speak MPTCP, found by weir probe. nft -f puts them in the place of what the sets held.\nadd table inet weir_probe\n";
   for (const auto& [name, type, elements] : {std::tuple("mptcp4", "ipv4_addr", &v4), std::tuple("mptcp6", "ipv6_addr", &v6)}) {
     text += fmt::format("add set inet weir_probe {0} {{ type {1} . inet_service; }}\nflush set inet weir_probe {0}\n", name, type);
     if (elements->empty()) continue;

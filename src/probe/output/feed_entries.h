@@ -10,8 +10,8 @@
 
 namespace weir::probe::output {
 
-inline constexpr std::int64_t kFeedValidSeconds = 7LL * 24 * 3'600;   ///< after a run: then the feed is stale
-inline constexpr std::int64_t kFeedKeptSeconds = 30LL * 24 * 3'600;   ///< what was not seen for so long goes
+inline constexpr std::int64_t kFeedValidSeconds = 7LL * 24 * 3'600;  ///< after a run: then the feed is stale
+inline constexpr std::int64_t kFeedKeptSeconds = 30LL * 24 * 3'600;  ///< what was not seen for so long goes
 
 decide::FeedVerdict feed_verdict(Verdict verdict);
 /// What the verdict stands on, for people, as "MP_CAPABLE v1 answered with a key; DATA_ACK exact".

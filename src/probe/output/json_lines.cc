@@ -41,7 +41,11 @@ void append_evidence(JsonWriter& json, const Record& record) {
 }
 
 void append_trace(JsonWriter& json, const trace::Report& report) {
-  json.key("trace").begin_object().field("loss", name_of(report.loss)).field("target", name_of(report.capable_end)).field("control", name_of(report.control_end));
+  json.key("trace")
+      .begin_object()
+      .field("loss", name_of(report.loss))
+      .field("target", name_of(report.capable_end))
+      .field("control", name_of(report.control_end));
   if (report.join_reset) json.field("join", "reset");
   const auto end = [&](std::string_view name, std::uint8_t ttl) {
     json.key(name).begin_object();

@@ -19,7 +19,7 @@ std::string_view name_of(Mode mode);
 /// By which a target was named.
 struct Name {
   std::string name;
-  std::string category;  ///< of the list that it stood in; empty: none
+  std::string category;       ///< of the list that it stood in; empty: none
   bool https_record = false;  ///< the name has HTTPS records (RFC 9460)
 };
 
@@ -27,9 +27,9 @@ struct Record {
   TimeNs time_ns = 0;  ///< of the verdict, since 1970 UTC
   Mode mode = Mode::kRaw;
   Finding finding;
-  std::span<const Name> names;                   ///< none for a target out of a prefix
-  const trace::Report* trace = nullptr;          ///< where it was traced
-  const connect::Details* connected = nullptr;   ///< what the kernel told, in connect mode
+  std::span<const Name> names;                  ///< none for a target out of a prefix
+  const trace::Report* trace = nullptr;         ///< where it was traced
+  const connect::Details* connected = nullptr;  ///< what the kernel told, in connect mode
 };
 
 /// Where records go.

@@ -46,8 +46,8 @@ std::string bar(const Counts& counts) {
   for (std::size_t i = 0; i < kVerdicts && total > 0; ++i) {
     if (counts[i] == 0) continue;
     const auto name = name_of(static_cast<Verdict>(i));
-    out += fmt::format("<i style=\"width:{:.3f}%;background:var(--{})\" title=\"{} {}\"></i>", 100.0 * static_cast<double>(counts[i]) / static_cast<double>(total),
-                       name, name, counts[i]);
+    out += fmt::format("<i style=\"width:{:.3f}%;background:var(--{})\" title=\"{} {}\"></i>",
+                       100.0 * static_cast<double>(counts[i]) / static_cast<double>(total), name, name, counts[i]);
   }
   return out + "</div>";
 }

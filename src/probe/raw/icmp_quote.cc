@@ -46,8 +46,7 @@ std::optional<IpPart> read_ip(Bytes packet) {
 
 bool checksum_right(const IpPart& outer) {
   wire::ChecksumSum sum;
-  if (outer.protocol == kIcmpv6)
-    sum.append(wire::pseudo_header_sum(outer.src, outer.dst, kIcmpv6, static_cast<std::uint32_t>(outer.payload.size())), 2);
+  if (outer.protocol == kIcmpv6) sum.append(wire::pseudo_header_sum(outer.src, outer.dst, kIcmpv6, static_cast<std::uint32_t>(outer.payload.size())), 2);
   sum.add(outer.payload);
   return sum.checksum() == 0;
 }

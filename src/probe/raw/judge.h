@@ -21,10 +21,10 @@ enum class Kind : std::uint8_t {
 struct Answer {
   Kind kind = Kind::kForeign;
   Question question = Question::kV1;
-  Outcome outcome = Outcome::kPlain;           ///< of kSynAck
-  DataOutcome data = DataOutcome::kSilent;     ///< of kData: kExact, kWrong, kNoDataAck; kSilent: our data is not acknowledged (yet)
-  Server server;                               ///< of kSynAck
-  bool no_join_here = false;                   ///< of kSynAck
+  Outcome outcome = Outcome::kPlain;        ///< of kSynAck
+  DataOutcome data = DataOutcome::kSilent;  ///< of kData: kExact, kWrong, kNoDataAck; kSilent: our data is not acknowledged (yet)
+  Server server;                            ///< of kSynAck
+  bool no_join_here = false;                ///< of kSynAck
 };
 
 /// `data_bytes`: of what we send as data. `segment` comes from the target to us.

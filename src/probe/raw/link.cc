@@ -90,8 +90,7 @@ std::expected<void, capture::Error> Link::start() {
   if (::setsockopt(receiver_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) return failed(name, "takes no filter", errno);
   const int yes = 1, space = kSocketBytes;
   ::setsockopt(receiver_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof yes);
-  if (::setsockopt(receiver_, SOL_SOCKET, SO_RCVBUFFORCE, &space, sizeof space) != 0)
-    ::setsockopt(receiver_, SOL_SOCKET, SO_RCVBUF, &space, sizeof space);
+  if (::setsockopt(receiver_, SOL_SOCKET, SO_RCVBUFFORCE, &space, sizeof space) != 0) ::setsockopt(receiver_, SOL_SOCKET, SO_RCVBUF, &space, sizeof space);
   if (!settings_.own.empty()) {
     // Questions for an IPv6 address go to its group, which no one else has joined for us.
     packet_mreq all{};

@@ -82,8 +82,7 @@ void Neighbours::ask(const IpAddress& next_hop, const IpAddress& from) {
   send_discovery(kSolicitation, mac, group, from, next_hop, 0);
 }
 
-void Neighbours::send_discovery(std::uint8_t type, const Mac& to_mac, const IpAddress& to, const IpAddress& from, const IpAddress& about,
-                                std::uint32_t flags) {
+void Neighbours::send_discovery(std::uint8_t type, const Mac& to_mac, const IpAddress& to, const IpAddress& from, const IpAddress& about, std::uint32_t flags) {
   std::array<std::byte, kEthernetHeader + kIpv6Header + kDiscovery> frame{};
   write_ethernet(frame, to_mac, own_, kTypeIpv6);
   ByteWriter ip(std::span<std::byte>(frame).subspan(kEthernetHeader));

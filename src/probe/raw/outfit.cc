@@ -68,7 +68,8 @@ std::expected<Outfit, report::Problem> make_outfit(const OutfitSettings& setting
   outfit.link = std::move(*opened);
   if (link.gateway4 || link.gateway6) {
     std::vector<IpAddress> behind;
-    std::ranges::copy_if(settings.examples, std::back_inserter(behind), [&](const IpAddress& a) { return a.is_v4() ? link.gateway4.has_value() : link.gateway6.has_value(); });
+    std::ranges::copy_if(settings.examples, std::back_inserter(behind),
+                         [&](const IpAddress& a) { return a.is_v4() ? link.gateway4.has_value() : link.gateway6.has_value(); });
     if (const auto silent = outfit.link->resolve(behind, outfit.identity, steady_ns() + kResolveNs))
       return problem(to_string(*silent), "does not answer on " + link.interface + ", and is the way to the targets");
   }

@@ -101,12 +101,8 @@ void write_syn(const Identity& from, const Target& to, const Secret& secret, Que
 void write_third_ack(const Identity& from, const Target& to, const Secret& secret, const Server& server, std::vector<std::byte>& out) {
   const Cookie cookie = cookie_of(secret, to, Question::kV0);
   Options options;
-  options.add(mptcp::MpCapable{.version = 0,
-                               .checksum_required = server.checksum,
-                               .sender_key = cookie.key,
-                               .receiver_key = server.key,
-                               .data_level_length = {},
-                               .checksum = {}});
+  options.add(mptcp::MpCapable{
+      .version = 0, .checksum_required = server.checksum, .sender_key = cookie.key, .receiver_key = server.key, .data_level_length = {}, .checksum = {}});
   wire::EmitTcp tcp = header(from, to, cookie.port);
   tcp.seq = SeqNum{cookie.seq + 1};
   tcp.ack = SeqNum{server.next_seq};
@@ -128,11 +124,8 @@ void write_data(const Identity& from, const Target& to, const Secret& secret, Qu
     if (server.checksum) dss.mapping->checksum = data_checksum(dsn, 1, from.data);
     options.add(dss);
   } else {
-    mptcp::MpCapable capable{.checksum_required = server.checksum,
-                             .sender_key = cookie.key,
-                             .receiver_key = server.key,
-                             .data_level_length = length,
-                             .checksum = {}};
+    mptcp::MpCapable capable{
+        .checksum_required = server.checksum, .sender_key = cookie.key, .receiver_key = server.key, .data_level_length = length, .checksum = {}};
     if (server.checksum) capable.checksum = data_checksum(track::digest_key(cookie.key, 1).idsn + 1, 1, from.data);
     options.add(capable);
   }

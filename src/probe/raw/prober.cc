@@ -168,6 +168,8 @@ void Prober::send_step(std::uint32_t flight, TimeNs now) {
 void Prober::act(std::uint32_t flight, const Move& move, const Answer* answer, TimeNs now) {
   Flight& f = flights_[flight];
   const Target target = f.numbered.target;
+  // What ends a handshake does not wait, and takes its place in the network's rate all the same.
+  if (move.reset || move.close) networks_.reserve(target.address, now);
   if (move.reset && answer != nullptr) {
     const Cookie cookie = cookie_of(settings_.secret, target, answer->question);
     write_reset(settings_.identity, target, cookie.port, cookie.seq + 1, packet_);
@@ -185,8 +187,7 @@ void Prober::act(std::uint32_t flight, const Move& move, const Answer* answer, T
 
 void Prober::finish(std::uint32_t flight, Verdict verdict) {
   Flight& f = flights_[flight];
-  const Finding finding{
-      .target = f.numbered.target, .verdict = verdict, .evidence = f.conversation.evidence, .rtt_ns = f.rtt_ns, .packets = f.packets};
+  const Finding finding{.target = f.numbered.target, .verdict = verdict, .evidence = f.conversation.evidence, .rtt_ns = f.rtt_ns, .packets = f.packets};
   by_target_.erase(hash_of(f.numbered.target));
   f.used = false;
   free_.push_back(flight);

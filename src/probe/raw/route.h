@@ -21,8 +21,8 @@ std::expected<Route, int> route_to(const IpAddress& target);
 
 /// The nets that the interface stands in: what is in one of them needs no gateway.
 struct OnLink {
-  IpAddress address;   ///< the interface's own there
-  unsigned bits = 128; ///< of the 128 of an IpAddress
+  IpAddress address;    ///< the interface's own there
+  unsigned bits = 128;  ///< of the 128 of an IpAddress
 };
 std::vector<OnLink> nets_of(const std::string& interface);
 bool is_within(const IpAddress& address, const OnLink& net);

@@ -92,8 +92,7 @@ bool has_https_record(Bytes message) {
 
 void take_https(void* argument, int /*status*/, int /*timeouts*/, unsigned char* message, int length) {
   Asked& asked = *static_cast<Asked*>(argument);
-  if (message != nullptr && length > 0)
-    asked.into->https_record = has_https_record(std::as_bytes(std::span(message, static_cast<std::size_t>(length))));
+  if (message != nullptr && length > 0) asked.into->https_record = has_https_record(std::as_bytes(std::span(message, static_cast<std::size_t>(length))));
   asked.done(ARES_SUCCESS);  // a resolver that knows no HTTPS records is no problem
 }
 

@@ -26,8 +26,8 @@ struct ResolverSettings {
   int tries = 3;
 };
 
-inline constexpr std::size_t kOpenNames = 64;           ///< asked for at once
-inline constexpr std::size_t kMostAddresses = 64;       ///< of a name; more are left out
+inline constexpr std::size_t kOpenNames = 64;      ///< asked for at once
+inline constexpr std::size_t kMostAddresses = 64;  ///< of a name; more are left out
 
 /// In the order of the names. `stop` is asked between answers: true ends it, and what is open has a problem.
 std::expected<std::vector<Resolved>, report::Problem> resolve(std::span<const std::string> names, const ResolverSettings& settings,

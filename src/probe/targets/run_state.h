@@ -13,9 +13,9 @@
 namespace weir::probe::targets {
 
 struct RunState {
-  std::uint64_t fingerprint = 0;        ///< of the targets: others are another run
-  std::uint64_t seed = 0;               ///< of the order
-  std::uint64_t position = 0;           ///< in the order: what stands before was begun
+  std::uint64_t fingerprint = 0;          ///< of the targets: others are another run
+  std::uint64_t seed = 0;                 ///< of the order
+  std::uint64_t position = 0;             ///< in the order: what stands before was begun
   std::vector<std::uint64_t> unfinished;  ///< begun, without a verdict
   friend bool operator==(const RunState&, const RunState&) = default;
 };

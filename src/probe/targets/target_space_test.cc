@@ -31,7 +31,8 @@ TEST(TargetText, AListHasCommentsAndRemarks) {
 }
 
 TEST(TargetSpace, EveryTargetOnceWhateverIsNamedTwice) {
-  const Block blocks[] = {{net("192.0.2.0/28"), 443}, {net("192.0.2.8/29"), 443}, {net("192.0.2.3"), 443}, {net("192.0.2.3"), 80}, {net("2001:db8::/126"), 443}};
+  const Block blocks[] = {
+      {net("192.0.2.0/28"), 443}, {net("192.0.2.8/29"), 443}, {net("192.0.2.3"), 443}, {net("192.0.2.3"), 80}, {net("2001:db8::/126"), 443}};
   const auto space = TargetSpace::make(blocks, {});
   ASSERT_TRUE(space);
   EXPECT_EQ(space->size(), 16U + 1 + 4);
