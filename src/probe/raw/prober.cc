@@ -17,6 +17,18 @@ constexpr double kBurst = 128;                 // packets: two batches
 constexpr double kNetworkBurst = 4;
 constexpr unsigned kBegunAtOnce = 64;  // before answers are looked at again
 
+/// Of a step with what ends it, which does not wait.
+unsigned packets_of(Step step) {
+  switch (step) {
+    case Step::kDataV0:
+      return 3;  // third ACK, data, RST
+    case Step::kSynV1:
+      return 1;  // most addresses are silent: an RST is counted with the step behind it
+    default:
+      return 2;
+  }
+}
+
 }  // namespace
 
 Prober::Prober(const ProberSettings& settings, Link& link, Next next, Found found)
@@ -140,7 +152,7 @@ void Prober::emit(const Target& target, TimeNs now) {
 void Prober::ask(std::uint32_t flight, TimeNs now) {
   Flight& f = flights_[flight];
   ++f.turn;
-  const TimeNs due = networks_.reserve(f.numbered.target.address, now);
+  const TimeNs due = networks_.reserve(f.numbered.target.address, now, packets_of(f.conversation.step));
   if (due <= now) return send_step(flight, now);
   postponed_.push({.due_ns = due, .flight = flight, .turn = f.turn, .send = true});
 }
@@ -168,8 +180,6 @@ void Prober::send_step(std::uint32_t flight, TimeNs now) {
 void Prober::act(std::uint32_t flight, const Move& move, const Answer* answer, TimeNs now) {
   Flight& f = flights_[flight];
   const Target target = f.numbered.target;
-  // What ends a handshake does not wait, and takes its place in the network's rate all the same.
-  if (move.reset || move.close) networks_.reserve(target.address, now);
   if (move.reset && answer != nullptr) {
     const Cookie cookie = cookie_of(settings_.secret, target, answer->question);
     write_reset(settings_.identity, target, cookie.port, cookie.seq + 1, packet_);

@@ -39,12 +39,13 @@ class NetworkRates {
       : step_ns_(per_second > 0 ? static_cast<TimeNs>(1e9 / per_second) : 0), slack_ns_(static_cast<TimeNs>(burst * static_cast<double>(step_ns_))) {}
 
   bool limited() const { return step_ns_ != 0; }
-  /// When the next packet to that address may go; that time is taken by the call.
-  TimeNs reserve(const IpAddress& address, TimeNs now) {
+  /// When the next packets to that address may go; their time is taken by the call.
+  TimeNs reserve(const IpAddress& address, TimeNs now, unsigned packets) {
     if (!limited()) return now;
     TimeNs& due = due_[slot(address)];
-    due = std::max(due, now) + step_ns_;
-    return std::max(now, due - step_ns_ - slack_ns_);
+    const TimeNs begin = std::max(due, now);
+    due = begin + step_ns_ * packets;
+    return std::max(now, begin - slack_ns_);
   }
 
  private:
