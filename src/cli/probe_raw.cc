@@ -51,12 +51,12 @@ int ProbeRun::raw(std::vector<std::uint64_t>& open) {
   settings.packets_per_second = options_.rate > 0 ? options_.rate : kUsualRate;
   settings.network_packets_per_second = options_.network_rate;
   settings.in_flight = options_.in_flight != 0 ? options_.in_flight : kUsualInFlight;
-  const auto next = [&]() -> std::optional<raw::Numbered> {
+  const auto next = [&]() -> std::optional<probe::Numbered> {
     const auto number = order_.next();
     if (!number) return std::nullopt;
-    return raw::Numbered{.number = *number, .target = targets_.space.at(*number)};
+    return probe::Numbered{.number = *number, .target = targets_.space.at(*number)};
   };
-  const auto found = [&](const raw::Numbered&, const probe::Finding& finding) {
+  const auto found = [&](const probe::Numbered&, const probe::Finding& finding) {
     outputs_.take({.time_ns = probe::wall_ns(), .mode = probe::output::Mode::kRaw, .finding = finding, .names = targets_.names_of(finding.target.address)});
   };
   raw::Prober prober(settings, *outfit->link, next, found);

@@ -16,6 +16,12 @@ struct Target {
   friend auto operator<=>(const Target&, const Target&) = default;
 };
 
+/// One target and its place in the run's order.
+struct Numbered {
+  std::uint64_t number = 0;
+  Target target;
+};
+
 enum class Verdict : std::uint8_t {
   kV1,            ///< speaks MPTCP v1: it acknowledged data by a key that only it could know
   kV0,            ///< the same for v0

@@ -31,7 +31,7 @@ void append_evidence(JsonWriter& json, const Record& record) {
     json.field("connected", c->connected);
     if (c->connected) {
       json.field("fallback", c->fallback).field("remote_key", c->remote_key).field("subflows", c->subflows);
-      json.field("addresses_signalled", c->addresses_signalled);
+      json.field("addresses_accepted", c->addresses_accepted);
     }
     if (c->retransmits != 0) json.field("syn_retransmits", c->retransmits);
     if (!c->why.empty()) json.field("why", c->why);

@@ -30,12 +30,6 @@ struct ProberSettings {
   std::size_t in_flight = 1 << 17;        ///< targets at once; what is beyond waits
 };
 
-/// One target and its place in the run's order.
-struct Numbered {
-  std::uint64_t number = 0;
-  Target target;
-};
-
 struct ProberCounters {
   std::uint64_t targets = 0;   ///< begun
   std::uint64_t findings = 0;  ///< ended
