@@ -1,6 +1,7 @@
 // `weir probe`: which targets speak MPTCP.
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -8,9 +9,11 @@
 #include "cli/probe_outputs.h"
 #include "cli/probe_run.h"
 #include "cli/probe_targets.h"
+#include "cli/probe_watch.h"
 #include "cli/process.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
+#include "probe/clock.h"
 #include "probe/output/whole_file.h"
 
 namespace weir::cli {
@@ -35,10 +38,10 @@ std::expected<RunState, int> beginning(const ProbeOptions& options, std::uint64_
   return *read;
 }
 
-int run_once(const ProbeOptions& options, std::span<const std::string> learnt) {
+int run_once(const ProbeOptions& options, std::span<const std::string> learnt, bool again) {
   const auto targets = collect_targets(options, learnt, stop_wanted);
   if (!targets) return targets.error();
-  bool goes_on = false;
+  bool goes_on = again;
   const auto state = beginning(options, targets->space.fingerprint(), goes_on);
   if (!state) return state.error();
   auto outputs = ProbeOutputs::open(options, goes_on);
@@ -66,7 +69,15 @@ int run_once(const ProbeOptions& options, std::span<const std::string> learnt) {
 int probe(std::span<const char* const> arguments) {
   const auto options = parse_probe(arguments);
   if (!options) return options.error();
-  return run_once(*options, {});
+  LearningLogs logs(options->learn);
+  if (options->watch_seconds == 0) return run_once(*options, logs.names(), false);
+  // A round that fails is told, and the next one may do better; what is wrong in the command line ends it.
+  for (bool again = false; !stop_wanted(); again = true) {
+    const TimeNs next = probe::steady_ns() + TimeNs{options->watch_seconds} * 1'000'000'000;
+    if (run_once(*options, logs.names(), again) == kBadUsage) return kBadUsage;
+    wait_until(next, stop_wanted);
+  }
+  return kDone;
 }
 
 }  // namespace weir::cli

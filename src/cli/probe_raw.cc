@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/probe_run.h"
+#include "cli/probe_trace.h"
 #include "cli/process.h"
 #include "cli/say.h"
 #include "probe/clock.h"
@@ -56,12 +57,23 @@ int ProbeRun::raw(std::vector<std::uint64_t>& open) {
     if (!number) return std::nullopt;
     return probe::Numbered{.number = *number, .target = targets_.space.at(*number)};
   };
+  const auto write = [&](const probe::Finding& finding, const probe::trace::Report* traced) {
+    outputs_.take({.time_ns = probe::wall_ns(),
+                   .mode = probe::output::Mode::kRaw,
+                   .finding = finding,
+                   .names = targets_.names_of(finding.target.address),
+                   .trace = traced});
+  };
+  ProbeTraces traces;
   const auto found = [&](const probe::Numbered&, const probe::Finding& finding) {
-    outputs_.take({.time_ns = probe::wall_ns(), .mode = probe::output::Mode::kRaw, .finding = finding, .names = targets_.names_of(finding.target.address)});
+    if (!options_.trace || !traces.keep(finding)) write(finding, nullptr);
   };
   raw::Prober prober(settings, *outfit->link, next, found);
   prober.run([&] { return look(prober.counters().findings); });
+  if (options_.trace)
+    traces.run(settings, static_cast<std::uint8_t>(options_.most_hops), *outfit->link, [&] { return look(prober.counters().findings); }, write);
   progress_.clear();
+  if (traces.left_out() > 0) say("--trace", fmt::format("{} targets were not traced: {} are at most", traces.left_out(), ProbeTraces::kMost));
   open = prober.unfinished();
   if (const std::uint64_t dropped = outfit->link->dropped(); dropped > 0)
     say(wanted.interface.value_or("--raw"), fmt::format("{} answers found no room in the kernel", dropped), "a lower --rate");

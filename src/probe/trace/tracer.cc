@@ -1,0 +1,176 @@
+#include "probe/trace/tracer.h"
+
+#include <poll.h>
+
+#include <utility>
+
+#include "probe/clock.h"
+#include "probe/raw/icmp_quote.h"
+#include "probe/raw/judge.h"
+#include "probe/trace/compare.h"
+
+namespace weir::probe::trace {
+namespace {
+
+using raw::Question;
+
+constexpr std::uint8_t kWholePath = 64;  // the usual TTL
+constexpr int kWaitMs = 5;
+
+End end_of(const raw::Answer& answer) {
+  if (answer.kind == raw::Kind::kReset) return End::kReset;
+  if (answer.outcome == Outcome::kCapable) return End::kCapable;
+  return answer.outcome == Outcome::kPlain ? End::kPlain : End::kOther;
+}
+
+}  // namespace
+
+Tracer::Tracer(const TracerSettings& settings, raw::Link& link, Next next, Traced traced)
+    : settings_(settings), link_(link), next_(std::move(next)), traced_(std::move(traced)), rate_(settings.packets_per_second, 8) {}
+
+Tracer::Trace* Tracer::find(const Target& target) {
+  const auto found = traces_.find(target);
+  return found == traces_.end() ? nullptr : &found->second;
+}
+
+void Tracer::run(const std::function<bool()>& stop) {
+  while (!stop()) {
+    const TimeNs now = steady_ns();
+    while (!all_begun_ && traces_.size() < settings_.at_once && rate_.allows(now)) {
+      if (const auto target = next_()) {
+        ask(*target, traces_[*target], now);
+      } else {
+        all_begun_ = true;
+      }
+    }
+    if (all_begun_ && traces_.empty()) return;
+    link_.flush();
+    pollfd waiting{.fd = link_.descriptor(), .events = POLLIN, .revents = 0};
+    ::poll(&waiting, 1, kWaitMs);
+    const TimeNs then = steady_ns();
+    link_.receive([&](std::span<const std::byte> packet) { take(packet, then); });
+    for (auto at = traces_.begin(); at != traces_.end();) {
+      auto& [target, trace] = *at;
+      bool over = false;
+      if (answered(trace)) {
+        over = go_on(target, trace, then);
+      } else if (trace.due_ns <= then && rate_.allows(then)) {
+        if (trace.tries < settings_.tries) {
+          ask(target, trace, then);
+        } else {
+          over = go_on(target, trace, then);
+        }
+      }
+      if (!over) {
+        ++at;
+        continue;
+      }
+      locate(trace.report);
+      traced_(target, trace.report);
+      at = traces_.erase(at);
+    }
+  }
+  link_.flush();
+}
+
+void Tracer::send(const Target& target, Question question, std::uint8_t ttl, std::uint32_t offset, TimeNs now) {
+  raw::write_syn(settings_.identity, target, settings_.secret, question, packet_, ttl, offset);
+  link_.send(packet_, target.address, settings_.identity.source_for(target.address), now);
+  rate_.spend(now);
+}
+
+/// What is not answered yet.
+void Tracer::ask(const Target& target, Trace& trace, TimeNs now) {
+  ++trace.tries;
+  trace.due_ns = now + settings_.timeout_ns;
+  if (trace.ttl == 0) {
+    if (trace.report.capable_end == End::kSilent) send(target, Question::kTraceCapable, kWholePath, 0, now);
+    if (trace.report.control_end == End::kSilent) send(target, Question::kTracePlain, kWholePath, 0, now);
+    if (!trace.join_answered) send(target, Question::kJoin, kWholePath, 0, now);
+    return;
+  }
+  const Hop& hop = trace.report.hops.back();
+  if (!hop.router) send(target, Question::kTraceCapable, trace.ttl, trace.ttl, now);
+  if (!hop.control && !trace.arrived) send(target, Question::kTracePlain, trace.ttl, trace.ttl, now);
+}
+
+bool Tracer::answered(const Trace& trace) const {
+  if (trace.ttl == 0) return trace.report.capable_end != End::kSilent && trace.report.control_end != End::kSilent && trace.join_answered;
+  const Hop& hop = trace.report.hops.back();
+  return trace.arrived || (hop.router && hop.control);
+}
+
+bool Tracer::go_on(const Target& target, Trace& trace, TimeNs now) {
+  auto& hops = trace.report.hops;
+  if (trace.ttl > 0) {
+    const Hop& hop = hops.back();
+    trace.silent = hop.router || hop.control ? 0 : trace.silent + 1;
+    if (trace.arrived) hops.pop_back();  // that is the target, no hop
+    if (trace.arrived || trace.silent >= kMostSilentHops || trace.ttl >= settings_.most_hops) {
+      while (!hops.empty() && !hops.back().router && !hops.back().control) hops.pop_back();
+      return true;
+    }
+  }
+  ++trace.ttl;
+  trace.tries = 0;
+  hops.push_back({.ttl = trace.ttl, .router = {}, .control = {}});
+  ask(target, trace, now);
+  return false;
+}
+
+void Tracer::take(std::span<const std::byte> packet, TimeNs now) {
+  wire::decode_ip(packet, static_cast<std::uint32_t>(packet.size()), 0, 0, decoded_);
+  if (decoded_.kind == wire::Kind::kTcp && wire::check_tcp_checksum(decoded_) != wire::ChecksumState::kWrong) {
+    take_tcp(now);
+  } else if (decoded_.kind == wire::Kind::kOtherIp) {
+    take_quote(packet);
+  }
+}
+
+void Tracer::take_tcp(TimeNs now) {
+  wire::TcpSegment segment = decoded_.tcp;
+  const Target target{.address = decoded_.src, .port = segment.src_port};
+  Trace* const trace = find(target);
+  Question question{};
+  if (trace == nullptr || !raw::question_of(segment.dst_port, question) || !segment.flags.ack()) return;
+  const std::uint32_t ack = segment.ack.value;
+  const std::uint32_t offset = ack - 1 - raw::cookie_of(settings_.secret, target, question).seq;
+  if (offset > kMostHops) return;
+  segment.ack = SeqNum{ack - offset};
+  const raw::Answer answer = raw::judge(segment, target, settings_.secret, settings_.identity.data.size());
+  if (answer.kind == raw::Kind::kForeign) return;
+  if (question == Question::kJoin) {
+    trace->join_answered = true;
+    trace->report.join_reset = answer.kind == raw::Kind::kReset;
+  } else if (question == Question::kTraceCapable && offset == 0) {
+    trace->report.capable_end = end_of(answer);
+  } else if (question == Question::kTracePlain) {
+    if (offset == 0) trace->report.control_end = end_of(answer);
+    if (offset != 0 && offset == trace->ttl) trace->arrived = true;
+  }
+  if (answer.kind == raw::Kind::kReset) return;
+  raw::write_reset(settings_.identity, target, segment.dst_port, ack, packet_);
+  link_.send(packet_, target.address, settings_.identity.source_for(target.address), now);
+  rate_.spend(now);
+}
+
+void Tracer::take_quote(std::span<const std::byte> packet) {
+  const auto quote = raw::read_icmp_quote(packet);
+  if (!quote || !quote->time_exceeded) return;
+  const Target target{.address = quote->dst, .port = quote->dst_port};
+  Trace* const trace = find(target);
+  Question question{};
+  if (trace == nullptr || !raw::question_of(quote->src_port, question)) return;
+  const raw::Cookie cookie = raw::cookie_of(settings_.secret, target, question);
+  const std::uint32_t ttl = quote->seq - cookie.seq;
+  if (quote->src_port != cookie.port || ttl == 0 || ttl > trace->report.hops.size()) return;
+  Hop& hop = trace->report.hops[ttl - 1];
+  if (question == Question::kTraceCapable) {
+    hop.router = quote->router;
+    hop.quoted = compare_quote(quote->tcp);
+  } else if (question == Question::kTracePlain) {
+    hop.control = quote->router;
+  }
+}
+
+}  // namespace weir::probe::trace

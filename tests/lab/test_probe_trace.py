@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""`weir probe --raw --trace`: boxes that strip or drop at a known hop are found between the right hops, over IPv4 and IPv6, there and back."""
+import pathlib
+import tempfile
+import unittest
+
+import live_sensor
+import probe_world
+from probe_world import World
+
+from lab import addresses
+
+NEAR, FAR = {4: addresses.address(1, addresses.CLIENT_SIDE, 1, 4), 6: addresses.address(1, addresses.CLIENT_SIDE, 1, 6)}, {
+    4: addresses.address(1, addresses.MIDDLE, 2, 4), 6: addresses.address(1, addresses.MIDDLE, 2, 6)}
+TARGETS = {4: ("10.50.0.1:80", "10.50.0.2:80"), 6: ("[fd50::1]:80", "[fd50::2]:80")}
+
+
+class Trace(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.world = cls.enterClassContext(World(routers=2))
+        cls.world.serve()
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+
+    def tearDown(self):
+        self.world.run(self.world.router, "nft", "flush", "ruleset")
+
+    def trace(self, *targets):
+        output = self.folder / "out.json"
+        done = self.world.run(self.world.client, live_sensor.WEIR, "probe", "--raw", "--trace", "--timeout-ms", "300", "--quiet", "--output", str(output), *targets,
+                              check=False, capture_output=True, text=True, timeout=100)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return probe_world.read(output)
+
+    def located(self, rule, loss, between):
+        for family in (4, 6):
+            self.world.rules(rule)
+            records = self.trace(*TARGETS[family])
+            self.world.run(self.world.router, "nft", "flush", "ruleset")
+            self.assertEqual(len(records), len(TARGETS[family]))
+            for record in records:
+                self.assertEqual((record["verdict"], record["trace"]["loss"]), ("stripped", loss), record)
+                self.assertEqual([record["trace"].get(side) for side in ("before", "behind")], between(family), record)
+
+    @staticmethod
+    def pair(family):
+        return [{"ttl": 1, "address": NEAR[family]}, {"ttl": 2, "address": FAR[family]}]
+
+    def test_stripped_between_the_first_and_the_second_hop(self):
+        self.located("tcp dport 80 reset tcp option mptcp", "removed", self.pair)
+
+    def test_dropped_between_the_first_and_the_second_hop(self):
+        self.located("tcp dport 80 tcp option mptcp exists drop", "dropped", self.pair)
+
+    def test_changed_between_the_first_and_the_second_hop(self):
+        # Another version than the one that was sent: the box rewrites octets of the option (subtype and version, flags).
+        self.located("tcp flags & (syn | ack) == syn tcp dport 80 tcp option mptcp subtype 0 @th,208,16 set 0x0f81", "changed", self.pair)
+
+    def test_lost_on_the_way_back(self):
+        self.located("tcp sport 80 reset tcp option mptcp", "return_path", lambda family: [None, None])
+
+    def test_a_plain_server_is_not_stripped_and_a_speaker_not_traced(self):
+        self.world.boxes()
+        found = {record["ip"]: record for record in self.trace("10.51.0.1:81", "10.50.0.1:80", "10.52.0.1:82")}
+        self.assertEqual({ip: record["verdict"] for ip, record in found.items()}, {"10.51.0.1": "tcp_only", "10.50.0.1": "v1", "10.52.0.1": "closed"})
+        plain = found["10.51.0.1"]["trace"]
+        self.assertEqual(plain["loss"], "unknown")
+        self.assertEqual([(hop["ttl"], hop["mptcp"], hop["address"]) for hop in plain["hops"]], [(1, "intact", NEAR[4]), (2, "intact", FAR[4])])
+        self.assertNotIn("trace", found["10.50.0.1"])
+
+
+if __name__ == "__main__":
+    live_sensor.main()
