@@ -65,19 +65,21 @@ class Conversation : public ::testing::Test, public Observer {
     ack.receiver_key = kServerKey;
     return send({.options = {ack}});
   }
-  MpJoinSyn join_syn() const { return {.backup = false, .address_id = 2, .token = track::digest_key(kServerKey, version).token, .nonce = kClientNonce}; }
-  MpJoinSynAck join_syn_ack() const {
+  MpJoinSyn join_syn(std::uint32_t subflow = 1) const {
+    return {.backup = false, .address_id = 2, .token = track::digest_key(kServerKey, version).token, .nonce = kClientNonce + subflow};
+  }
+  MpJoinSynAck join_syn_ack(std::uint32_t subflow = 1) const {
     return {.backup = false,
             .address_id = 3,
-            .hmac = track::leftmost_64(track::join_hmac(version, kServerKey, kClientKey, kServerNonce, kClientNonce)),
+            .hmac = track::leftmost_64(track::join_hmac(version, kServerKey, kClientKey, kServerNonce, kClientNonce + subflow)),
             .nonce = kServerNonce};
   }
-  MpJoinAck join_ack() const { return {track::join_hmac(version, kClientKey, kServerKey, kClientNonce, kServerNonce)}; }
-  /// Another subflow; the nonces are the same on each, so their tuples must differ in nothing but the port: one JOIN a test is enough.
+  MpJoinAck join_ack(std::uint32_t subflow = 1) const { return {track::join_hmac(version, kClientKey, kServerKey, kClientNonce + subflow, kServerNonce)}; }
+  /// Another subflow.
   void join(std::uint32_t subflow = 1) {
-    EXPECT_TRUE(send({.subflow = subflow, .ssn = 0, .flags = 0x02, .acks = 0, .options = {join_syn()}}).opens_subflow);
-    EXPECT_EQ(refusal({.subflow = subflow, .to_server = false, .ssn = 0, .flags = 0x12, .options = {join_syn_ack()}}), "none");
-    EXPECT_EQ(refusal({.subflow = subflow, .options = {join_ack()}}), "none");
+    EXPECT_TRUE(send({.subflow = subflow, .ssn = 0, .flags = 0x02, .acks = 0, .options = {join_syn(subflow)}}).opens_subflow);
+    EXPECT_EQ(refusal({.subflow = subflow, .to_server = false, .ssn = 0, .flags = 0x12, .options = {join_syn_ack(subflow)}}), "none");
+    EXPECT_EQ(refusal({.subflow = subflow, .options = {join_ack(subflow)}}), "none");
     EXPECT_EQ(refusal({.subflow = subflow, .to_server = false}), "none");  // the fourth ACK
   }
   /// A connection that is confirmed both ways: the first octet of each stream, "c" and "s", has gone and was acknowledged.
