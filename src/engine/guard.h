@@ -16,6 +16,7 @@ struct ConnectionGuard {
   std::uint64_t unconfirmed_until[2] = {0, 0};
   std::uint64_t delta[2] = {0, 0};  ///< of the last mapping that passed (Mapping::delta)
   bool mapped[2] = {false, false};
+  bool apart[2] = {false, false};  ///< some mapping that passed was not what plain TCP would agree with
   std::uint64_t resumed_at[2] = {0, 0};  ///< restored: bytes before it passed uncopied
   std::uint64_t unseen[2] = {0, 0};      ///< a DATA_ACK of what was not seen: counts once the sender was seen to go on behind it
   bool resumed = false;

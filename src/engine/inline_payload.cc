@@ -86,9 +86,9 @@ Refusal Engine::State::payload_refusal(Subflow& f, Side side, const Segment& s, 
   const SeenMapping seen = seen_mapping(f, side, at, options);
   if (c.refused) return seen.mapping ? Refusal::kUnconfirmed : Refusal::kNone;
   if (!f.anchored[side]) return Refusal::kNone;  // seen from its middle: where its SSNs begin is still to be found
-  if (c.fallen_back()) return fallen_back_refusal(f, side, at, seen);
+  if (c.fallen_back()) return fallen_back_refusal(f, side, at, end, seen);
   if (!c.midstream && !c.mp->has_key[f.host(side)]) return Refusal::kUnconfirmed;
-  if (!seen.mapping) return unmapped_refusal(f, side, at);
+  if (!seen.mapping) return unmapped_refusal(f, side, at, end);
   if (const Refusal r = mapping_refusal(f, side, at, end, *seen.mapping); r != Refusal::kNone) return r;
   return data_refusal(f, side, at, tcp.payload, *seen.mapping);
 }
@@ -121,22 +121,34 @@ Refusal Engine::State::segment_refusal(Subflow& f, Side side, std::uint64_t at, 
   return is_full() ? Refusal::kCopiesFull : Refusal::kNone;
 }
 
-/// After a fallback mappings say nothing: one that says otherwise than plain TCP may only mean that its receiver has not fallen back.
-Refusal Engine::State::fallen_back_refusal(const Subflow& f, Side side, std::uint64_t at, const SeenMapping& seen) {
-  if (!seen.mapping) return Refusal::kNone;
-  const auto& data = f.connection->mp->data[index(f.direction(side))];
+/// The DSN that a position has, or would have, by plain TCP.
+std::uint64_t Engine::State::plain_dsn(const Subflow& f, Side side, std::uint64_t at) {
   const auto& rx = f.rx[side];
-  const std::uint64_t plain = rx.fallen_back() ? rx.plain_dsn(at) : data.dsn(data.started() ? data.next() : DataReceiver::kFirst) + (at - rx.next());
-  return seen.mapping->delta() + at == plain ? Refusal::kNone : Refusal::kUnconfirmed;
+  if (rx.fallen_back()) return rx.plain_dsn(at);
+  const auto& data = f.connection->mp->data[index(f.direction(side))];
+  return data.dsn(data.started() ? data.next() : DataReceiver::kFirst) + (at - rx.next());
+}
+
+/// After a fallback mappings say nothing: one that says otherwise than plain TCP may only mean that its receiver has not fallen back.
+Refusal Engine::State::fallen_back_refusal(const Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const SeenMapping& seen) {
+  const auto& data = f.connection->mp->data[index(f.direction(side))];
+  if (data.has_fin() && static_cast<std::int64_t>(data.position(plain_dsn(f, side, end)) - data.fin_position()) > 0) return Refusal::kAfterEnd;
+  return !seen.mapping || seen.mapping->delta() + at == plain_dsn(f, side, at) ? Refusal::kNone : Refusal::kUnconfirmed;
 }
 
 /// Data without a mapping makes its receiver fall back, if it is the first of all; anywhere else it is an error.
-Refusal Engine::State::unmapped_refusal(const Subflow& f, Side side, std::uint64_t at) {
+Refusal Engine::State::unmapped_refusal(const Subflow& f, Side side, std::uint64_t at, std::uint64_t end) {
   const Connection& c = *f.connection;
   const auto& rx = f.rx[side];
   const bool first = !rx.mapped_once() && at == rx.next() && !rx.waiting();
   const bool joined_once = std::ranges::any_of(c.subflows, [&](const Subflow* g) { return g != &f && g->was_established; });
-  return first && !f.join && !c.midstream && !joined_once && !(c.guard && c.guard->resumed) ? Refusal::kNone : Refusal::kUnmapped;
+  const bool falls_back = first && !f.join && !c.midstream && !joined_once && !(c.guard && c.guard->resumed);
+  return falls_back ? fallen_back_refusal(f, side, at, end, {}) : Refusal::kUnmapped;
+}
+
+/// What the mappings of a stream on one subflow say that plain TCP agrees with.
+std::uint64_t Engine::State::plain_delta(const Connection& c, const Subflow& f, Side side) {
+  return c.mp->data[index(f.direction(side))].dsn(DataReceiver::kFirst) - (reassemble::kFirstPosition + f.ssn_base(side));
 }
 
 Refusal Engine::State::mapping_refusal(Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const Mapping& m) {
@@ -152,11 +164,14 @@ Refusal Engine::State::mapping_refusal(Subflow& f, Side side, std::uint64_t at, 
   ConnectionGuard& g = guard(c);
   const std::size_t d = index(f.direction(side));
   const auto& data = c.mp->data[d];
-  const bool confirmed = data.has_ack() && data.acked() > std::max(g.unconfirmed_until[d], DataReceiver::kFirst);
-  const std::uint64_t delta = g.mapped[d] ? g.delta[d] : data.dsn(DataReceiver::kFirst) - (reassemble::kFirstPosition + f.ssn_base(side));
+  const bool confirmed = data.has_ack() && data.acked() > DataReceiver::kFirst && data.acked() >= g.unconfirmed_until[d];
+  const std::uint64_t delta = g.mapped[d] ? g.delta[d] : plain_delta(c, f, side);
   if (!confirmed && delta != m.delta()) return Refusal::kUnconfirmed;
-  // Linux takes another mapping for what is mapped already as an error, though it agrees, and falls back (get_mapping_status).
-  if (agreement == PassedBytes::Agreement::kParts) g.unconfirmed_until[d] = std::max(g.unconfirmed_until[d], data.position(m.dsn + m.length));
+  if (agreement != PassedBytes::Agreement::kParts) return Refusal::kNone;
+  // Linux takes another mapping for what is mapped already as an error, though it agrees, and falls back (get_mapping_status): harmless as long as
+  // plain TCP agrees with all that passed.
+  if (g.apart[d] || g.resumed || m.delta() != plain_delta(c, f, side)) return Refusal::kUnconfirmed;
+  g.unconfirmed_until[d] = std::max(g.unconfirmed_until[d], data.position(m.dsn + m.length));
   return Refusal::kNone;
 }
 
@@ -214,6 +229,7 @@ void Engine::State::keep_passed(Subflow& f, Side side, const Segment& s, const P
   const std::size_t d = index(f.direction(side));
   g.mapped[d] = true;
   g.delta[d] = mapping->delta();
+  g.apart[d] |= mapping->delta() != plain_delta(c, f, side);
   PassedBytes& stream = g.passed[d];
   const auto& data = c.mp->data[d];
   const std::uint64_t begin = data.position(mapping->delta() + at);

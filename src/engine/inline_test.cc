@@ -247,6 +247,26 @@ TEST_F(Inline, NothingPassesBehindTheEnd) {
   EXPECT_EQ(refusal({.ssn = 5, .options = {another}}), "dsn_conflict") << "another end";
 }
 
+TEST_F(Inline, NoFallbackGoesOnBehindTheEnd) {
+  start();
+  connect();
+  Dss fin = mapped(true, 0, 0, 1);
+  fin.data_fin = true;
+  EXPECT_EQ(refusal({.ssn = 1, .options = {fin}}), "none") << "it may get lost";
+  EXPECT_EQ(refusal({.ssn = 1, .payload = "plain"}), "after_end");
+}
+
+TEST_F(Inline, AMappingThatAgreesButIsAnotherMakesAReceiverOfOneSubflowFallBack) {
+  start();
+  establish();
+  EXPECT_EQ(data(0, 2, 1, "abcd"), "none");
+  EXPECT_EQ(refusal({.ssn = 4, .payload = "cd", .options = {mapped(true, 3, 4, 2)}}), "none") << "plain TCP agrees with all that passed";
+  EXPECT_EQ(data(0, 8, 6, "h"), "unconfirmed") << "it may be plain TCP by now";
+  EXPECT_EQ(refusal({.to_server = false, .ssn = 2, .acks = 6, .options = {ack_of(true, 5)}}), "none");
+  EXPECT_EQ(data(0, 8, 6, "h"), "none") << "it is not";
+  EXPECT_EQ(refusal({.ssn = 6, .payload = "e", .options = {mapped(true, 5, 6, 1)}}), "none");
+}
+
 TEST_F(Inline, WhatFollowsAResetIsLookedAtAsItMayNotHaveArrived) {
   start();
   establish();

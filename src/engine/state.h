@@ -266,12 +266,14 @@ struct Engine::State {
   static ConnectionGuard& guard(Connection& c);
   static SubflowGuard& guard(Subflow& f);
   static std::uint64_t passed_of(const Connection& c);
+  static std::uint64_t plain_delta(const Connection& c, const Subflow& f, Side side);
   static bool may_fall_back(const Connection& c, Direction d);
   SeenMapping seen_mapping(const Subflow& f, Side side, std::uint64_t at, const SegmentOptions& options) const;
   Refusal payload_refusal(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options);
   Refusal segment_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes);
-  static Refusal fallen_back_refusal(const Subflow& f, Side side, std::uint64_t at, const SeenMapping& seen);
-  static Refusal unmapped_refusal(const Subflow& f, Side side, std::uint64_t at);
+  static std::uint64_t plain_dsn(const Subflow& f, Side side, std::uint64_t at);
+  static Refusal fallen_back_refusal(const Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const SeenMapping& seen);
+  static Refusal unmapped_refusal(const Subflow& f, Side side, std::uint64_t at, std::uint64_t end);
   Refusal mapping_refusal(Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const reassemble::Mapping& m);
   Refusal data_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes, const reassemble::Mapping& m);
   bool passed_before(const Subflow& f, Side side, const Segment& s, const PointView& v) const;
