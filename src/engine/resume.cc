@@ -180,7 +180,7 @@ std::vector<std::byte> Engine::save() const {
         if (!f->was_established || !f->anchored[0] || !f->anchored[1] || state.tuple_hash(f->endpoints, low_is_opener) != f->hash) continue;
         saved.subflows.push_back(saved_from(*f));
       }
-      if (!saved.subflows.empty()) all.push_back(std::move(saved));
+      if (can_be(saved)) all.push_back(std::move(saved));
     }
   }
   return write_saved(all);

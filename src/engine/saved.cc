@@ -133,6 +133,8 @@ bool can_be(const SavedSubflow& f) {
   return in_range && scales && f.phase >= Phase::kEstablished && f.phase <= Phase::kFailed && f.auth <= Auth::kFailed;
 }
 
+}  // namespace
+
 bool can_be(const SavedConnection& c) {
   bool in_range = c.version <= 1 && c.fallback <= FallbackReason::kVersion && !c.subflows.empty() && c.number != 0;
   for (std::size_t d = 0; d < 2; ++d) {
@@ -140,8 +142,6 @@ bool can_be(const SavedConnection& c) {
   }
   return in_range && std::ranges::all_of(c.subflows, [](const SavedSubflow& f) { return can_be(f); });
 }
-
-}  // namespace
 
 std::string_view name_of(SavedError error) {
   switch (error) {

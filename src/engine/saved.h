@@ -53,6 +53,8 @@ struct SavedConnection {
   std::vector<SavedSubflow> subflows;
 };
 
+/// Whether read_saved() takes it: of a stream seen from its middle, with numbers from all over, it may not.
+bool can_be(const SavedConnection& c);
 std::vector<std::byte> write_saved(std::span<SavedConnection> connections);
 /// At most `most_connections`, each with at most `most_subflows`.
 std::expected<std::vector<SavedConnection>, SavedError> read_saved(std::span<const std::byte> octets, std::size_t most_connections, std::size_t most_subflows);
