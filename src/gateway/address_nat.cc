@@ -22,7 +22,7 @@ std::string text(const rewrite::HostPort& value) {
 }  // namespace
 
 std::string explain(const AddAddrChange& change) {
-  const std::string subject = fmt::format("ADD_ADDR {}: {}", change.address_id, text(change.before));
+  std::string subject = fmt::format("ADD_ADDR {}: {}", change.address_id, text(change.before));
   switch (change.what) {
     case What::kTranslated:
       return fmt::format("{} is told as {}", subject, text(change.after));

@@ -12,7 +12,6 @@ namespace {
 namespace sample = wire::sample;
 using rewrite::MappingOrder;
 using sample::hex;
-using testing::ElementsAre;
 
 constexpr TimeNs kSecond = 1'000'000'000;
 const sample::Octets kOffered = sample::ip_tcp({.flags = 0x10, .options = hex("1e10 3002 c0000207 8936a068bc687219"), .payload = {}});

@@ -123,7 +123,7 @@ TEST(AddressTranslation, AMappingIsRenewedWhileItIsUsedAndRemovedAfterwards) {
   TimeNs now = 0;
   for (int i = 0; i < 3; ++i) {
     now = *nat.next_deadline();
-    EXPECT_LT(now, (i + 1) * 300 * kSecond);
+    EXPECT_LT(now, 300 * kSecond * (i + 1));
     const auto renewed = nat.take_orders(now);
     ASSERT_EQ(renewed.size(), 1U);
     EXPECT_EQ(renewed.front().what, MappingOrder::What::kInstall);
