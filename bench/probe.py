@@ -45,9 +45,9 @@ def measured(world, *command):
     return usage.ru_utime + usage.ru_stime, os.times().elapsed - begun.elapsed
 
 
-def weir(world, program, folder, net, rate):
+def weir(world, program, folder, net, rate, tries):
     out = folder / "weir.json"
-    cpu, wall = measured(world, program, "probe", "--raw", "--quiet", "--exclude", "/dev/null", "--rate", rate, "--network-rate", 0, "--tries", 1, "--in-flight", 1 << 18,
+    cpu, wall = measured(world, program, "probe", "--raw", "--quiet", "--exclude", "/dev/null", "--rate", rate, "--network-rate", 0, "--tries", tries, "--in-flight", 1 << 18,
                          "--output", out, f"{net}:80")
     targets = packets = hits = 0
     with open(out) as file:
@@ -84,10 +84,10 @@ def main():
         world.serve()
         said = world.run(world.router, "ip", "-j", "link", "show", "c1", capture_output=True, text=True).stdout
         mac = json.loads(said)[0]["address"]
-        for name, net, rate in (("dark", DARK, 2_000_000), ("lit", LIT, 20_000)):
+        for name, net, rate, tries in (("dark", DARK, 2_000_000, 1), ("lit", LIT, 20_000, 4)):
             runs = {"weir": [], "zmap": []}
             for _ in range(options.rounds):
-                runs["weir"].append(weir(world, options.weir.resolve(), folder, net, rate))
+                runs["weir"].append(weir(world, options.weir.resolve(), folder, net, rate, tries))
                 runs["zmap"].append(zmap(world, folder, net, rate, mac))
             results[name] = {program: best(list_of, "packets") for program, list_of in runs.items()}
     for name, count in (("dark", DARK_COUNT), ("lit", LIT_COUNT)):
