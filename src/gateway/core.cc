@@ -31,14 +31,7 @@ bool forged(Refusal refusal) {
 
 bool may_agree(const decide::JoinLimits& limits, std::uint8_t version) { return limits.versions == 0 || version > 7 || (limits.versions >> version & 1U) != 0; }
 
-/// Whether a path, given as an interface's name or its beginning and '*', is one of the packet's.
-bool crosses(const std::vector<std::string>& paths, std::string_view in, std::string_view out) {
-  return std::ranges::any_of(paths, [&](const std::string& path) {
-    if (!path.ends_with('*')) return path == in || path == out;
-    const std::string_view begin = std::string_view(path).substr(0, path.size() - 1);
-    return in.starts_with(begin) || out.starts_with(begin);
-  });
-}
+constexpr TimeNs kHandshake = 2'000'000'000;
 
 }  // namespace
 
@@ -48,6 +41,7 @@ Core::Core(const CoreSettings& settings, std::shared_ptr<const decide::Policy> p
       surroundings_(std::move(surroundings)),
       sink_(sink),
       next_(next),
+      book_(settings.most_decisions, settings.most_decisions),
       standard_(std::make_shared<decide::Decision>(
           decide::Decision{.action = Action::kInspect, .rule = "default", .reason = "it began before it could be decided on", .limits = {}})) {}
 
@@ -96,11 +90,9 @@ Core::Remembered& Core::decide(const Packet& packet, const wire::mptcp::MpCapabl
   const wire::TcpSegment& tcp = decoded_.tcp;
   const Endpoints ends{decoded_.src, decoded_.dst, tcp.src_port, tcp.dst_port};
   const std::uint64_t key = track::hash_flow(ends.src, ends.src_port, ends.dst, ends.dst_port, 0, settings_.hash_seed);
-  if (const auto known = remembered_.find(key); known != remembered_.end() && known->second.isn == tcp.seq.value) return known->second;
-  if (remembered_.size() >= settings_.most_decisions) {
-    counters_.decisions_evicted += remembered_.size();
-    remembered_.clear();
-  }
+  if (const auto known = remembered_.find(key); known != remembered_.end() && known->second.isn == tcp.seq.value && known->second.decision)
+    return known->second;
+  make_room();
   std::vector<std::string> names;
   if (surroundings_.names) names = surroundings_.names(ends, packet.raw.time_ns);
   decide::Facts facts;
@@ -159,6 +151,21 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
   const bool goes_by = decision->action == Action::kAllow && settings_.offload;
   if (judgement.connection != 0) {
     Connection& c = connection(judgement.connection);
+    if (c.counted == 0 && decision->limits.limits_joins()) {
+      if (const auto reached = book_.open(judgement.connection, decoded_.src, decision->limits); reached != decide::LimitReached::kNone) {
+        remembered_[key_of_syn()].strip = true;
+        tell({.time_ns = packet.raw.time_ns,
+              .endpoints = ends_of_syn(),
+              .id = {},
+              .action = name_of(Action::kStrip),
+              .rule = decision->rule,
+              .reason = fmt::format("limits.{}", name_of(reached))});
+        return stripped(packet, MarkState::kStripped);
+      }
+      c.counted = 1;
+    }
+    c.counted = book_.open(judgement.connection, decoded_.src, decision->limits) == decide::LimitReached::kNone;
+    c.client = decoded_.src;
     c.decision = decision;
     c.offloaded = goes_by;
     c.client_port = decoded_.tcp.src_port;
@@ -169,22 +176,47 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
   return accept(packet, MarkState::kTracked);
 }
 
+/// A JOIN's SYN that comes again, as it does until it is answered, was counted already.
 std::optional<std::string> Core::join_refused(const Packet& packet, const wire::mptcp::MpJoinSyn& option, std::uint64_t number,
                                               const decide::Decision& decision) {
-  const decide::JoinLimits& limits = decision.limits;
-  if (limits.backup_only && !option.backup) return "further subflows only as backup";
-  if (!limits.paths.empty() && !crosses(limits.paths, packet.interface_in, packet.interface_out)) return fmt::format("not a path of limits.paths");
-  if (limits.opened_by != decide::MayOpen::kBoth) {
-    const auto keys = engine_->keys(number);
-    // A token names the receiver.
-    const bool by_client = keys && keys->token[1] == option.token;
-    if (by_client != (limits.opened_by == decide::MayOpen::kClient)) return fmt::format("opened by the {}", by_client ? "client" : "server");
+  if (!decision.limits.limits_joins()) return std::nullopt;
+  const std::uint64_t key = key_of_syn();
+  const std::uint32_t isn = decoded_.tcp.seq.value;
+  if (const auto known = remembered_.find(key); known != remembered_.end() && known->second.isn == isn && !known->second.decision) return std::nullopt;
+  Connection& c = connection(number);
+  // No one tells of a subflow's end: those that are live are counted once no handshake can be under way.
+  if (packet.raw.time_ns - c.joined_ns > kHandshake) {
+    const auto live = static_cast<std::uint32_t>(std::max<std::size_t>(engine_->endings(number).size() / 2, 1));
+    for (; c.counted > live; --c.counted) book_.subflow_ended(number);
   }
-  if (limits.subflows > 0) {
-    const std::size_t live = engine_->endings(number).size() / 2;
-    if (live >= limits.subflows) return fmt::format("more than {} subflows", limits.subflows);
-  }
+  const auto keys = engine_->keys(number);
+  decide::JoinRequest request;
+  request.connection = number;
+  request.client = c.client;
+  request.by_client = keys && keys->token[1] == option.token;  // a token names the receiver
+  request.backup = option.backup;
+  request.interface_in = packet.interface_in;
+  request.interface_out = packet.interface_out;
+  request.now = packet.raw.time_ns;
+  const decide::LimitReached reached = book_.join(request, decision.limits);
+  if (reached != decide::LimitReached::kNone) return fmt::format("limits.{}", name_of(reached));
+  ++c.counted;
+  c.joined_ns = packet.raw.time_ns;
+  make_room();
+  remembered_.insert_or_assign(key, Remembered{.isn = isn, .decision = nullptr, .strip = false});
   return std::nullopt;
+}
+
+Endpoints Core::ends_of_syn() const { return {decoded_.src, decoded_.dst, decoded_.tcp.src_port, decoded_.tcp.dst_port}; }
+
+std::uint64_t Core::key_of_syn() const {
+  return track::hash_flow(decoded_.src, decoded_.tcp.src_port, decoded_.dst, decoded_.tcp.dst_port, 0, settings_.hash_seed);
+}
+
+void Core::make_room() {
+  if (remembered_.size() < settings_.most_decisions) return;
+  counters_.decisions_evicted += remembered_.size();
+  remembered_.clear();
 }
 
 Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& option) {

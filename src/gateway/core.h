@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/raw_packet.h"
+#include "decide/join_book.h"
 #include "decide/policy.h"
 #include "engine/engine.h"
 #include "gateway/address_nat.h"
@@ -119,6 +120,9 @@ class Core : public engine::Observer {
   using Decided = std::shared_ptr<const decide::Decision>;
   struct Connection {
     Decided decision;
+    IpAddress client{};
+    std::uint32_t counted = 0;  ///< subflows that count against limits; 0: none is counted
+    TimeNs joined_ns = 0;       ///< the last of them
     std::uint64_t inspected_to[2] = {0, 0};
     bool blocked = false;
     bool unseen_told = false;
@@ -129,7 +133,7 @@ class Core : public engine::Observer {
   };
   struct Remembered {
     std::uint32_t isn = 0;
-    Decided decision;
+    Decided decision;  ///< none: a JOIN that its limits let pass
     bool strip = false;
   };
 
@@ -151,6 +155,9 @@ class Core : public engine::Observer {
   bool is_in_tunnel(const Packet& packet, rewrite::Unchangeable why);
   Outcome without_add_addr(const Packet& packet, MarkState state);
   std::optional<std::string> join_refused(const Packet& packet, const wire::mptcp::MpJoinSyn& option, std::uint64_t number, const decide::Decision& decision);
+  void make_room();
+  Endpoints ends_of_syn() const;
+  std::uint64_t key_of_syn() const;
   Remembered& decide(const Packet& packet, const wire::mptcp::MpCapable& option);
   void tell(const report::PolicyRecord& record) { sink_.on_policy(record); }
   Connection& connection(std::uint64_t number);
@@ -164,6 +171,7 @@ class Core : public engine::Observer {
   engine::Observer& next_;
   engine::Engine* engine_ = nullptr;
   AddressNat* nat_ = nullptr;
+  decide::JoinBook book_;
   Decided standard_;  ///< of connections whose SYN was not seen
   wire::Decoded decoded_;
   std::vector<std::byte> changed_;
