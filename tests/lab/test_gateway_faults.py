@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""The gateway is killed, restarted and ended in the middle of 50 transfers, in both fail modes; and a match stays a match when it is dead."""
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import live_sensor
+import network
+from live_gateway import Gateway, wait_for
+
+from lab import endpoint, namespaces
+from lab.raw import plan
+from lab.raw.host import Host
+
+LAB = pathlib.Path(endpoint.__file__).parent
+PORT = 7000
+MANY, SIZE = 50, 4_000_000
+SIGNATURE = b"an unmistakable sign"
+
+
+class Faults(unittest.TestCase):
+    def start(self, fail, rules=""):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.lab = self.enterContext(network.Network("two-paths"))
+        talk = self.lab.start(self.lab.server, sys.executable, str(LAB / "talk.py"), "serve", str(PORT), stdout=subprocess.PIPE, text=True)
+        self.assertEqual(talk.stdout.readline(), "listening\n")
+        self.gateway = Gateway(self.lab, folder, gateway=f"fail: {fail}", rules=rules).start()
+
+    def transfers(self, many=MANY):
+        return self.lab.start(self.lab.client, sys.executable, str(LAB / "talk.py"), "send", self.lab.target(), str(PORT), str(many), str(SIZE), "2",
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def under_way(self):
+        wait_for(lambda: len(self.lab.kernel_connections(self.lab.server)) >= MANY // 2, "transfers under way")
+
+    def done(self, transfers, seconds=60):
+        out, said = transfers.communicate(timeout=seconds)
+        self.assertEqual((out, said), ("done\n", ""))
+
+    def test_killed_and_open(self):
+        self.start("open")
+        transfers = self.transfers()
+        self.under_way()
+        self.gateway.process.kill()
+        self.done(transfers)
+        self.done(self.transfers(3))
+
+    def test_killed_and_closed(self):
+        self.start("closed")
+        transfers = self.transfers(3)
+        wait_for(lambda: self.lab.kernel_connections(self.lab.server), "transfers under way")
+        self.gateway.process.kill()
+        self.gateway.process.wait()
+        beside = subprocess.run(["ip", "netns", "exec", self.lab.client, "timeout", "2", "python3", "-c",
+                                 f"import socket; socket.create_connection(('{self.lab.target()}', {PORT})).close(); print('plain TCP passes')"],
+                                capture_output=True, text=True, check=False)
+        self.assertEqual(beside.stdout, "plain TCP passes\n", beside.stderr)
+        before = self.lab.kernel_counters(self.lab.server)["MPTcpExtMPCapableSYNRX"]
+        another = self.transfers(1)
+        time.sleep(0.5)
+        self.assertEqual(self.lab.kernel_counters(self.lab.server)["MPTcpExtMPCapableSYNRX"], before, "a SYN with MP_CAPABLE is held")
+        self.gateway.start()
+        self.done(another)
+        self.done(transfers)
+
+    def test_restarted(self):
+        self.start("open")
+        transfers = self.transfers()
+        self.under_way()
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.gateway.start()
+        self.done(transfers)
+
+    def test_killed_and_restarted(self):
+        self.start("open")
+        transfers = self.transfers()
+        self.under_way()
+        self.gateway.process.kill()
+        self.gateway.process.wait()
+        self.gateway.start()
+        self.done(transfers)
+
+    def test_reloaded(self):
+        self.start("open")
+        transfers = self.transfers()
+        self.under_way()
+        self.gateway.process.send_signal(signal.SIGHUP)
+        self.gateway.said("weir: reloaded")
+        self.done(transfers)
+
+    def test_what_was_blocked_stays_blocked_without_the_gateway(self):
+        self.start("open", rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n')
+        with Host(1) as host:
+            with namespaces.inside(self.lab.client):
+                connection = endpoint.client(host, (self.lab.target(), PORT), 1)
+            connection.fastclose = lambda: None  # one that does not give in
+            plan.perform(connection, [plan.Step(text="hello ", wait=True), *plan.split(SIGNATURE, 1, start=6)])
+            wait_for(lambda: self.gateway.records("alert"), "the alert")
+            self.gateway.process.kill()
+            self.gateway.process.wait()
+            before = self.lab.kernel_counters(self.lab.server)["TcpInSegs"]
+            host.pump(lambda: False, None, 2)  # sends again and again what was not acknowledged
+            self.assertEqual(self.lab.kernel_counters(self.lab.server)["TcpInSegs"], before)
+
+
+if __name__ == "__main__":
+    live_sensor.main()
