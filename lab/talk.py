@@ -56,7 +56,7 @@ def send(address, port, numbers, size, paths=1, pauses=False):
             data = text(number, size)
             for at in range(0, size, 4096):
                 connection.sendall(data[at:at + 4096])
-                if at == 0:
+                if at == 0 and paths > 1:
                     wait_for_subflows(connection, paths)
                 if pauses and at == size // 8192 * 4096:
                     print("half", flush=True)

@@ -1,0 +1,51 @@
+#include "gateway/kernel_rules.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace weir::gateway {
+namespace {
+
+TEST(KernelRules, FailOpenPassesWhatNoOneTakesButNeverWhatWasBlocked) {
+  const std::string text = iptables_rules({.queue = 64, .fail_open = true}, Family::kIpv4, false, false);
+  EXPECT_NE(text.find("-j NFQUEUE --queue-num 64 --queue-bypass\n"), std::string::npos);
+  EXPECT_NE(text.find("-m connmark --mark 0x4000000/0x7f000000 -j NFQUEUE --queue-num 65\n"), std::string::npos);
+  EXPECT_EQ(iptables_rules({.queue = 64, .fail_open = false}, Family::kIpv4, false, false).find("bypass"), std::string::npos);
+}
+
+TEST(KernelRules, AJumpThatIsThereIsNotMadeAgain) {
+  const std::string fresh = iptables_rules({}, Family::kIpv6, false, false), again = iptables_rules({}, Family::kIpv6, true, true);
+  EXPECT_NE(fresh.find("-A FORWARD -j WEIR-FORWARD\n"), std::string::npos);
+  EXPECT_EQ(again.find("-A FORWARD"), std::string::npos);
+  EXPECT_EQ(again.find("-A POSTROUTING"), std::string::npos);
+}
+
+TEST(KernelRules, InterfacesAreTheOnlyOnesLookedAt) {
+  const std::string text = iptables_rules({.interfaces = {"lan0"}}, Family::kIpv4, false, false);
+  EXPECT_NE(text.find("-A WEIR-FORWARD -i lan0 -g WEIR-JUDGE\n-A WEIR-FORWARD -o lan0 -g WEIR-JUDGE\n"), std::string::npos);
+  EXPECT_EQ(text.find("-A WEIR-FORWARD -j"), std::string::npos);
+}
+
+TEST(KernelRules, TheFilterFitsIntoWhatTheKernelTakes) {
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    const std::string text = ordinary_filter(family);
+    const int lines = std::stoi(text);
+    EXPECT_LE(lines, 64);
+    EXPECT_EQ(std::ranges::count(text, ','), lines);
+  }
+}
+
+TEST(Marks, LeaveTheBitsOfOthers) {
+  const Marks marks(0x0ff0'0000);
+  EXPECT_TRUE(Marks::is_mask(0x0ff0'0000));
+  EXPECT_FALSE(Marks::is_mask(0x0f0f'0000));
+  EXPECT_FALSE(Marks::is_mask(0x00f0'0000));
+  const std::uint32_t mark = marks.with(0xf00f'ffff, MarkState::kBlocked, 3);
+  EXPECT_EQ(mark & ~marks.mask(), 0xf00f'ffffU);
+  EXPECT_EQ(marks.state(mark), MarkState::kBlocked);
+  EXPECT_EQ(marks.shard(mark), 3U);
+}
+
+}  // namespace
+}  // namespace weir::gateway
