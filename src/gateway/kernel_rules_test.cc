@@ -7,22 +7,29 @@
 namespace weir::gateway {
 namespace {
 
+std::string rules(bool fail_open, std::vector<std::string> interfaces = {}, bool jumps = false) {
+  KernelRuleSettings settings;
+  settings.fail_open = fail_open;
+  settings.interfaces = std::move(interfaces);
+  return iptables_rules(settings, Family::kIpv4, jumps, jumps);
+}
+
 TEST(KernelRules, FailOpenPassesWhatNoOneTakesButNeverWhatWasBlocked) {
-  const std::string text = iptables_rules({.queue = 64, .fail_open = true}, Family::kIpv4, false, false);
+  const std::string text = rules(true);
   EXPECT_NE(text.find("-j NFQUEUE --queue-num 64 --queue-bypass\n"), std::string::npos);
   EXPECT_NE(text.find("-m connmark --mark 0x4000000/0x7f000000 -j NFQUEUE --queue-num 65\n"), std::string::npos);
-  EXPECT_EQ(iptables_rules({.queue = 64, .fail_open = false}, Family::kIpv4, false, false).find("bypass"), std::string::npos);
+  EXPECT_EQ(rules(false).find("bypass"), std::string::npos);
 }
 
 TEST(KernelRules, AJumpThatIsThereIsNotMadeAgain) {
-  const std::string fresh = iptables_rules({}, Family::kIpv6, false, false), again = iptables_rules({}, Family::kIpv6, true, true);
+  const std::string fresh = rules(true), again = rules(true, {}, true);
   EXPECT_NE(fresh.find("-A FORWARD -j WEIR-FORWARD\n"), std::string::npos);
   EXPECT_EQ(again.find("-A FORWARD"), std::string::npos);
   EXPECT_EQ(again.find("-A POSTROUTING"), std::string::npos);
 }
 
 TEST(KernelRules, InterfacesAreTheOnlyOnesLookedAt) {
-  const std::string text = iptables_rules({.interfaces = {"lan0"}}, Family::kIpv4, false, false);
+  const std::string text = rules(true, {"lan0"});
   EXPECT_NE(text.find("-A WEIR-FORWARD -i lan0 -g WEIR-JUDGE\n-A WEIR-FORWARD -o lan0 -g WEIR-JUDGE\n"), std::string::npos);
   EXPECT_EQ(text.find("-A WEIR-FORWARD -j"), std::string::npos);
 }
