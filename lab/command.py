@@ -21,7 +21,11 @@ def introduce(network):
     """How to enter each host, for people."""
     lines = [f"{host:<9} ip netns exec {namespace} COMMAND" for host, namespace in network.hosts.items()]
     targets = " and ".join(network.target(1, family) for family in network.families)
-    return "\n".join([network.described.description, *lines, f"the client reaches the server at {targets}; the router's interfaces are c1.. towards it, s1.. towards the server"])
+    if "far" in network.hosts:
+        interfaces = "the router's interfaces are c1.. towards it, m1.. towards far; far's are m1.. towards the router, s1.. towards the server"
+    else:
+        interfaces = "the router's interfaces are c1.. towards it, s1.. towards the server"
+    return "\n".join([network.described.description, *lines, f"the client reaches the server at {targets}; {interfaces}"])
 
 
 def remember(network, keeper, name):

@@ -109,7 +109,19 @@ def wait_for_subflows(connection, paths, seconds=30):
         time.sleep(0.01)
 
 
+USAGE = """usage: talk.py serve PORT
+       talk.py send ADDRESS PORT CONNECTIONS OCTETS [SUBFLOWS]     # says "done"
+       talk.py pause ADDRESS PORT OCTETS                           # says "half" half way, and waits for a line
+       talk.py cut ADDRESS PORT TEXT PATHS                         # octet by octet, in turn over the paths"""
+ARGUMENTS = {"serve": (1, 1), "send": (4, 5), "pause": (3, 3), "cut": (4, 4)}
+
+
 def main():
+    least, most = ARGUMENTS.get(sys.argv[1] if len(sys.argv) > 1 else "", (1, 0))
+    if not least <= len(sys.argv) - 2 <= most:
+        asked = {"-h", "--help"} & set(sys.argv[1:])
+        print(USAGE, file=sys.stdout if asked else sys.stderr)
+        sys.exit(0 if asked else 2)
     if sys.argv[1] == "serve":
         serve(int(sys.argv[2]))
     elif sys.argv[1] == "pause":

@@ -166,6 +166,17 @@ class Commands(unittest.TestCase):
         self.assertIn("10.2.1.2/24", said)
         self.assertIn("2 10.1.2.2 fd00:1:2::2", said)
 
+    def test_of_two_routers_each_is_told_with_its_interfaces(self):
+        said = self.call("up", "two-routers")
+        self.addCleanup(self.call, "down", re.search(r"lab/down (\d+)", said)[1])
+        self.assertIn("m1.. towards far; far's are m1.. towards the router, s1.. towards the server", said)
+
+    def test_both_ends_say_how_they_are_called(self):
+        for words, status in ((["--help"], 0), ([], 2), (["send", "10.1.2.2"], 2)):
+            done = subprocess.run([sys.executable, str(LAB / "talk.py"), *words], capture_output=True, text=True)
+            self.assertEqual(done.returncode, status)
+            self.assertTrue((done.stdout + done.stderr).startswith("usage: talk.py serve PORT\n"), done.stderr)
+
     def test_what_a_killed_run_left_can_be_removed(self):
         run = subprocess.Popen([str(LAB / "run"), "one-path", "--", "sh", "-c", "echo $LAB_CLIENT $$; exec sleep 30"], stdout=subprocess.PIPE, text=True)
         left, command = run.stdout.readline().split()
