@@ -4,23 +4,19 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
 #include <string_view>
 
 #include "cli/config_keys.h"
 #include "cli/say.h"
+#include "cli/text_file.h"
 #include "inspect/rules/groups.h"
-#include "report/problem.h"
 #include "web/status_server.h"
 
 namespace weir::cli {
 namespace {
 
 /// A file beyond this is no configuration.
-constexpr std::uintmax_t kMaxBytes = 16 << 20;
+constexpr std::size_t kMaxBytes = 16 << 20;
 
 /// Purpose: reads a document into a Config.
 class Reader {
@@ -200,23 +196,15 @@ std::unexpected<std::vector<ConfigError>> only(int line, std::string why, std::s
 }  // namespace
 
 std::expected<Config, std::vector<ConfigError>> load_config(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::error_code code;
-  if (!file) return only(0, report::system_problem(path, errno ? errno : EIO).why);
-  if (std::filesystem::is_directory(path, code)) return only(0, "is a directory");
-  std::string text;
-  for (std::array<char, 65'536> piece; file.read(piece.data(), piece.size()), file.gcount() > 0;) {
-    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
-    if (text.size() > kMaxBytes) return only(0, "is too large for a configuration");
-  }
+  const auto text = read_text_file(path, kMaxBytes, "a configuration");
+  if (!text) return only(0, text.error().why);
 
   Config config;
   config.variables = inspect::rules::default_variables();
   ConfigValues values;
   Reader reader(config, values);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(*text);
     if (documents.size() > 1) return only(line_of(documents[1]), "a second YAML document", "a configuration is one document");
     if (!documents.empty()) reader.read(documents.front());
   } catch (const YAML::Exception& error) {

@@ -31,7 +31,7 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"inventory", "[--csv|--json]", "which hosts and services speak MPTCP, as the sensor has seen it", inventory},
     {"rules", "check FILE...", "says of each signature whether it is supported", rules},
     {"config", "check FILE...", "validates a configuration", config},
-    {"policy", "test", "explains what the policy would do with a connection", nullptr},
+    {"policy", "test", "explains what the policy would do with a connection", policy},
 });
 
 std::string usage() {

@@ -4,16 +4,14 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <expected>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <tuple>
 
 #include "cli/database_cache.h"
 #include "cli/say.h"
+#include "cli/text_file.h"
 #include "report/problem.h"
 
 namespace weir::cli {
@@ -43,21 +41,6 @@ std::expected<std::vector<std::string>, report::Problem> files_of(const std::str
   return files;
 }
 
-std::expected<std::string, report::Problem> content_of(const std::string& path) {
-  std::error_code code;
-  if (std::filesystem::is_directory(path, code)) return std::unexpected(report::Problem{path, "is a directory"});
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::unexpected(report::system_problem(path, errno != 0 ? errno : EIO));
-  std::string text;
-  for (std::array<char, 65'536> piece; file.read(piece.data(), piece.size()), file.gcount() > 0;) {
-    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
-    if (text.size() > kMaxBytes) return std::unexpected(report::Problem{path, "is too large for a rules file"});
-  }
-  if (file.bad()) return std::unexpected(report::system_problem(path, errno != 0 ? errno : EIO));
-  return text;
-}
-
 /// Problem: a file that cannot be read.
 std::expected<LoadedRules, report::Problem> read_rules(const std::vector<std::string>& paths, const inspect::rules::Variables& variables,
                                                        const Limits& limits) {
@@ -67,7 +50,7 @@ std::expected<LoadedRules, report::Problem> read_rules(const std::vector<std::st
     const auto files = files_of(path);
     if (!files) return std::unexpected(files.error());
     for (const std::string& file : *files) {
-      const auto text = content_of(file);
+      const auto text = read_text_file(file, kMaxBytes, "a rules file");
       if (!text) return std::unexpected(text.error());
       ++out.files;
       auto parsed = inspect::rules::parse(*text, file, variables);

@@ -12,5 +12,6 @@ int inventory(std::span<const char* const> arguments);
 int rules(std::span<const char* const> arguments);
 int probe(std::span<const char* const> arguments);
 int config(std::span<const char* const> arguments);
+int policy(std::span<const char* const> arguments);
 
 }  // namespace weir::cli

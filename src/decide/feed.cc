@@ -9,6 +9,7 @@
 #include <iterator>
 #include <tuple>
 
+#include "decide/host_name.h"
 #include "decide/utc_time.h"
 
 namespace weir::decide {
@@ -19,7 +20,7 @@ static_assert(kVerdicts.size() == kFeedVerdicts);
 
 constexpr std::string_view kFirstLine = "weir-feed 1";
 constexpr std::string_view kColumns = "name\taddress\tport\tverdict\tfirst_seen\tlast_seen\tevidence";
-constexpr std::size_t kMostNameBytes = 253;  // RFC 1035 §2.3.4, as text
+constexpr std::string_view kNoName = "-";
 constexpr std::size_t kMostLineBytes = 2'048;
 
 std::string sha256_text(std::string_view octets) {
@@ -41,20 +42,12 @@ std::optional<Number> number(std::string_view text) {
   return value;
 }
 
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMostNameBytes &&
-         std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'; });
-}
-
 bool is_control(char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }
 
+/// Empty: it is none.
 std::string name_as_written(std::string_view text) {
-  std::string name(text);
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  while (name.ends_with('.')) name.pop_back();
-  return is_name(name) && name != "-" ? name : "-";
+  std::string name = host_name_of(text).value_or("");
+  return name == kNoName ? "" : name;
 }
 
 std::string evidence_as_written(std::string_view text) {
@@ -106,8 +99,8 @@ std::expected<FeedEntry, std::string> entry_of(std::string_view line) {
   const auto [name, address, port, verdict, first, last, evidence] = column;
   const auto bad = [](std::string_view what, std::string_view why) { return std::unexpected(fmt::format("{} {}", what, why)); };
   FeedEntry entry;
-  if (!is_name(name)) return bad("name", "is no host name in lower case");
-  if (name != "-") entry.name = name;
+  if (host_name_of(name) != name) return bad("name", "is no host name in lower case");
+  if (name != kNoName) entry.name = name;
   const auto ip = parse_ip_address(address);
   if (!ip) return bad("address", "is none");
   entry.address = *ip;
@@ -193,7 +186,6 @@ std::string serialise(const Feed& feed) {
   std::vector<FeedEntry> entries = feed.entries;
   for (FeedEntry& entry : entries) {
     entry.name = name_as_written(entry.name);
-    if (entry.name == "-") entry.name.clear();
     entry.last_seen_s = std::max(entry.last_seen_s, entry.first_seen_s);
   }
   // Of the same target the one seen last stands first, and stays.
@@ -205,7 +197,7 @@ std::string serialise(const Feed& feed) {
   std::string text = fmt::format("{}\nwritten\t{}\nvalid-until\t{}\n{}\n", kFirstLine, utc_text(feed.written_s),
                                  utc_text(std::max(feed.valid_until_s, feed.written_s)), kColumns);
   for (const FeedEntry& entry : entries) {
-    fmt::format_to(std::back_inserter(text), "{}\t{}\t{}\t{}\t{}\t{}\t{}\n", entry.name.empty() ? "-" : entry.name, to_string(entry.address), entry.port,
+    fmt::format_to(std::back_inserter(text), "{}\t{}\t{}\t{}\t{}\t{}\t{}\n", entry.name.empty() ? kNoName : entry.name, to_string(entry.address), entry.port,
                    name_of(entry.verdict), utc_text(entry.first_seen_s), utc_text(entry.last_seen_s), evidence_as_written(entry.evidence));
   }
   const std::string sum = sha256_text(text);

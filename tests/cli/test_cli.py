@@ -57,7 +57,7 @@ class Usage(Cli):
         self.assertRegex(self.run_weir("--version")[0], r"^weir \d+\.\d+\.\d+\n$")
 
     def test_help_has_an_example(self):
-        for arguments in (["--help"], ["inspect", "--help"], ["inventory", "--help"], ["config", "--help"]):
+        for arguments in (["--help"], ["inspect", "--help"], ["inventory", "--help"], ["config", "--help"], ["policy", "--help"]):
             out, err = self.run_weir(*arguments)
             self.assertIn("Example", out)
             self.assertEqual(err, "")
@@ -73,7 +73,7 @@ class Usage(Cli):
             self.run_weir(*arguments, status=2)
 
     def test_verbs_that_are_not_there_say_so(self):
-        for verb in "gateway proxy probe analyzer policy".split():
+        for verb in "gateway proxy probe analyzer".split():
             _, err = self.run_weir(verb, status=2)
             self.assertIn("not part of this version", err)
 
