@@ -73,7 +73,7 @@ class Usage(Cli):
             self.run_weir(*arguments, status=2)
 
     def test_verbs_that_are_not_there_say_so(self):
-        for verb in "gateway proxy probe analyzer".split():
+        for verb in "proxy analyzer".split():
             _, err = self.run_weir(verb, status=2)
             self.assertIn("not part of this version", err)
 
