@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstring>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include "cli/command_line.h"
 #include "cli/gateway_options.h"
 #include "cli/outputs.h"
+#include "cli/policy_lists.h"
 #include "cli/process.h"
 #include "cli/rule_files.h"
 #include "cli/say.h"
@@ -35,18 +35,10 @@ constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
 constexpr TimeNs kStats = 10 * kSecond;
 constexpr TimeNs kKeep = 60 * kSecond;
+constexpr TimeNs kFeeds = 5 * kSecond;  ///< how often is looked whether a feed was replaced
 
 TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 TimeNs steady() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-std::optional<decide::LocalTime> local_time(TimeNs time) {
-  const std::time_t seconds = time / kSecond;
-  std::tm local{};
-  if (::localtime_r(&seconds, &local) == nullptr) return std::nullopt;
-  constexpr int kDays = 7, kMonday = 6;  // tm counts from Sunday
-  return decide::LocalTime{.weekday = static_cast<std::uint8_t>((local.tm_wday + kMonday) % kDays),
-                           .minute = static_cast<std::uint16_t>(local.tm_hour * 60 + local.tm_min)};
-}
 
 /// The reports of a shard, as the gateway's worker knows them.
 class GatewayReports : public gateway::Reports {
@@ -133,7 +125,7 @@ class Gateway {
         return name ? std::vector<std::string>{*name} : std::vector<std::string>{};
       };
     }
-    surroundings.local_time = local_time;
+    surroundings.local_time = [](TimeNs time) { return local_time(time / kSecond); };
     worker_ = std::make_unique<gateway::Worker>(worker_settings(std::move(rules)), options_.policy, std::move(surroundings),
                                                 std::make_unique<GatewayReports>(std::move(outputs)), std::move(queues), *std::move(sender));
     return begin_nat();
@@ -186,7 +178,7 @@ class Gateway {
   }
 
   void watch() {
-    TimeNs told = steady(), kept = told, looked = told;
+    TimeNs told = steady(), kept = told, looked = told, fed = told;
     const auto due = [](TimeNs& last, TimeNs every) {
       if (steady() - last < every) return false;
       last = steady();
@@ -200,9 +192,19 @@ class Gateway {
         service_.alive(status(now()));
         if (nat_) nat_->advance(now());
       }
+      if (due(fed, kFeeds) && feeds_.changed()) take_feeds();
       if (reopen_wanted()) shared_.reopen();
       if (reload_wanted()) reload();
     }
+  }
+
+  /// The prober has written: connections from now on are decided by it.
+  void take_feeds() {
+    const auto policy = load_policy(options_.source);
+    if (!policy) return;
+    options_.policy = policy;
+    worker_->ask([&](gateway::Worker& worker) { worker.core().use(policy); });
+    fmt::print(stderr, "weir: feeds reloaded\n");
   }
 
   /// What cannot be read leaves what runs as it is. Packets go on being decided while rules are made ready.
@@ -213,7 +215,12 @@ class Gateway {
       if (!config) return;
       options_.inspect.variables = config->variables;
       options_.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
-      policy = policy_of(*config);
+      PolicySource source = policy_source(*config);
+      source.lookups = options_.source.lookups;
+      policy = load_policy(source);
+      if (!policy) return;
+      options_.source = std::move(source);
+      feeds_ = FeedFiles(options_.source.lists);
       options_.names = asks_for_names(config->policy);
       options_.gateway.interfaces = config->gateway.interfaces;
       options_.gateway.fail.dead = config->gateway.fail.dead;
@@ -276,6 +283,7 @@ class Gateway {
   }
 
   GatewayOptions options_;
+  FeedFiles feeds_{options_.source.lists};
   Service service_;
   Outputs shared_;
   gateway::KernelRuleSettings kernel_;

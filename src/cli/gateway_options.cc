@@ -7,6 +7,7 @@
 
 #include "cli/command_line.h"
 #include "cli/nat_settings.h"
+#include "cli/say.h"
 
 namespace weir::cli {
 namespace {
@@ -29,15 +30,6 @@ constexpr const char* kExample =
 bool asks_for_names(const PolicyConfig& policy) {
   return std::ranges::any_of(policy.rules,
                              [](const decide::Rule& rule) { return !rule.match.names.any() || !rule.match.categories.any() || !rule.match.feeds.any(); });
-}
-
-std::shared_ptr<const decide::Policy> policy_of(const Config& config) {
-  decide::PolicySettings settings;
-  settings.inside = config.gateway.inside;
-  settings.has_inside = config.gateway.has_inside;
-  settings.rules = config.policy.rules;
-  settings.otherwise = config.policy.otherwise;
-  return std::make_shared<const decide::Policy>(std::move(settings));
 }
 
 gateway::KernelRuleSettings GatewayOptions::kernel_rules() const {
@@ -85,7 +77,9 @@ std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> ar
   if (!log.places.empty()) inspect.service_log = std::move(log);
   options.gateway = config.gateway;
   options.nat = nat_settings(config.nat, config.gateway);
-  options.policy = policy_of(config);
+  options.source = policy_source(config);
+  options.policy = load_policy(options.source);
+  if (!options.policy) return std::unexpected(kBadUsage);
   options.names = asks_for_names(config.policy);
   options.service.configures_links = true;  // CAP_NET_ADMIN: queues, marks
   return options;

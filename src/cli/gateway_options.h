@@ -9,6 +9,7 @@
 
 #include "cli/config_file.h"
 #include "cli/inspect_options.h"
+#include "cli/policy_lists.h"
 #include "cli/service.h"
 #include "decide/policy.h"
 #include "gateway/kernel_rules.h"
@@ -19,6 +20,7 @@ namespace weir::cli {
 struct GatewayOptions {
   InspectOptions inspect;
   GatewayConfig gateway;
+  PolicySource source;
   std::shared_ptr<const decide::Policy> policy;
   bool names = false;  ///< some rule of the policy asks for the name of the server
   rewrite::NatSettings nat;
@@ -32,8 +34,6 @@ struct GatewayOptions {
 
 /// The options, or the exit status where there is nothing more to do (help, wrong usage): all is said already.
 std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> arguments);
-/// What the configuration says of policy, names and interfaces, read anew.
-std::shared_ptr<const decide::Policy> policy_of(const Config& config);
 bool asks_for_names(const PolicyConfig& policy);
 
 }  // namespace weir::cli

@@ -262,7 +262,7 @@ int policy(std::span<const char* const> arguments) {
   const auto lists = load_policy_lists(config->policy, now);
   if (!lists) return say(lists.error()), kBadUsage;
   for (const auto& problem : lists->problems) say(problem);
-  const decide::Explanation explanation = make_policy(*config, lists->lookups).explain(connection.facts);
+  const decide::Explanation explanation = decide::Policy(policy_source(*config).settings, lists->lookups).explain(connection.facts);
   fmt::print("{}", asked.json ? json_text(explanation, file) : text(explanation, connection, file, report::TextStyle::of(STDOUT_FILENO)));
   if (std::fflush(stdout) != 0) return say("standard output", "cannot be written to"), kNotDone;
   return lists->feeds_refused > 0 ? kNotDone : kDone;

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <utility>
 
+#include "cli/say.h"
 #include "cli/text_file.h"
 #include "decide/category_lists.h"
 #include "decide/feed.h"
@@ -83,9 +85,22 @@ std::expected<PolicyLists, report::Problem> load_policy_lists(const PolicyConfig
   return out;
 }
 
-decide::Policy make_policy(const Config& config, const decide::Lookups& lookups) {
-  return decide::Policy(
-      {.inside = config.gateway.inside, .has_inside = config.gateway.has_inside, .rules = config.policy.rules, .otherwise = config.policy.otherwise}, lookups);
+PolicySource policy_source(const Config& config) {
+  return {.settings = {.inside = config.gateway.inside,
+                       .has_inside = config.gateway.has_inside,
+                       .rules = config.policy.rules,
+                       .otherwise = config.policy.otherwise},
+          .lists = config.policy,
+          .lookups = {}};
+}
+
+std::shared_ptr<const decide::Policy> load_policy(PolicySource& source) {
+  const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  auto lists = load_policy_lists(source.lists, now_s, source.lookups);
+  if (!lists) return say(lists.error()), nullptr;
+  for (const report::Problem& problem : lists->problems) say(problem);
+  source.lookups = std::move(lists->lookups);
+  return std::make_shared<const decide::Policy>(source.settings, source.lookups);
 }
 
 decide::LocalTime local_time(std::time_t now) {

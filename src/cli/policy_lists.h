@@ -6,6 +6,7 @@
 #include <ctime>
 #include <expected>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,15 @@ struct PolicyLists {
 /// or an empty one. `now_s`: since 1970; a feed is stale by it.
 std::expected<PolicyLists, report::Problem> load_policy_lists(const PolicyConfig& config, std::int64_t now_s, const decide::Lookups& before = {});
 
-decide::Policy make_policy(const Config& config, const decide::Lookups& lookups);
+/// What a policy is made of, kept so that it can be made again when a feed was replaced.
+struct PolicySource {
+  decide::PolicySettings settings;
+  PolicyConfig lists;
+  decide::Lookups lookups;  ///< that were read last
+};
+PolicySource policy_source(const Config& config);
+/// Reads the lists anew and says what is wrong with them; null: the old policy is to stay, as a category cannot be read.
+std::shared_ptr<const decide::Policy> load_policy(PolicySource& source);
 
 /// Local time, as rules with times mean it.
 decide::LocalTime local_time(std::time_t now);
