@@ -35,7 +35,7 @@ constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
 constexpr TimeNs kStats = 10 * kSecond;
 constexpr TimeNs kKeep = 60 * kSecond;
-constexpr TimeNs kFeeds = 5 * kSecond;  ///< how often is looked whether a feed was replaced
+constexpr TimeNs kFeeds = kSecond;  ///< how often is looked whether a feed was replaced
 
 TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 TimeNs steady() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -200,8 +200,9 @@ class Gateway {
 
   /// The prober has written: connections from now on are decided by it.
   void take_feeds() {
+    const auto before = options_.source.lookups.feeds;
     const auto policy = load_policy(options_.source);
-    if (!policy) return;
+    if (!policy || options_.source.lookups.feeds == before) return;  // what was refused is said
     options_.policy = policy;
     worker_->ask([&](gateway::Worker& worker) { worker.core().use(policy); });
     fmt::print(stderr, "weir: feeds reloaded\n");

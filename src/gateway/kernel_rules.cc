@@ -43,7 +43,11 @@ class Text {
   }
 
   void judge() {
-    if (settings_.watch_dns) rule(kJudge, fmt::format("-p udp -m udp --sport 53 -j NFQUEUE --queue-num {} --queue-bypass", settings_.queue));
+    // The question, too: an answer to none is not believed.
+    if (settings_.watch_dns) {
+      for (const char* const port : {"dport", "sport"})
+        rule(kJudge, fmt::format("-p udp -m udp --{} 53 -j NFQUEUE --queue-num {} --queue-bypass", port, settings_.queue));
+    }
     rule(kJudge, "! -p tcp -j RETURN");
     // A verdict of dropping does not get to where marks are saved: so "blocked" comes round once more, is saved here, and ends here.
     const std::string save = "-j CONNMARK --save-mark --nfmask " + fmt::format("{0:#x} --ctmask {0:#x}", marks_.mask());

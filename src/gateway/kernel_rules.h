@@ -15,7 +15,7 @@ struct KernelRuleSettings {
   std::uint16_t queue = 64;             ///< the first; one for each shard, and behind them one for each that never fails open
   unsigned shards = 1;
   bool fail_open = true;   ///< what no one takes out of the queue passes
-  bool watch_dns = false;  ///< answers of DNS over UDP are seen, for names; they pass in any case
+  bool watch_dns = false;  ///< DNS over UDP is seen, for names; it passes in any case
   Marks marks;
 };
 

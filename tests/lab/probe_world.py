@@ -60,10 +60,10 @@ ODD = ("v0", "mirror-v1", "mirror-v0", "mirror-key", "wrong-ack")
 
 
 class World(network.Network):
-    """The lab's network of one path with a stranger, who plays the odd hosts; all other nets are the server's."""
+    """The lab's network with a stranger, who plays the odd hosts; all other nets are the server's."""
 
-    def __init__(self, routers=1):
-        super().__init__(description.of({"families": ["ipv4", "ipv6"], "routers": routers, "stranger": True, "path": [{}]}))
+    def __init__(self, routers=1, paths=1):
+        super().__init__(description.of({"families": ["ipv4", "ipv6"], "routers": routers, "stranger": True, "path": [{}] * paths}))
 
     def _make(self):
         super()._make()
