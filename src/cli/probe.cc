@@ -38,21 +38,31 @@ std::expected<RunState, int> beginning(const ProbeOptions& options, std::uint64_
   return *read;
 }
 
+/// First the results, then what says that they are there: whenever it is killed, no target is missed, and what is told again is cut off before.
+bool keep_state(const std::string& path, RunState state, ProbeOutputs& outputs) {
+  if (!outputs.keep(state)) return false;
+  const auto problem = probe::output::write_whole(path, to_text(state));
+  if (problem) say(*problem);
+  return !problem;
+}
+
 int run_once(const ProbeOptions& options, std::span<const std::string> learnt, bool again) {
   const auto targets = collect_targets(options, learnt, stop_wanted);
   if (!targets) return targets.error();
   bool goes_on = again;
   const auto state = beginning(options, targets->space.fingerprint(), goes_on);
   if (!state) return state.error();
+  ProbeOutputs::cut(options, *state);
   auto outputs = ProbeOutputs::open(options, goes_on);
   if (!outputs) return outputs.error();
 
   probe::targets::Order order(targets->space.size(), *state);
   std::vector<std::uint64_t> open;
-  ProbeRun run(options, *targets, order, **outputs, stop_wanted);
+  ProbeRun::Keep keep;
+  if (options.state) keep = [&](ProbeRun::Open begun) { return keep_state(*options.state, order.state(std::move(begun)), **outputs); };
+  ProbeRun run(options, *targets, order, **outputs, stop_wanted, std::move(keep));
   int status = targets->space.size() == 0 ? kDone : options.raw ? run.raw(open) : run.connect(open);
   const bool complete = order.left() == 0 && open.empty();
-  // First the results, then what says that they are there: after a crash a target may come twice, and none is missed.
   if (const int written = (*outputs)->close(complete); written != kDone) status = written;
   if (options.state && status == kDone) {
     if (complete) {

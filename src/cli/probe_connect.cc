@@ -15,7 +15,7 @@ constexpr std::size_t kUsualInFlight = 200, kMostInFlight = 60'000;
 
 }  // namespace
 
-int ProbeRun::connect(std::vector<std::uint64_t>& open) {
+int ProbeRun::connect(Open& open) {
   namespace connect = probe::connect;
   connect::ProberSettings settings;
   settings.timeout_ns = TimeNs{options_.timeout_ms != 0 ? options_.timeout_ms : kUsualTimeoutMs} * 1'000'000;
@@ -36,7 +36,7 @@ int ProbeRun::connect(std::vector<std::uint64_t>& open) {
                    .connected = &details});
   };
   connect::Prober prober(settings, next, found);
-  const connect::End end = prober.run([&] { return look(prober.findings()); });
+  const connect::End end = prober.run([&] { return look(prober.findings(), [&] { return prober.unfinished(); }); });
   progress_.clear();
   open = prober.unfinished();
   switch (end) {

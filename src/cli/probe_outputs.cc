@@ -1,8 +1,10 @@
 #include "cli/probe_outputs.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <utility>
 
@@ -22,6 +24,13 @@ namespace output = probe::output;
 constexpr std::size_t kFlushBytes = 1U << 16;
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr TimeNs kDrawEvery = kSecond / 5;
+
+/// Nothing: it is no file that could be cut.
+std::optional<std::uint64_t> regular_bytes(const std::string& path) {
+  struct stat about{};
+  if (::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) return std::nullopt;
+  return static_cast<std::uint64_t>(about.st_size);
+}
 
 }  // namespace
 
@@ -103,6 +112,22 @@ bool ProbeOutputs::flush() {
   if (json_) json_->flush();
   if (csv_) csv_->flush();
   return (!json_ || json_->output.lines_lost() == 0) && (!csv_ || csv_->output.lines_lost() == 0);
+}
+
+bool ProbeOutputs::keep(probe::targets::RunState& state) {
+  if (!flush()) return false;
+  state.output_bytes = options_.output ? regular_bytes(*options_.output) : std::nullopt;
+  state.csv_bytes = options_.csv ? regular_bytes(*options_.csv) : std::nullopt;
+  return !options_.feed || write_feed() == kDone;
+}
+
+void ProbeOutputs::cut(const ProbeOptions& options, const probe::targets::RunState& state) {
+  const auto cut_file = [](const std::optional<std::string>& path, const std::optional<std::uint64_t>& bytes) {
+    if (!path || !bytes || regular_bytes(*path).value_or(0) <= *bytes) return;
+    if (::truncate(path->c_str(), static_cast<off_t>(*bytes)) != 0) say(report::system_problem(*path, errno));
+  };
+  cut_file(options.output, state.output_bytes);
+  cut_file(options.csv, state.csv_bytes);
 }
 
 int ProbeOutputs::write_feed() {

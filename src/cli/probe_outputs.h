@@ -13,6 +13,7 @@
 #include "decide/feed.h"
 #include "probe/output/record.h"
 #include "probe/output/summary.h"
+#include "probe/targets/run_state.h"
 #include "report/line_output.h"
 
 namespace weir::cli {
@@ -24,9 +25,14 @@ class ProbeOutputs : public probe::output::Sink {
   /// Reads what is to be merged or compared before a packet is sent: a damaged feed is not written over. The exit status where it cannot be.
   static std::expected<std::unique_ptr<ProbeOutputs>, int> open(const ProbeOptions& options, bool goes_on);
 
+  /// What was written behind the state that a killed run has left is taken away: its targets come again.
+  static void cut(const ProbeOptions& options, const probe::targets::RunState& state);
+
   void take(const probe::output::Record& record) override;
   /// Lines so far; false: they could not be written, which close() tells.
   bool flush();
+  /// All so far is in its files, and `state` says how long they are; false: it could not be written.
+  bool keep(probe::targets::RunState& state);
   /// Files that are made of the whole run. `complete`: it was not interrupted. The exit status.
   int close(bool complete);
   const probe::output::Summary& summary() const { return summary_; }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -36,7 +37,7 @@ std::optional<std::vector<IpAddress>> addresses(const std::vector<std::string>& 
 
 }  // namespace
 
-int ProbeRun::raw(std::vector<std::uint64_t>& open) {
+int ProbeRun::raw(Open& open) {
   const auto sources = addresses(options_.sources, "--source"), gateways = addresses(options_.gateways, "--gateway");
   if (!sources || !gateways) return kBadUsage;
   const raw::OutfitSettings wanted{
@@ -57,21 +58,30 @@ int ProbeRun::raw(std::vector<std::uint64_t>& open) {
     if (!number) return std::nullopt;
     return probe::Numbered{.number = *number, .target = targets_.space.at(*number)};
   };
+  std::map<probe::Target, std::uint64_t> to_trace;  // what has a verdict, but no line yet
   const auto write = [&](const probe::Finding& finding, const probe::trace::Report* traced) {
     outputs_.take({.time_ns = probe::wall_ns(),
                    .mode = probe::output::Mode::kRaw,
                    .finding = finding,
                    .names = targets_.names_of(finding.target.address),
                    .trace = traced});
+    to_trace.erase(finding.target);
   };
   ProbeTraces traces;
-  const auto found = [&](const probe::Numbered&, const probe::Finding& finding) {
-    if (!options_.trace || !traces.keep(finding)) write(finding, nullptr);
+  const auto found = [&](const probe::Numbered& numbered, const probe::Finding& finding) {
+    if (!options_.trace || !traces.keep(finding)) return write(finding, nullptr);
+    to_trace.emplace(numbered.target, numbered.number);
   };
   raw::Prober prober(settings, *outfit->link, next, found);
-  prober.run([&] { return look(prober.counters().findings); });
-  if (options_.trace)
-    traces.run(settings, static_cast<std::uint8_t>(options_.most_hops), *outfit->link, [&] { return look(prober.counters().findings); }, write);
+  const auto stop = [&] {
+    return look(prober.counters().findings, [&] {
+      Open all = prober.unfinished();
+      for (const auto& [target, number] : to_trace) all.push_back(number);
+      return all;
+    });
+  };
+  prober.run(stop);
+  if (options_.trace) traces.run(settings, static_cast<std::uint8_t>(options_.most_hops), *outfit->link, stop, write);
   progress_.clear();
   if (traces.left_out() > 0) say("--trace", fmt::format("{} targets were not traced: {} are at most", traces.left_out(), ProbeTraces::kMost));
   open = prober.unfinished();

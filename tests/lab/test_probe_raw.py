@@ -93,6 +93,25 @@ class Raw(unittest.TestCase):
         self.assertEqual(max(seen.values()), 1)
         self.assertEqual({r["verdict"] for r in probe_world.read(output)}, {verdict for _, _, verdict in NETS.values()})
 
+    def test_killed_and_resumed_none_twice_and_none_missed(self):
+        self.world.boxes()
+        output, state, feed = self.folder / "killed-parts.json", self.folder / "killed-state", self.folder / "killed.feed"
+        command = ["--output", str(output), "--state", str(state), "--feed", str(feed), "--rate", "3000", *probe_world.targets("speaker", "plain")]
+        total = probe_world.count("speaker", "plain")
+        for share in (0.3, 0.6):
+            process = self.world.start(self.world.client, live_sensor.WEIR, "probe", "--raw", "--network-rate", "0", "--quiet", *command)
+            live_sensor.wait_for(lambda: state.exists() and output.read_text().count("\n") > share * total, f"{share} of the results", 60)
+            process.kill()
+            process.wait()
+            # A line that the kill cut in two.
+            with open(output, "a") as file:
+                file.write('{"timestamp":"2026-')
+        self.probe(*command)
+        self.assertFalse(state.exists())
+        seen = collections.Counter((r["ip"], r["port"]) for r in probe_world.read(output))
+        self.assertEqual((len(seen), max(seen.values())), (total, 1))
+        self.assertEqual(feed.read_text().count("\tv1\t"), probe_world.count("speaker"))
+
     def test_it_leaves_no_rule_even_when_it_is_killed(self):
         process = self.world.start(self.world.client, live_sensor.WEIR, "probe", "--raw", "--quiet", "--output", str(self.folder / "killed.json"), "10.55.0.0/24:80")
 

@@ -35,6 +35,12 @@ std::string to_text(const RunState& state) {
   text += "fingerprint " + std::to_string(state.fingerprint) + "\nseed " + std::to_string(state.seed) + "\nposition " + std::to_string(state.position);
   text += "\nunfinished";
   for (const std::uint64_t number : state.unfinished) text += ' ' + std::to_string(number);
+  const auto line = [&](std::string_view name, const std::optional<std::uint64_t>& bytes) {
+    text.append("\n").append(name);
+    if (bytes) text.append(" ").append(std::to_string(*bytes));
+  };
+  line("output", state.output_bytes);
+  line("csv", state.csv_bytes);
   return text + "\nend\n";
 }
 
@@ -45,7 +51,9 @@ std::expected<RunState, std::string> parse_run_state(std::string_view text) {
   const auto into = [](std::uint64_t& value) { return [&value](std::uint64_t number) { value = number; }; };
   const bool whole = take_line(text, "fingerprint", into(state.fingerprint)) && take_line(text, "seed", into(state.seed)) &&
                      take_line(text, "position", into(state.position)) &&
-                     take_line(text, "unfinished", [&](std::uint64_t number) { state.unfinished.push_back(number); }) && text == "end\n";
+                     take_line(text, "unfinished", [&](std::uint64_t number) { state.unfinished.push_back(number); }) &&
+                     take_line(text, "output", [&](std::uint64_t bytes) { state.output_bytes = bytes; }) &&
+                     take_line(text, "csv", [&](std::uint64_t bytes) { state.csv_bytes = bytes; }) && text == "end\n";
   if (!whole) return std::unexpected("is damaged");
   return state;
 }

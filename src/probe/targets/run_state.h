@@ -17,6 +17,8 @@ struct RunState {
   std::uint64_t seed = 0;                 ///< of the order
   std::uint64_t position = 0;             ///< in the order: what stands before was begun
   std::vector<std::uint64_t> unfinished;  ///< begun, without a verdict
+  /// How long the results were then. What is behind it comes again: the run was ended in between.
+  std::optional<std::uint64_t> output_bytes{}, csv_bytes{};
   friend bool operator==(const RunState&, const RunState&) = default;
 };
 

@@ -8,7 +8,7 @@ namespace weir::probe::targets {
 namespace {
 
 TEST(RunState, IsReadAsItWasWritten) {
-  const RunState state{.fingerprint = ~0ULL, .seed = 5, .position = 77, .unfinished = {3, 1, 2}};
+  const RunState state{.fingerprint = ~0ULL, .seed = 5, .position = 77, .unfinished = {3, 1, 2}, .output_bytes = 0, .csv_bytes = {}};
   EXPECT_EQ(parse_run_state(to_text(state)), state);
   EXPECT_EQ(parse_run_state(to_text(RunState{})), RunState{});
 }
