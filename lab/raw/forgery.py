@@ -8,7 +8,7 @@ UNKNOWN_ID, NEVER_OFFERED = 77, 78
 KINDS = ("join_unknown_token", "join_wrong_hmac", "add_addr_wrong_hmac", "remove_addr_unknown_id", "mp_prio", "mp_fail", "fastclose_wrong_key")
 
 
-def option(connection, kind):
+def option(connection, sub, kind):
     """Those that are one option on a segment of the connection."""
     if kind == "add_addr_wrong_hmac":
         if connection.version == 0:
@@ -17,7 +17,7 @@ def option(connection, kind):
     if kind == "remove_addr_unknown_id":
         return o.remove_addr(NEVER_OFFERED)
     if kind == "mp_prio":
-        return o.mp_prio(True)
+        return o.mp_prio(True, sub.addr_id ^ 1 if connection.version == 0 else None)  # v0: of another subflow
     if kind == "mp_fail":
         return o.mp_fail(connection.idsn + 1 + connection.end)
     return o.mp_fastclose(WRONG)
@@ -34,4 +34,4 @@ def perform(connection, sub, kind, stranger=None):
         connection.host.pump(lambda: attempt.state not in ("syn_sent", "joining"), None, 3)
         connection.subflows.remove(attempt)
     else:
-        link.send(Segment(*sub.local, *sub.remote, sub.isn + sub.nxt, (sub.irs + sub.rcv) & 0xFFFFFFFF, ACK, 1024, pad4(option(connection, kind))))
+        link.send(Segment(*sub.local, *sub.remote, sub.isn + sub.nxt, (sub.irs + sub.rcv) & 0xFFFFFFFF, ACK, 1024, pad4(option(connection, sub, kind))))

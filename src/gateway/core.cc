@@ -18,6 +18,8 @@ using engine::Refusal;
 
 bool forged(Refusal refusal) {
   switch (refusal) {
+    case Refusal::kJoinUnknownToken:
+    case Refusal::kJoinHmac:
     case Refusal::kForgedAddAddr:
     case Refusal::kForgedRemoveAddr:
     case Refusal::kForgedMpPrio:
