@@ -33,7 +33,10 @@ bool forged(Refusal refusal) {
 
 bool may_agree(const decide::JoinLimits& limits, std::uint8_t version) { return limits.versions == 0 || version > 7 || (limits.versions >> version & 1U) != 0; }
 
+bool no_room(Refusal refusal) { return refusal == Refusal::kNone || refusal == Refusal::kMemory || refusal == Refusal::kSubflows; }
+
 constexpr TimeNs kHandshake = 2'000'000'000;
+constexpr std::size_t kAtOnce = 1'024;
 
 }  // namespace
 
@@ -151,8 +154,8 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
   const Decided decision = known.decision;
   const engine::Judgement judgement = engine_->judge(packet.raw);
   const bool goes_by = decision->action == Action::kAllow && settings_.offload;
-  if (judgement.connection != 0) {
-    Connection& c = connection(judgement.connection);
+  if (Connection* const opened = opened_by_syn(judgement); opened != nullptr) {
+    Connection& c = *opened;
     if (c.counted == 0 && decision->limits.limits_joins()) {
       if (const auto reached = book_.open(judgement.connection, decoded_.src, decision->limits); reached != decide::LimitReached::kNone) {
         remembered_[key_of_syn()].strip = true;
@@ -173,9 +176,24 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
     c.client_port = decoded_.tcp.src_port;
     c.server_port = decoded_.tcp.dst_port;
   }
-  if (goes_by) return accept(packet, MarkState::kOffloaded);
+  if (goes_by && judgement.connection == 0 && no_room(judgement.refusal)) return accept(packet, MarkState::kOffloaded);
   if (!judgement.passes()) return refuse(packet, judgement);
   return accept(packet, MarkState::kTracked);
+}
+
+/// The connection that the SYN at hand has opened, also when it comes again: a decision says nothing of any other.
+Core::Connection* Core::opened_by_syn(const engine::Judgement& judgement) {
+  if (judgement.connection == 0 || !judgement.opens_connection || judgement.opens_subflow) return nullptr;
+  const std::uint64_t key = key_of_syn();
+  const std::uint32_t isn = decoded_.tcp.seq.value;
+  if (const auto known = connections_.find(judgement.connection); known != connections_.end())
+    return known->second.opened_here && known->second.syn_key == key && known->second.isn == isn ? &known->second : nullptr;
+  if (!engine_->endings(judgement.connection).empty()) return nullptr;  // taken over from the program before this one
+  Connection& c = connection(judgement.connection);
+  c.opened_here = true;
+  c.syn_key = key;
+  c.isn = isn;
+  return &c;
 }
 
 /// A JOIN's SYN that comes again, as it does until it is answered, was counted already.
@@ -242,7 +260,7 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
   }
   const engine::Judgement judgement = engine_->judge(packet.raw);
   if (judgement.refusal == Refusal::kBlocked) return refuse(packet, judgement);
-  if (decision->action == Action::kAllow && settings_.offload) return accept(packet, MarkState::kOffloaded);
+  if (connection(number).offloaded && no_room(judgement.refusal)) return accept(packet, MarkState::kOffloaded);
   return judgement.passes() ? accept(packet, MarkState::kTracked) : refuse(packet, judgement);
 }
 
@@ -250,14 +268,31 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
 Outcome Core::take_offloaded(const Packet& packet) {
   const engine::Judgement judgement = engine_->judge(packet.raw);
   if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
-  if (judgement.connection != 0) return addresses(packet, judgement, MarkState::kOffloaded);
-  return {};
+  if (judgement.connection == 0) return {};
+  Connection& c = connection(judgement.connection);
+  if (!c.opened_here) c.offloaded = true;  // the program before this one has decided so
+  return c.offloaded ? pass_by(packet, judgement, c) : judged(packet, judgement, c);
+}
+
+/// Of a connection whose bytes go by. The kernel lets a subflow by once its handshake has shown whose it is: a SYN can be anyone's.
+Outcome Core::pass_by(const Packet& packet, const engine::Judgement& judgement, const Connection& c) {
+  if (c.blocked) return block(packet, judgement.connection, {}, {});
+  if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
+  const auto established = [&] {
+    return std::ranges::any_of(engine_->endings(judgement.connection), [&](const engine::Ending& e) { return e.subflow == judgement.subflow; });
+  };
+  const bool by = settings_.marks.state(packet.mark) == MarkState::kOffloaded || established();
+  return addresses(packet, judgement, by ? MarkState::kOffloaded : MarkState::kTracked);
 }
 
 Outcome Core::take_judged(const Packet& packet) {
   const engine::Judgement judgement = engine_->judge(packet.raw);
   if (judgement.connection == 0) return judgement.passes() ? Outcome{} : refuse(packet, judgement);
   Connection& c = connection(judgement.connection);
+  return c.offloaded ? pass_by(packet, judgement, c) : judged(packet, judgement, c);
+}
+
+Outcome Core::judged(const Packet& packet, const engine::Judgement& judgement, Connection& c) {
   if (c.blocked) return block(packet, judgement.connection, {}, {});
   if (judgement.unseen_path && !c.unseen_told) {
     c.unseen_told = true;
@@ -271,7 +306,7 @@ Outcome Core::take_judged(const Packet& packet) {
           .reason = "bytes took a path that is not seen (gateway.fail)"});
   }
   if (!judgement.passes()) return refuse(packet, judgement);
-  return addresses(packet, judgement, c.offloaded ? MarkState::kOffloaded : MarkState::kTracked);
+  return addresses(packet, judgement, MarkState::kTracked);
 }
 
 Outcome Core::refuse(const Packet& packet, const engine::Judgement& judgement) {
@@ -304,14 +339,35 @@ Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view
         if (e.host == 1) break;
       }
       tell(record);
+      hold(endings);
       closing_.begin(number, std::move(endings), packet.raw.time_ns, [this](auto octets) {
         ++counters_.closing_sent;
         sink_.send(octets);
       });
     }
   }
+  if (may_be_syn(packet.raw.bytes)) return drop();  // whose addresses it has is not known
   ++counters_.dropped;
   return {.what = Outcome::What::kRepeat, .mark = settings_.marks.with(packet.mark, MarkState::kBlocked, settings_.shard)};
+}
+
+/// The kernel's entries of all subflows say that they are blocked, whatever becomes of this program.
+void Core::hold(std::span<const engine::Ending> endings) {
+  for (const engine::Ending& e : endings) {
+    if (e.host == 1) sink_.mark(e.endpoints, settings_.marks.with(0, MarkState::kBlocked, settings_.shard));
+  }
+}
+
+void Core::hold_blocked() {
+  std::uint64_t last = 0;
+  for (auto some = engine_->overview(last, kAtOnce); !some.empty(); some = engine_->overview(last, kAtOnce)) {
+    for (const engine::ConnectionOverview& each : some) {
+      last = each.record.info.number;
+      if (!each.blocked[0] && !each.blocked[1]) continue;
+      connection(last).blocked = true;
+      hold(engine_->endings(last));
+    }
+  }
 }
 
 Outcome Core::take_blocked(const Packet& packet) {

@@ -64,6 +64,8 @@ class CoreSink {
   virtual void on_policy(const report::PolicyRecord& record) = 0;
   /// A packet of Weir's own, to be sent; valid during the call.
   virtual void send(std::span<const std::byte> packet) = 0;
+  /// What the kernel is to keep of a subflow in Weir's bits of its connection mark, once all that was decided before is there.
+  virtual void mark(const Endpoints& subflow, std::uint32_t value) = 0;
 };
 
 /// Grow only.
@@ -95,6 +97,8 @@ class Core : public engine::Observer {
   void use(AddressNat& nat) { nat_ = &nat; }
 
   Outcome take(const Packet& packet);
+  /// After the engine has taken over another process's connections: those that were blocked are so in the kernel, too.
+  void hold_blocked();
   /// Time goes on: what is to be sent again is sent.
   void advance(TimeNs now);
   const CoreCounters& counters() const { return counters_; }
@@ -124,6 +128,9 @@ class Core : public engine::Observer {
     std::uint32_t counted = 0;  ///< subflows that count against limits; 0: none is counted
     TimeNs joined_ns = 0;       ///< the last of them
     std::uint64_t inspected_to[2] = {0, 0};
+    bool opened_here = false;  ///< its first SYN was decided on here: the two that follow are that SYN's
+    std::uint32_t isn = 0;
+    std::uint64_t syn_key = 0;
     bool blocked = false;
     bool unseen_told = false;
     bool offloaded = false;                          ///< its bytes go by in the kernel: allowed, or inspected to its depth
@@ -141,6 +148,10 @@ class Core : public engine::Observer {
   Outcome take_capable(const Packet& packet, const wire::mptcp::MpCapable& option);
   Outcome take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& option);
   Outcome take_judged(const Packet& packet);
+  Outcome judged(const Packet& packet, const engine::Judgement& judgement, Connection& connection);
+  Outcome pass_by(const Packet& packet, const engine::Judgement& judgement, const Connection& connection);
+  Connection* opened_by_syn(const engine::Judgement& judgement);
+  void hold(std::span<const engine::Ending> endings);
   Outcome take_offloaded(const Packet& packet);
   Outcome take_blocked(const Packet& packet);
   Outcome refuse(const Packet& packet, const engine::Judgement& judgement);

@@ -63,8 +63,9 @@ class Text {
     rule(kJudge, connection(MarkState::kProxy) + " -j RETURN");
     rule(kJudge, fmt::format("{} -m bpf --bytecode \"{}\" -j RETURN", connection(MarkState::kOffloaded), ordinary_filter(family_)));
     for (const MarkState state : {MarkState::kOffloaded, MarkState::kTracked}) rule(kJudge, fmt::format("{} -j {}", connection(state), kQueue));
-    // What conntrack does not know has no mark that could say that it is blocked.
-    rule(kJudge, fmt::format("-m conntrack --ctstate INVALID -j NFQUEUE --queue-num {}", held_queue(settings_, 0)));
+    // What conntrack does not know has no mark that could say that it is blocked. Without MPTCP it is mostly others' TCP.
+    rule(kJudge, fmt::format("{} -m conntrack --ctstate INVALID -j NFQUEUE --queue-num {}", kHasOption, held_queue(settings_, 0)));
+    rule(kJudge, fmt::format("-m conntrack --ctstate INVALID -j {}", kQueue));
     rule(kJudge, fmt::format("-m conntrack --ctstate UNTRACKED -j {}", kQueue));
     rule(kJudge, fmt::format("{} -j {}", kHasOption, kQueue));
     // In the middle of a connection whose entry, and with it the mark, is gone.
@@ -90,6 +91,9 @@ class Text {
     const std::string ours = fmt::format("{0:#x}", marks_.mask());
     const std::string clear = fmt::format("-j MARK --set-xmark 0x0/{}", ours);
     rule(kSave, packet(MarkState::kOwn) + " -j RETURN");
+    // A SYN on addresses that are in use changes nothing of theirs: anyone may send it.
+    rule(kSave, fmt::format("{} -m conntrack ! --ctstate NEW {}", kSyn, clear));
+    rule(kSave, fmt::format("{} -m conntrack ! --ctstate NEW -j RETURN", kSyn));
     rule(kSave, fmt::format("-j CONNMARK --save-mark --nfmask {0} --ctmask {0}", ours));
     rule(kSave, clear);
   }

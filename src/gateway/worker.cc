@@ -35,6 +35,7 @@ Worker::Worker(const WorkerSettings& settings, std::shared_ptr<const decide::Pol
       inspection_(settings.inspection, reports_->observer()),
       core_(settings.core, std::move(policy), std::move(surroundings), *this, inspection_),
       engine_(settings.engine, core_),
+      marks_(settings.core.marks.mask()),
       event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   core_.use(engine_);
   if (settings.core.prevent) inspection_.prevent(engine_);
@@ -104,6 +105,8 @@ bool Worker::take(capture::NfQueue& queue, TimeNs now) {
 
 /// What the kernel still holds goes first: a host that has not got its peer's last packet takes ours for something else.
 void Worker::send_own() {
+  for (const auto& [subflow, value] : to_mark_) marks_.set(subflow, value);
+  to_mark_.clear();
   for (const auto& packet : own_) sender_->send(packet);
   own_.clear();
 }
@@ -194,6 +197,8 @@ WorkerCounters Worker::counters() {
   add("gateway.decisions_evicted", core.decisions_evicted);
   add("gateway.unseen_path", core.unseen_path);
   add("gateway.offloaded", core.offloaded);
+  add("gateway.marks_set", marks_.set_count());
+  add("gateway.marks_failed", marks_.failed_count());
   add("gateway.own_packets", sender_->sent());
   add("gateway.own_packets_failed", sender_->failed());
   static constexpr auto kRefused = [] {

@@ -19,6 +19,7 @@
 #include "capture/nf_queue.h"
 #include "engine/engine.h"
 #include "engine/inspection.h"
+#include "gateway/connection_marks.h"
 #include "gateway/core.h"
 #include "gateway/raw_sender.h"
 
@@ -81,6 +82,7 @@ class Worker : private CoreSink {
   void wake() const;
   void on_policy(const report::PolicyRecord& record) override { reports_->on_policy(record); }
   void send(std::span<const std::byte> packet) override { own_.emplace_back(packet.begin(), packet.end()); }
+  void mark(const Endpoints& subflow, std::uint32_t value) override { to_mark_.emplace_back(subflow, value); }
   void send_own();
 
   WorkerSettings settings_;
@@ -92,7 +94,9 @@ class Worker : private CoreSink {
   engine::Engine engine_;
   boost::unordered_flat_map<std::uint32_t, std::string> interface_names_;
   TimeNs names_since_ = 0;
-  std::vector<std::vector<std::byte>> own_;  ///< to be sent behind the verdicts on what came before
+  ConnectionMarks marks_;
+  std::vector<std::vector<std::byte>> own_;                         ///< to be sent behind the verdicts on what came before
+  std::vector<std::pair<Endpoints, std::uint32_t>> to_mark_;  ///< likewise: those verdicts would set other marks
   int event_ = -1;
   bool written_ = true;
   std::thread thread_;

@@ -1,0 +1,36 @@
+// What conntrack keeps of a flow, changed without a packet of it.
+#pragma once
+
+#include <cstdint>
+
+#include "base/endpoints.h"
+
+struct mnl_socket;
+
+namespace weir::gateway {
+
+/// Purpose: sets connection marks in the kernel, in some of their bits. A flow whose both addresses are translated is not found by those that Weir sees: it
+/// counts as failed. Ownership: a netlink socket; without one (no CAP_NET_ADMIN) all fail, and are counted. One owner, one thread.
+class ConnectionMarks {
+ public:
+  explicit ConnectionMarks(std::uint32_t mask);
+  ConnectionMarks(const ConnectionMarks&) = delete;
+  ConnectionMarks& operator=(const ConnectionMarks&) = delete;
+  ~ConnectionMarks();
+
+  /// Of the flow between these, in either direction. false: there is none, or the kernel refuses.
+  bool set(const Endpoints& flow, std::uint32_t value);
+  // Grow only.
+  std::uint64_t set_count() const { return set_; }
+  std::uint64_t failed_count() const { return failed_; }
+
+ private:
+  bool update(const Endpoints& flow, std::uint32_t value);
+
+  std::uint32_t mask_;
+  mnl_socket* socket_;
+  std::uint32_t sequence_ = 0;
+  std::uint64_t set_ = 0, failed_ = 0;
+};
+
+}  // namespace weir::gateway
