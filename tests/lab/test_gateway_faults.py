@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The gateway is killed, restarted and ended in the middle of 50 transfers, in both fail modes; and a match stays a match when it is dead."""
+import contextlib
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +15,8 @@ import network
 from live_gateway import Gateway, wait_for
 
 from lab import endpoint, namespaces
+from lab.octets import options as o
+from lab.octets.packets import SYN, Segment
 from lab.raw import plan
 from lab.raw.host import Host
 
@@ -105,6 +109,53 @@ class Faults(unittest.TestCase):
             before = self.lab.kernel_counters(self.lab.server)["TcpInSegs"]
             host.pump(lambda: False, None, 2)  # sends again and again what was not acknowledged
             self.assertEqual(self.lab.kernel_counters(self.lab.server)["TcpInSegs"], before)
+
+    def test_no_subflow_of_a_blocked_connection_passes_without_the_gateway(self):
+        self.start("open", rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n')
+        with Host(1) as host:
+            with namespaces.inside(self.lab.client):
+                connection = endpoint.client(host, (self.lab.target(), PORT), 2)
+            connection.fastclose = lambda: None  # one that does not give in
+            plan.perform(connection, [plan.Step(text="hello ", wait=True), plan.Step(subflow=1, text="there ", wait=True),
+                                      *plan.split(SIGNATURE, 1, start=12)])
+            wait_for(lambda: self.gateway.records("alert"), "the alert")
+            time.sleep(0.2)  # the kernel is told behind the verdicts: within one turn of the program
+            self.gateway.process.kill()
+            self.gateway.process.wait()
+            before = self.lab.kernel_counters(self.lab.server)["TcpInSegs"]
+            plan.perform(connection, [plan.Step(subflow=1, offset=12, text=SIGNATURE.decode())])
+            host.pump(lambda: False, None, 2)
+            self.assertEqual(self.lab.kernel_counters(self.lab.server)["TcpInSegs"], before)
+
+    def test_a_strangers_syn_changes_nothing_of_plain_tcp(self):
+        self.start("closed")
+        with socket_between(self.lab) as (client, server):
+            with namespaces.inside(self.lab.client), Host(1) as host:
+                link, _ = host.link("p1")
+                (local, local_port), (remote, remote_port) = client.getsockname(), client.getpeername()
+                for flags in (0x01, 0x81):
+                    link.send(Segment(local, local_port, remote, remote_port, 77, 0, SYN, 1000, o.mp_capable(1, flags)))
+            wait_for(lambda: self.gateway.decisions(), "the SYN to be decided on")
+            for _ in range(3):
+                client.sendall(b"plain")
+                self.assertEqual(server.recv(5), b"plain")
+            self.gateway.process.kill()
+            self.gateway.process.wait()
+            client.sendall(b"plain")
+            self.assertEqual(server.recv(5), b"plain")
+
+
+@contextlib.contextmanager
+def socket_between(lab):
+    """Plain TCP through the router."""
+    with namespaces.inside(lab.server):
+        listener = socket.create_server((lab.target(), 7009))
+    with namespaces.inside(lab.client):
+        client = socket.create_connection((lab.target(), 7009), timeout=5)
+    server = listener.accept()[0]
+    server.settimeout(5)
+    with listener, client, server:
+        yield client, server
 
 
 if __name__ == "__main__":
