@@ -1,6 +1,6 @@
 #include "gateway/closing.h"
 
-#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "rewrite/reply.h"
@@ -17,6 +17,9 @@ rewrite::Receiver receiver_of(const engine::Ending& e, SeqNum seq) {
   return to;
 }
 
+/// How a packet of the host is addressed.
+Endpoints sent_by(const engine::Ending& e) { return {e.endpoints.dst, e.endpoints.src, e.endpoints.dst_port, e.endpoints.src_port}; }
+
 /// An RST is taken at exactly the number that the host waits for: which of the two it is hangs on what was under way.
 void send_resets(const engine::Ending& e, const Closing::Send& send) {
   send(rewrite::make_reset(receiver_of(e, e.seq)));
@@ -26,11 +29,22 @@ void send_resets(const engine::Ending& e, const Closing::Send& send) {
 }  // namespace
 
 void Closing::begin(std::uint64_t connection, std::vector<engine::Ending> endings, TimeNs now, const Send& send) {
-  if (endings.empty()) return;
-  if (std::ranges::any_of(under_way_, [&](const One& one) { return one.connection == connection; })) return;
-  if (under_way_.size() >= kMost) under_way_.erase(under_way_.begin());
-  under_way_.push_back({.connection = connection, .endings = std::move(endings), .next_ns = now});
+  if (endings.empty() || by_connection_.contains(connection)) return;
+  if (under_way_.size() >= kMost) end(under_way_.begin());
+  const std::uint64_t number = ++begun_;
+  for (const engine::Ending& e : endings) by_packet_[sent_by(e)] = number;
+  by_connection_[connection] = number;
+  under_way_.emplace(number, One{.connection = connection, .endings = std::move(endings), .next_ns = now});
   advance(now, send);
+}
+
+Closing::ByAge::iterator Closing::end(ByAge::iterator one) {
+  for (const engine::Ending& e : one->second.endings) {
+    // A later connection may have the same addresses.
+    if (const auto packet = by_packet_.find(sent_by(e)); packet != by_packet_.end() && packet->second == one->first) by_packet_.erase(packet);
+  }
+  by_connection_.erase(one->second.connection);
+  return under_way_.erase(one);
 }
 
 void Closing::tell(const One& one, const Send& send) {
@@ -53,33 +67,36 @@ void Closing::reset(const One& one, const Send& send) {
 void Closing::seen(const wire::Decoded& packet, const Send& send) {
   if (packet.kind != wire::Kind::kTcp) return;
   const wire::TcpSegment& tcp = packet.tcp;
-  for (auto one = under_way_.begin(); one != under_way_.end(); ++one) {
-    for (engine::Ending& e : one->endings) {
-      const Endpoints& p = e.endpoints;
-      if (p.dst != packet.src || p.dst_port != tcp.src_port || p.src != packet.dst || p.src_port != tcp.dst_port) continue;
-      if (tcp.flags.rst()) {
-        one->ended[e.host] = true;
-      } else if (tcp.flags.ack() && !tcp.flags.syn()) {
-        e.acked = tcp.ack;
-        if (tcp.has_timestamp && after(SeqNum{tcp.ts_value}, SeqNum{e.ts_echo})) e.ts_echo = tcp.ts_value;
-      }
+  const Endpoints sent{packet.src, packet.dst, tcp.src_port, tcp.dst_port};
+  const auto known = by_packet_.find(sent);
+  if (known == by_packet_.end()) return;
+  const auto found = under_way_.find(known->second);
+  One& one = found->second;
+  for (engine::Ending& e : one.endings) {
+    if (sent_by(e) != sent) continue;
+    if (tcp.flags.rst()) {
+      one.ended[e.host] = true;
+    } else if (tcp.flags.ack() && !tcp.flags.syn()) {
+      e.acked = tcp.ack;
+      if (tcp.has_timestamp && after(SeqNum{tcp.ts_value}, SeqNum{e.ts_echo})) e.ts_echo = tcp.ts_value;
     }
-    if (!one->ended[0] || !one->ended[1]) continue;
-    reset(*one, send);
-    under_way_.erase(one);
-    return;
   }
+  if (!one.ended[0] || !one.ended[1]) return;
+  reset(one, send);
+  end(found);
 }
 
 void Closing::advance(TimeNs now, const Send& send) {
-  for (One& one : under_way_) {
-    if (one.next_ns > now) continue;
-    tell(one, send);
-    ++one.tries;
-    one.next_ns = now + kEvery;
-    if (one.tries >= kTries) reset(one, send);
+  for (auto each = under_way_.begin(); each != under_way_.end();) {
+    One& one = each->second;
+    if (one.next_ns <= now) {
+      tell(one, send);
+      ++one.tries;
+      one.next_ns = now + kEvery;
+      if (one.tries >= kTries) reset(one, send);
+    }
+    each = one.tries >= kTries ? end(each) : std::next(each);
   }
-  std::erase_if(under_way_, [](const One& one) { return one.tries >= kTries; });
 }
 
 }  // namespace weir::gateway

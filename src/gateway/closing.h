@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -44,7 +45,13 @@ class Closing {
   static void reset(const One& one, const Send& send);
   static bool fast(const engine::Ending& ending) { return ending.key.has_value() && !ending.fallen_back; }
 
-  std::vector<One> under_way_;  ///< oldest first
+  using ByAge = std::map<std::uint64_t, One>;
+  ByAge::iterator end(ByAge::iterator one);
+
+  ByAge under_way_;                               ///< by a number that grows: oldest first
+  std::map<Endpoints, std::uint64_t> by_packet_;  ///< addresses and ports as its hosts' packets have them, to the number above
+  std::map<std::uint64_t, std::uint64_t> by_connection_;
+  std::uint64_t begun_ = 0;
 };
 
 }  // namespace weir::gateway

@@ -33,7 +33,7 @@ bool forged(Refusal refusal) {
 
 bool may_agree(const decide::JoinLimits& limits, std::uint8_t version) { return limits.versions == 0 || version > 7 || (limits.versions >> version & 1U) != 0; }
 
-bool no_room(Refusal refusal) { return refusal == Refusal::kNone || refusal == Refusal::kMemory || refusal == Refusal::kSubflows; }
+bool no_room(Refusal refusal) { return refusal == Refusal::kMemory || refusal == Refusal::kSubflows; }
 
 constexpr TimeNs kHandshake = 2'000'000'000;
 constexpr std::size_t kAtOnce = 1'024;
@@ -176,7 +176,7 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
     c.client_port = decoded_.tcp.src_port;
     c.server_port = decoded_.tcp.dst_port;
   }
-  if (goes_by && judgement.connection == 0 && no_room(judgement.refusal)) return accept(packet, MarkState::kOffloaded);
+  if (goes_by && judgement.connection == 0 && (judgement.passes() || no_room(judgement.refusal))) return accept(packet, MarkState::kOffloaded);
   if (!judgement.passes()) return refuse(packet, judgement);
   return accept(packet, MarkState::kTracked);
 }

@@ -39,7 +39,7 @@ struct Outcome {
 };
 
 struct CoreSettings {
-  Marks marks;
+  Marks marks{Marks::kStandard};
   unsigned shard = 0;
   bool prevent = true;                   ///< drop and reject of rules are obeyed; else they only alert
   bool memory_open = true;               ///< what limits leave no room to follow passes; else it is dropped

@@ -21,6 +21,17 @@ TEST(KernelRules, FailOpenPassesWhatNoOneTakesButNeverWhatWasBlocked) {
   EXPECT_EQ(rules(false).find("bypass"), std::string::npos);
 }
 
+TEST(KernelRules, ASynOnAddressesInUseSavesNoMark) {
+  const std::string text = rules(true);
+  const auto returns = text.find("-A WEIR-SAVE -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack ! --ctstate NEW -j RETURN\n");
+  ASSERT_NE(returns, std::string::npos);
+  EXPECT_GT(text.find("-A WEIR-SAVE -j CONNMARK --save-mark"), returns);
+}
+
+TEST(KernelRules, InvalidPacketsWithoutMptcpFollowTheFailMode) {
+  EXPECT_NE(rules(true).find("-A WEIR-JUDGE -m conntrack --ctstate INVALID -j WEIR-QUEUE\n"), std::string::npos);
+}
+
 TEST(KernelRules, AJumpThatIsThereIsNotMadeAgain) {
   const std::string fresh = rules(true), again = rules(true, {}, true);
   EXPECT_NE(fresh.find("-A FORWARD -j WEIR-FORWARD\n"), std::string::npos);

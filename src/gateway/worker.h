@@ -95,7 +95,7 @@ class Worker : private CoreSink {
   boost::unordered_flat_map<std::uint32_t, std::string> interface_names_;
   TimeNs names_since_ = 0;
   ConnectionMarks marks_;
-  std::vector<std::vector<std::byte>> own_;                         ///< to be sent behind the verdicts on what came before
+  std::vector<std::vector<std::byte>> own_;                   ///< to be sent behind the verdicts on what came before
   std::vector<std::pair<Endpoints, std::uint32_t>> to_mark_;  ///< likewise: those verdicts would set other marks
   int event_ = -1;
   bool written_ = true;

@@ -1,0 +1,195 @@
+// The core over an engine, without a kernel: packets in, outcomes out.
+#include "gateway/core.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "track/keys.h"
+#include "wire/emit.h"
+#include "wire/mptcp/parse.h"
+
+namespace weir::gateway {
+namespace {
+
+using namespace wire::mptcp;
+
+constexpr std::uint64_t kClientKey = 0x0102030405060708, kServerKey = 0xa1b2c3d4e5f60718;
+constexpr std::uint32_t kClientIsn = 1'000, kServerIsn = 5'000'000, kClientNonce = 0x11223344, kServerNonce = 0x55667788;
+constexpr std::uint16_t kInspectedPort = 80, kAllowedPort = 443;
+constexpr std::uint8_t kSynFlag = 0x02, kSynAckFlags = 0x12, kAckFlag = 0x10;
+
+class NoObserver : public engine::Observer {};
+
+/// A packet between client and server; `mark`: what the kernel has of its flow.
+struct Sent {
+  std::uint16_t client_port = 40'000, server_port = kInspectedPort;
+  bool to_server = true;
+  std::uint32_t ssn = 1, acks = 1;
+  std::uint8_t flags = kAckFlag;
+  std::vector<Option> options{};
+  std::string payload{};
+  MarkState mark = MarkState::kNone;
+  std::uint32_t isn = kClientIsn;
+};
+
+class CoreTest : public ::testing::Test, public CoreSink {
+ protected:
+  CoreTest() { begin(); }
+
+  void begin(std::int64_t inspect_depth_bytes = 0) {
+    CoreSettings settings;
+    settings.inspect_depth_bytes = inspect_depth_bytes;
+    decide::PolicySettings policy;
+    decide::Rule rule;
+    rule.name = "allowed";
+    rule.action = decide::Action::kAllow;
+    rule.match.port.in.push_back({kAllowedPort, kAllowedPort});
+    policy.rules.push_back(rule);
+    policy.otherwise.name = "default";
+    core = std::make_unique<Core>(settings, std::make_shared<const decide::Policy>(std::move(policy)), Surroundings{}, *this, none);
+    engine::Settings how;
+    how.inline_mode = true;
+    how.checksums = engine::ChecksumPolicy::kVerify;
+    engine = std::make_unique<engine::Engine>(how, *core);
+    core->use(*engine);
+  }
+
+  Outcome take(const Sent& p) {
+    std::vector<std::byte> options;
+    for (const Option& option : p.options) {
+      std::array<std::byte, 40> one{};
+      const std::size_t size = emit_option(option, one);
+      options.insert(options.end(), one.begin(), one.begin() + static_cast<std::ptrdiff_t>(size));
+      while (options.size() % 4 != 0) options.push_back(std::byte{1});
+    }
+    constexpr std::array<std::byte, 4> kClient{std::byte{10}, std::byte{0}, std::byte{0}, std::byte{1}};
+    constexpr std::array<std::byte, 4> kServer{std::byte{192}, std::byte{0}, std::byte{2}, std::byte{2}};
+    wire::EmitTcp header;
+    header.src = IpAddress::v4(p.to_server ? kClient : kServer);
+    header.dst = IpAddress::v4(p.to_server ? kServer : kClient);
+    header.src_port = p.to_server ? p.client_port : p.server_port;
+    header.dst_port = p.to_server ? p.server_port : p.client_port;
+    header.seq = SeqNum{(p.to_server ? p.isn : kServerIsn) + p.ssn};
+    header.ack = SeqNum{(p.flags & kAckFlag) == 0 ? 0 : (p.to_server ? kServerIsn : p.isn) + p.acks};
+    header.flags = wire::TcpFlags{p.flags};
+    header.window = 0xffff;
+    header.options = options;
+    bytes.clear();
+    wire::emit_tcp_packet(header, std::as_bytes(std::span(p.payload)), bytes);
+    Packet packet;
+    packet.raw.bytes = bytes;
+    packet.raw.original_bytes = static_cast<std::uint32_t>(bytes.size());
+    packet.raw.time_ns = now += 1'000'000;
+    packet.raw.link = LinkType::kRaw;
+    packet.mark = p.mark == MarkState::kNone ? 0 : marks.with(0, p.mark);
+    return core->take(packet);
+  }
+  /// The state that the verdict gives the flow; that of the packet where it gives none.
+  MarkState state(const Sent& p) {
+    const Outcome out = take(p);
+    EXPECT_EQ(out.what, Outcome::What::kAccept);
+    return out.mark ? marks.state(*out.mark) : p.mark;
+  }
+
+  static MpCapable capable() {
+    MpCapable option;
+    option.version = 1;
+    return option;
+  }
+  static MpJoinSyn join_syn() { return {.backup = false, .address_id = 2, .token = track::digest_key(kServerKey, 1).token, .nonce = kClientNonce}; }
+  /// A first subflow's handshake. The mark after it.
+  MarkState connect(std::uint16_t server_port, std::uint16_t client_port = 40'000) {
+    MpCapable answer = capable(), third = capable();
+    answer.sender_key = third.receiver_key = kServerKey;
+    third.sender_key = kClientKey;
+    MarkState mark = state({.client_port = client_port, .server_port = server_port, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
+    EXPECT_EQ(mark, MarkState::kTracked) << "a SYN says nothing for good";
+    mark =
+        state({.client_port = client_port, .server_port = server_port, .to_server = false, .ssn = 0, .flags = kSynAckFlags, .options = {answer}, .mark = mark});
+    EXPECT_EQ(mark, MarkState::kTracked);
+    mark = state({.client_port = client_port, .server_port = server_port, .options = {third}, .mark = mark});
+    return state({.client_port = client_port, .server_port = server_port, .to_server = false, .mark = mark});
+  }
+
+  void on_policy(const report::PolicyRecord& record) override { told.push_back(record); }
+  void send(std::span<const std::byte> packet) override { own.emplace_back(packet.begin(), packet.end()); }
+  void mark(const Endpoints& subflow, std::uint32_t value) override { marked.emplace_back(subflow, value); }
+
+  Marks marks;
+  NoObserver none;
+  TimeNs now = 1'700'000'000'000'000'000;
+  std::vector<std::byte> bytes;
+  std::vector<report::PolicyRecord> told;
+  std::vector<std::vector<std::byte>> own;
+  std::vector<std::pair<Endpoints, std::uint32_t>> marked;
+  std::unique_ptr<Core> core;
+  std::unique_ptr<engine::Engine> engine;
+};
+
+TEST_F(CoreTest, AnAllowedSubflowGoesByOnceItIsEstablished) { EXPECT_EQ(connect(kAllowedPort), MarkState::kOffloaded); }
+
+TEST_F(CoreTest, AnInspectedSubflowIsJudged) { EXPECT_EQ(connect(kInspectedPort), MarkState::kTracked); }
+
+TEST_F(CoreTest, ASynWithBothOptionsFreesNoOtherConnection) {
+  connect(kInspectedPort);
+  // To an allowed port, with the token of the one that is inspected.
+  take({.client_port = 41'000, .server_port = kAllowedPort, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable(), join_syn()}});
+  EXPECT_EQ(state({.to_server = false, .mark = MarkState::kTracked}), MarkState::kTracked);
+}
+
+TEST_F(CoreTest, ASynAgainOfAnotherKindFreesNoOtherConnection) {
+  connect(kInspectedPort);
+  take({.client_port = 41'000, .server_port = kAllowedPort, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {join_syn()}});
+  take({.client_port = 41'000, .server_port = kAllowedPort, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
+  EXPECT_EQ(state({.to_server = false, .mark = MarkState::kTracked}), MarkState::kTracked);
+}
+
+TEST_F(CoreTest, AJoinOfAnAllowedConnectionDoesNotFreeTheFlowWhoseAddressesItHas) {
+  connect(kAllowedPort, 41'000);
+  // The same addresses as the allowed one's peer, on a flow that is plain to the engine: only a SYN was seen.
+  EXPECT_EQ(state({.client_port = 42'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {join_syn()}}), MarkState::kTracked);
+}
+
+TEST_F(CoreTest, AMatchMarksEverySubflowAndNoSynMarksAnother) {
+  connect(kInspectedPort);
+  const std::uint64_t number = engine->connection_of(join_syn().token);
+  ASSERT_NE(number, 0U);
+  engine->block(number, Direction::kToServer);
+  const Outcome out = take({.options = {}, .payload = "x", .mark = MarkState::kTracked});
+  EXPECT_NE(out.what, Outcome::What::kAccept);
+  ASSERT_EQ(marked.size(), 1U);
+  EXPECT_EQ(marks.state(marked[0].second), MarkState::kBlocked);
+  EXPECT_EQ(marked[0].first.dst_port, kInspectedPort);
+  const Outcome syn = take({.client_port = 43'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {join_syn()}});
+  EXPECT_EQ(syn.what, Outcome::What::kDrop) << "not a mark on the addresses of whoever they are";
+}
+
+TEST_F(CoreTest, WhatIsBlockedElsewhereIsMarkedAtTheStart) {
+  connect(kInspectedPort);
+  engine->block(engine->connection_of(join_syn().token), Direction::kToServer);
+  core->hold_blocked();
+  ASSERT_EQ(marked.size(), 1U);
+  EXPECT_EQ(marks.state(marked[0].second), MarkState::kBlocked);
+}
+
+TEST_F(CoreTest, ManyBytesPastTheDepthAreNotJudgedOnAnySubflow) {
+  begin(1);
+  connect(kInspectedPort);
+  const auto mapped = [](bool to_server, std::uint64_t offset, std::uint32_t ssn, std::uint16_t length, std::uint64_t acked) {
+    Dss dss;
+    dss.data_ack = Dss::DataAck{.value = track::digest_key(to_server ? kServerKey : kClientKey, 1).idsn + 1 + acked, .wide = true};
+    dss.mapping = Dss::Mapping{
+        .dsn = track::digest_key(to_server ? kClientKey : kServerKey, 1).idsn + 1 + offset, .wide = true, .ssn = ssn, .length = length, .checksum = {}};
+    return dss;
+  };
+  take({.options = {mapped(true, 0, 1, 1, 0)}, .payload = "c", .mark = MarkState::kTracked});
+  take({.to_server = false, .acks = 2, .options = {mapped(false, 0, 1, 1, 1)}, .payload = "s", .mark = MarkState::kTracked});
+  // What the engine would refuse: no mapping covers it.
+  EXPECT_EQ(state({.ssn = 2, .acks = 2, .payload = "unmapped", .mark = MarkState::kTracked}), MarkState::kOffloaded);
+}
+
+}  // namespace
+}  // namespace weir::gateway
