@@ -25,8 +25,8 @@ void put_flow(nf_conntrack* flow, const Endpoints& e) {
   nfct_set_attr_u16(flow, ATTR_PORT_DST, htons(e.dst_port));
   const bool v4 = e.src.is_v4();
   nfct_set_attr_u8(flow, ATTR_L3PROTO, v4 ? AF_INET : AF_INET6);
-  nfct_set_attr(flow, v4 ? ATTR_IPV4_SRC : ATTR_IPV6_SRC, e.src.octets.data());
-  nfct_set_attr(flow, v4 ? ATTR_IPV4_DST : ATTR_IPV6_DST, e.dst.octets.data());
+  nfct_set_attr(flow, v4 ? ATTR_IPV4_SRC : ATTR_IPV6_SRC, e.src.wire().data());
+  nfct_set_attr(flow, v4 ? ATTR_IPV4_DST : ATTR_IPV6_DST, e.dst.wire().data());
 }
 
 }  // namespace

@@ -127,6 +127,17 @@ class Faults(unittest.TestCase):
             host.pump(lambda: False, None, 2)
             self.assertEqual(self.lab.kernel_counters(self.lab.server)["TcpInSegs"], before)
 
+    def test_a_match_marks_every_subflow(self):
+        self.start("open", rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n')
+        with Host(1) as host:
+            with namespaces.inside(self.lab.client):
+                connection = endpoint.client(host, (self.lab.target(), PORT), 2)
+            plan.perform(connection, [plan.Step(text="hello ", wait=True), *plan.split(SIGNATURE, 1, start=6)])
+            wait_for(lambda: self.gateway.records("alert"), "the alert")
+        self.gateway.end()
+        told = self.gateway.last_stats()["gateway"]
+        self.assertEqual((told["marks_set"], told["marks_failed"]), (2, 0))
+
     def test_a_strangers_syn_changes_nothing_of_plain_tcp(self):
         self.start("closed")
         with socket_between(self.lab) as (client, server):
