@@ -21,6 +21,7 @@ int ProbeRun::connect(Open& open) {
   settings.timeout_ns = TimeNs{options_.timeout_ms != 0 ? options_.timeout_ms : kUsualTimeoutMs} * 1'000'000;
   settings.grace_ns = TimeNs{options_.grace_ms} * 1'000'000;
   settings.connections_per_second = options_.rate > 0 ? options_.rate : kUsualRate;
+  settings.network_connections_per_second = options_.network_rate;
   settings.in_flight = std::min(options_.in_flight != 0 ? options_.in_flight : kUsualInFlight, kMostInFlight);
   settings.tries = options_.tries;
   const auto next = [&]() -> std::optional<probe::Numbered> {

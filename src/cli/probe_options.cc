@@ -56,7 +56,7 @@ std::expected<ProbeOptions, int> parse_probe(std::span<const char* const> argume
   app.add_option("--source", o.sources, "raw: speak from this address; one that no host has is answered for")->type_name("ADDRESS")->allow_extra_args(false);
   app.add_option("--gateway", o.gateways, "raw: the next hop (default: the route's)")->type_name("ADDRESS")->allow_extra_args(false);
   app.add_option("--rate", o.rate, "packets a second; connect: connections (default: raw 10000, connect 50)")->type_name("N");
-  app.add_option("--network-rate", o.network_rate, "raw: packets a second to one /24 or IPv6 /48; 0: no limit (default: 100)")->type_name("N");
+  app.add_option("--network-rate", o.network_rate, "the same to one /24 or IPv6 /48; 0: no limit (default: 100)")->type_name("N");
   app.add_option("--tries", o.tries, "raw: of each step, 1 to 4 (default: 4)")->type_name("N");
   app.add_option("--timeout-ms", o.timeout_ms, "of a try (default: raw 1000, connect 2900)")->type_name("N");
   app.add_option("--in-flight", o.in_flight, "targets at once (default: raw 131072, connect 200)")->type_name("N");

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """`weir probe` by the kernel's own connections: what it can tell, names, and the hour for which a kernel turns MPTCP off."""
+import datetime
 import json
 import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import live_sensor
@@ -37,6 +39,18 @@ class Connect(unittest.TestCase):
         for record in records:
             self.assertEqual(record["verdict"], right[probe_world.name_of(record["ip"])], record)
         self.assertEqual(self.world.kernel_counters(self.world.client)["MPTcpExtMPCapableSYNTXDisabled"], 0)
+
+    def test_the_rate_to_one_network(self):
+        began = time.monotonic()
+        _, records = self.probe("--network-rate", "10", "10.50.0.0/28:80", "10.50.1.0/28:80", "10.50.2.0/30:80")
+        took = time.monotonic() - began
+        self.assertEqual([record["verdict"] for record in records], ["v1"] * 36)
+        times = {}
+        for record in records:
+            times.setdefault(record["ip"].rsplit(".", 1)[0], []).append(datetime.datetime.fromisoformat(record["timestamp"]))
+        for network in ("10.50.0", "10.50.1"):
+            self.assertGreater((max(times[network]) - min(times[network])).total_seconds(), 1.3, "16 connections, 10 a second")
+        self.assertLess(took, 3.4, "one network does not wait for another")
 
     def test_mptcp_turned_off_for_the_host_ends_it(self):
         done, records = self.probe("--timeout-ms", "8000", "10.54.0.0/30:80")

@@ -47,6 +47,7 @@ Prober::Prober(const ProberSettings& settings, Next next, Found found)
       next_(std::move(next)),
       found_(std::move(found)),
       rate_(settings.connections_per_second, 1),
+      networks_(settings.network_connections_per_second, 0),
       poll_(::epoll_create1(EPOLL_CLOEXEC)),
       attempts_(settings.in_flight) {}
 
@@ -83,11 +84,16 @@ End Prober::run(const std::function<bool()>& stop) {
 /// One more connection; false: not now.
 bool Prober::begin(TimeNs now) {
   if (!rate_.allows(now)) return false;
+  if (!put_off_.empty() && put_off_.top().due_ns <= now) {
+    const std::size_t at = put_off_.top().at;
+    put_off_.pop();
+    rate_.spend(now);
+    return open(at, now);
+  }
   if (!again_.empty()) {
     const std::size_t at = again_.front();
     again_.pop_front();
-    rate_.spend(now);
-    return open(at, now);
+    return begin(at, now);
   }
   const auto free = std::ranges::find(attempts_, false, &Attempt::used);
   if (all_begun_ || free == attempts_.end()) return false;
@@ -100,8 +106,18 @@ bool Prober::begin(TimeNs now) {
   free->numbered = *numbered;
   free->used = true;
   ++used_;
+  return begin(static_cast<std::size_t>(free - attempts_.begin()), now);
+}
+
+/// Now, or when the target's network may have it.
+bool Prober::begin(std::size_t at, TimeNs now) {
+  const TimeNs due = networks_.reserve(attempts_[at].numbered.target.address, now, 1);
+  if (due > now) {
+    put_off_.push({.due_ns = due, .at = at});
+    return true;
+  }
   rate_.spend(now);
-  return open(static_cast<std::size_t>(free - attempts_.begin()), now);
+  return open(at, now);
 }
 
 bool Prober::open(std::size_t at, TimeNs now) {

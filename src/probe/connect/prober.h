@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <queue>
 #include <vector>
 
 #include "probe/connect/details.h"
@@ -18,6 +19,7 @@ struct ProberSettings {
   TimeNs timeout_ns = 2'900'000'000;  ///< less than the 3 s after which Linux leaves MPTCP out of a SYN, and may then turn it off for the host
   TimeNs grace_ns = 200'000'000;      ///< for subflows and addresses to come
   double connections_per_second = 50;
+  double network_connections_per_second = 0;  ///< to one /24 or /48; 0: no limit
   std::size_t in_flight = 200;
   unsigned tries = 4;  ///< of a target whose SYN was lost
 };
@@ -56,7 +58,13 @@ class Prober {
     unsigned tries = 0;
     bool used = false, connected = false;
   };
+  struct PutOff {
+    TimeNs due_ns = 0;
+    std::size_t at = 0;
+    friend bool operator>(const PutOff& a, const PutOff& b) { return a.due_ns > b.due_ns; }
+  };
   bool begin(TimeNs now);
+  bool begin(std::size_t at, TimeNs now);
   bool open(std::size_t at, TimeNs now);
   void on_ready(std::size_t at, TimeNs now);
   void on_due(std::size_t at);
@@ -69,9 +77,11 @@ class Prober {
   Next next_;
   Found found_;
   raw::RateLimit rate_;
+  raw::NetworkRates networks_;
   int poll_ = -1;
   std::vector<Attempt> attempts_;
-  std::deque<std::size_t> again_;  ///< whose SYN was lost
+  std::deque<std::size_t> again_;                                             ///< whose SYN was lost
+  std::priority_queue<PutOff, std::vector<PutOff>, std::greater<>> put_off_;  ///< until their network may have them
   std::size_t used_ = 0;
   std::uint64_t findings_ = 0;
   std::optional<std::uint64_t> disabled_before_;
