@@ -59,6 +59,17 @@ class Trace(unittest.TestCase):
     def test_lost_on_the_way_back(self):
         self.located("tcp sport 80 reset tcp option mptcp", "return_path", lambda family: [None, None])
 
+    def test_stripped_directly_before_the_target_is_not_told_as_something_else(self):
+        self.world.run(self.world.far, "nft", "-f", "-", text=True,
+                       input="table inet boxes { chain forward { type filter hook forward priority 0; tcp dport 80 reset tcp option mptcp; }; }")
+        try:
+            for family in (4, 6):
+                for record in self.trace(*TARGETS[family]):
+                    self.assertEqual((record["verdict"], record["trace"]["loss"], record["trace"]["intact_to"]), ("tcp_only", "unknown", self.pair(family)[1]), record)
+                    self.assertIn("it cannot be told which", record["trace"]["note"])
+        finally:
+            self.world.run(self.world.far, "nft", "flush", "ruleset")
+
     def test_a_plain_server_is_not_stripped_and_a_speaker_not_traced(self):
         self.world.boxes()
         found = {record["ip"]: record for record in self.trace("10.51.0.1:81", "10.50.0.1:80", "10.52.0.1:82")}

@@ -65,7 +65,15 @@ void append_trace(JsonWriter& json, const trace::Report& report) {
     end("before", report.before);
     end("behind", report.behind);
   }
-  if (report.loss == trace::Loss::kReturnPath) json.field("note", "return path, not locatable");
+  const bool plain = report.capable_end == trace::End::kPlain && report.loss != trace::Loss::kRemoved && report.loss != trace::Loss::kChanged;
+  if (plain && report.intact_to != 0) end("intact_to", report.intact_to);
+  if (report.loss == trace::Loss::kReturnPath) {
+    json.field("note", "return path, not locatable");
+  } else if (plain && report.loss == trace::Loss::kUnknown) {
+    // A SYN/ACK without MPTCP echoes nothing of what came in.
+    json.field("note", report.intact_to != 0 ? "the target does not speak MPTCP, or it is lost behind the hop intact_to: it cannot be told which"
+                                             : "the target does not speak MPTCP, or it is lost on the way: no router quotes enough to tell");
+  }
   json.key("hops").begin_array();
   for (const trace::Hop& hop : report.hops) {
     json.begin_object().field("ttl", hop.ttl).field("mptcp", name_of(hop.quoted));

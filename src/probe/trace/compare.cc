@@ -31,7 +31,9 @@ Quoted compare_quote(std::span<const std::byte> tcp) {
 
 void locate(Report& report) {
   report.loss = Loss::kUnknown;
-  report.before = report.behind = 0;
+  report.before = report.behind = report.intact_to = 0;
+  for (const Hop& hop : report.hops)
+    if (hop.quoted == Quoted::kIntact) report.intact_to = hop.ttl;
   if (report.capable_end == End::kCapable) {
     report.loss = Loss::kNone;
     return;

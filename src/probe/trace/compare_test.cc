@@ -105,6 +105,7 @@ TEST(Locate, TheReturnPathIsSeenByTheJoinAlone) {
   report.capable_end = report.control_end = End::kPlain;
   locate(report);
   EXPECT_EQ(report.loss, Loss::kUnknown);
+  EXPECT_EQ(report.intact_to, 1);
   report.join_reset = true;
   locate(report);
   EXPECT_EQ(report.loss, Loss::kReturnPath);

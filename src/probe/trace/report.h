@@ -46,6 +46,8 @@ struct Report {
   Loss loss = Loss::kUnknown;
   /// The TTLs between which it happens: `before` still had it (0: this host), `behind` had not any more (0: the target itself).
   std::uint8_t before = 0, behind = 0;
+  /// The last hop whose quote has the option as it was sent; 0: none has. Of an answer without the option: what lies before it did not take it out.
+  std::uint8_t intact_to = 0;
 };
 
 std::string_view name_of(Quoted quoted);
