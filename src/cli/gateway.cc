@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@
 #include "gateway/nat_rules.h"
 #include "gateway/nat_table.h"
 #include "gateway/rules_keeper.h"
+#include "gateway/state_keeper.h"
 #include "gateway/worker.h"
 
 namespace weir::cli {
@@ -75,6 +77,7 @@ class Gateway {
     catch_service_signals();
     shared_.start();
     began_ = now();
+    begin_state();
     worker_->start();
     service_.alive(status(began_));
     service_.ready();
@@ -84,6 +87,7 @@ class Gateway {
     bool whole = true;
     if (const auto removed = keeper_->remove(kernel_.marks); !removed) say("the kernel's rules", removed.error()), whole = false;
     const Totals last = totals();
+    if (const auto problem = state_->keep_now()) say(*problem), whole = false;
     whole = worker_->stop() && whole;
     if (nat_table_) {
       if (const auto removed = nat_table_->remove(); !removed) say("nat", removed.error()), whole = false;
@@ -129,6 +133,15 @@ class Gateway {
     worker_ = std::make_unique<gateway::Worker>(worker_settings(std::move(rules)), options_.policy, std::move(surroundings),
                                                 std::make_unique<GatewayReports>(std::move(outputs)), std::move(queues), *std::move(sender));
     return begin_nat();
+  }
+
+  /// What cannot be read is said and left: then running connections are taken for ones seen from their middle.
+  void begin_state() {
+    state_.emplace(
+        options_.gateway.state, options_.gateway.state_seconds * kSecond,
+        [this](const std::function<void(gateway::Worker&)>& what) { worker_->ask(what); }, nat_.get(), steady);
+    if (const auto problem = state_->restore(now())) say(problem->what, problem->why, "begins without running connections; the file will be written anew");
+    if (state_->restored() > 0) fmt::print(stderr, "weir: goes on with {} running connections\n", state_->restored());
   }
 
   int begin_nat() {
@@ -188,6 +201,7 @@ class Gateway {
       ::poll(nullptr, 0, kTickMs);  // a signal ends it
       if (due(told, kStats)) shared_.stats(totals(), began_, now());
       if (due(kept, kKeep)) shared_.keep();
+      if (const auto problem = state_->keep()) say(*problem);
       if (due(looked, kSecond)) {
         service_.alive(status(now()));
         if (nat_) nat_->advance(now());
@@ -256,6 +270,7 @@ class Gateway {
     all.add("gateway.queue.full", counters.queue.queue_dropped);
     all.add("gateway.queue.buffer_full", counters.queue.user_dropped);
     all.add("gateway.queue.waiting", counters.queue.waiting);
+    all.add("gateway.state_failures", state_ ? state_->failures() : 0);
     if (nat_) add_nat(all);
     return all;
   }
@@ -294,6 +309,7 @@ class Gateway {
   std::unique_ptr<gateway::NatTable> nat_table_;
   std::unique_ptr<gateway::AddressNat> nat_;
   std::unique_ptr<gateway::Worker> worker_;  ///< uses them
+  std::optional<gateway::StateKeeper> state_;
 };
 
 int print_rules(const gateway::KernelRuleSettings& settings, const rewrite::NatSettings& nat) {

@@ -48,6 +48,7 @@ struct CoreSettings {
   bool offload = true;                   ///< allowed flows go by in the kernel
   std::int64_t inspect_depth_bytes = 0;  ///< of both directions: what lies behind goes by in the kernel; 0: all is looked at
   std::size_t most_decisions = 65'536;   ///< of SYNs that may come again
+  std::size_t most_restored = 1 << 20;   ///< decisions taken over from a process before this one; more than the engine takes over are of no use
   std::uint64_t hash_seed = 0;
 };
 
@@ -103,6 +104,11 @@ class Core : public engine::Observer {
   void advance(TimeNs now);
   const CoreCounters& counters() const { return counters_; }
   std::size_t closing() const { return closing_.size(); }
+
+  /// What was decided of running connections, as octets.
+  std::vector<std::byte> save() const;
+  /// Before the first packet, and after the engine's own restore(). False: the octets are no such thing; nothing has changed.
+  bool restore(Bytes saved, TimeNs now);
 
   void on_handshake(const engine::ConnectionInfo& info, engine::Handshake what, TimeNs time) override { next_.on_handshake(info, what, time); }
   void on_data(const engine::ConnectionInfo& info, const engine::StreamChunk& chunk) override;
