@@ -21,8 +21,9 @@ class Gateway:
         self.process = None
 
     def write(self, policy="", gateway="", more=""):
+        state = "" if "state:" in gateway else "state: '', "
         self.config.write_text(f"web: {{listen: 'off'}}\nlog: {{eve: {self.log}}}\nsensor: {{inventory: {self.folder}/inventory.json, user: root}}\n"
-                               f"gateway: {{state: '', {gateway}}}\npolicy:\n{policy or '  default: {action: inspect}'}\n{more}\n")
+                               f"gateway: {{{state}{gateway}}}\npolicy:\n{policy or '  default: {action: inspect}'}\n{more}\n")
 
     def start(self, *options, wait=True):
         with open(self.errors, "w") as errors:

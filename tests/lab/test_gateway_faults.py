@@ -27,12 +27,13 @@ SIGNATURE = b"an unmistakable sign"
 
 
 class Faults(unittest.TestCase):
-    def start(self, fail, rules=""):
+    def start(self, fail, rules="", policy="", state=False):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.lab = self.enterContext(network.Network("two-paths"))
         talk = self.lab.start(self.lab.server, sys.executable, str(LAB / "talk.py"), "serve", str(PORT), stdout=subprocess.PIPE, text=True)
         self.assertEqual(talk.stdout.readline(), "listening\n")
-        self.gateway = Gateway(self.lab, folder, gateway=f"fail: {fail}", rules=rules).start()
+        self.state = folder / "gateway.state"
+        self.gateway = Gateway(self.lab, folder, gateway=f"fail: {fail}" + (f", state: {self.state}" if state else ""), rules=rules, policy=policy).start()
 
     def transfers(self, many=MANY):
         return self.lab.start(self.lab.client, sys.executable, str(LAB / "talk.py"), "send", self.lab.target(), str(PORT), str(many), str(SIZE), "2",
@@ -109,6 +110,69 @@ class Faults(unittest.TestCase):
             before = self.lab.kernel_counters(self.lab.server)["TcpInSegs"]
             host.pump(lambda: False, None, 2)  # sends again and again what was not acknowledged
             self.assertEqual(self.lab.kernel_counters(self.lab.server)["TcpInSegs"], before)
+
+    def kill_and_start(self):
+        self.gateway.process.kill()
+        self.gateway.process.wait()
+        self.gateway.start()
+
+    def keeps(self, octets):
+        wait_for(lambda: self.state.exists() and self.state.stat().st_size > octets, "the state")
+
+    def test_a_running_connection_goes_on_with_its_keys_and_limits(self):
+        self.start("open", policy="  default: {action: inspect, limits: {subflows: 2}}", state=True)
+        with Host(1) as host:
+            with namespaces.inside(self.lab.client):
+                connection = endpoint.client(host, (self.lab.target(), PORT), 1)
+                link, address = host.link("p2", 4)
+            plan.perform(connection, [plan.Step(text="hello ", wait=True)])
+            self.keeps(200)
+            self.assertEqual(self.state.stat().st_mode & 0o777, 0o600)
+            self.kill_and_start()
+            self.assertIn("weir: goes on with 1 running connections", self.gateway.errors.read_text())
+            second = connection.join(link, (address, host.port()), (self.lab.target(), PORT), addr_id=1)
+            self.assertEqual(second.state, "established")
+            third = connection.join(link, (address, host.port()), (self.lab.target(), PORT), addr_id=2)
+            self.assertNotEqual(third.state, "established")
+            connection.finish()
+            wait_for(lambda: self.gateway.records("mptcp"), "its record")
+        self.assertEqual([one["reason"] for one in self.gateway.decisions() if one["action"] == "reset"], ["limits.subflows"])
+        self.assertEqual([f.get("auth") for f in self.gateway.records("mptcp")[-1]["mptcp"]["subflows"]][1:], ["verified"])
+
+    def test_what_was_blocked_stays_blocked_after_a_kill_and_a_start(self):
+        self.start("open", rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n', state=True)
+        with Host(1) as host:
+            with namespaces.inside(self.lab.client):
+                connection = endpoint.client(host, (self.lab.target(), PORT), 1)
+                link, address = host.link("p2", 4)
+            connection.fastclose = lambda: None  # one that does not give in
+            plan.perform(connection, [plan.Step(text="hello ", wait=True), *plan.split(SIGNATURE, 1, start=6)])
+            wait_for(lambda: self.gateway.records("alert"), "the alert")
+            self.kill_and_start()
+            before = self.lab.kernel_counters(self.lab.server)
+            connection.join(link, (address, host.port()), (self.lab.target(), PORT), addr_id=1, wait=False)
+            host.pump(lambda: False, None, 2)
+            after = self.lab.kernel_counters(self.lab.server)
+        for name in ("MPTcpExtMPJoinSynRx", "MPTcpExtMPJoinAckRx"):
+            self.assertEqual(after[name], before[name], name)
+        self.assertEqual(len(self.gateway.records("alert")), 1)
+
+    def test_transfers_are_taken_over(self):
+        self.start("open", state=True)
+        transfers = self.transfers()
+        self.under_way()
+        self.keeps(MANY * 100)
+        self.kill_and_start()
+        self.assertIn("running connections", self.gateway.errors.read_text())
+        self.done(transfers)
+
+    def test_a_damaged_state_is_told_of_and_begun_without(self):
+        self.start("open", state=True)
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.state.write_bytes(self.state.read_bytes()[:-1] + b"\xff")
+        self.gateway.start()
+        self.assertIn(f"weir: {self.state}: is damaged (begins without running connections; the file will be written anew)", self.gateway.errors.read_text())
+        self.done(self.transfers(3))
 
     def test_no_subflow_of_a_blocked_connection_passes_without_the_gateway(self):
         self.start("open", rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n')
