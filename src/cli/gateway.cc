@@ -138,8 +138,8 @@ class Gateway {
   /// What cannot be read is said and left: then running connections are taken for ones seen from their middle.
   void begin_state() {
     state_.emplace(
-        options_.gateway.state, options_.gateway.state_seconds * kSecond,
-        [this](const std::function<void(gateway::Worker&)>& what) { worker_->ask(what); }, nat_.get(), steady);
+        options_.gateway.state, options_.gateway.state_seconds * kSecond, [this](const std::function<void(gateway::Worker&)>& what) { worker_->ask(what); },
+        nat_.get(), steady);
     if (const auto problem = state_->restore(now())) say(problem->what, problem->why, "begins without running connections; the file will be written anew");
     if (state_->restored() > 0) fmt::print(stderr, "weir: goes on with {} running connections\n", state_->restored());
   }

@@ -83,7 +83,8 @@ void Engine::State::resume_data(Connection& c, const SavedConnection& s, std::si
   data_output.clear();
   if (s.started[d]) data.start(s.next[d], limits, data_output);
   if (s.has_ack[d]) data.acknowledged(s.acked[d], s.last_ns, limits, data_output);
-  if (s.has_edge[d]) data.window(s.edge[d]);
+  // Its window is taken from its next DATA_ACK: how far it has been opened meanwhile is not known, and a sender with nothing but bytes behind it would wait
+  // for a host that has no reason to speak.
   if (s.has_fin[d]) data.fin(s.fin[d]);
   data_output.clear();
   ConnectionGuard& g = guard(c);
@@ -126,6 +127,10 @@ bool Engine::State::resume_subflow(Connection& c, const SavedSubflow& s) {
     f->fin_position[side] = s.fin_position[side];
     f->fin[side] = s.fin_position[side] != 0 && s.next[side] >= s.fin_position[side];
     f->home.side[side] = s.view[side];
+    // As with the connection's: as far as any window can have been opened (RFC 7323 §2.3).
+    constexpr std::uint32_t kWidest = 1U << 30U;
+    track::TcpView& view = f->home.side[side];
+    if (view.has_edge && view.has_ack) view.right_edge = view.last_ack + kWidest;
     guard(*f).resumed_at[side] = s.next[side];
     c.mp->more().addresses.use(f->host(side), s.address_id[side]);
   }

@@ -43,6 +43,13 @@ TEST_F(Resumed, WhatWentByMeanwhileIsPassedOverOnceItIsAcknowledged) {
   EXPECT_EQ(data(0, 50, 49, "attack"), "rule");
 }
 
+TEST_F(Resumed, BytesBehindTheWindowThatWasKnownPass) {
+  start();
+  establish();
+  restart();
+  EXPECT_EQ(data(0, 2'000'000, 1'999'999, "later"), "none") << "the window was opened while no one looked on";
+}
+
 TEST_F(Resumed, ItsJoinsVerify) {
   start();
   establish();
