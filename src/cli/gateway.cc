@@ -24,6 +24,7 @@
 #include "cli/shard_outputs.h"
 #include "cli/verbs.h"
 #include "gateway/address_nat.h"
+#include "gateway/control_socket.h"
 #include "gateway/nat_rules.h"
 #include "gateway/nat_table.h"
 #include "gateway/rules_keeper.h"
@@ -78,6 +79,7 @@ class Gateway {
     shared_.start();
     began_ = now();
     begin_state();
+    begin_control();
     worker_->start();
     service_.alive(status(began_));
     service_.ready();
@@ -133,6 +135,46 @@ class Gateway {
     worker_ = std::make_unique<gateway::Worker>(worker_settings(std::move(rules)), options_.policy, std::move(surroundings),
                                                 std::make_unique<GatewayReports>(std::move(outputs)), std::move(queues), *std::move(sender));
     return begin_nat();
+  }
+
+  /// Without it traffic is controlled all the same.
+  void begin_control() {
+    if (options_.gateway.control_socket.empty()) return;
+    auto opened = gateway::ControlSocket::open(options_.gateway.control_socket);
+    if (!opened) return say(opened.error().what, opened.error().why, "goes on without control; gateway.control.socket names another, or none");
+    control_ = *std::move(opened);
+    control_->start();
+  }
+
+  gateway::Answer answer(const gateway::Command& command) {
+    using What = gateway::Command::What;
+    constexpr std::size_t kMost = 1'000;  // connections of an answer, of each shard
+    gateway::Answer answer;
+    report::JsonWriter json(answer.body);
+    switch (command.what) {
+      case What::kList: {
+        std::uint64_t more = 0;
+        json.begin_object().key("connections").begin_array();
+        worker_->ask([&](gateway::Worker& worker) { more = worker.core().list(json, command.connection, kMost); });
+        json.end_array().key("after");
+        more != 0 ? json.value(more) : json.null();
+        json.end_object();
+        return answer;
+      }
+      case What::kCutConnection:
+      case What::kCutSubflow: {
+        bool cut = false;
+        const auto subflow = command.what == What::kCutSubflow ? std::optional(command.subflow) : std::nullopt;
+        worker_->ask([&](gateway::Worker& worker) { cut = worker.core().cut(command.connection, subflow, now()); });
+        if (!cut) return gateway::refusal(404, "there is no such connection or subflow");
+        break;
+      }
+      case What::kReload:
+        if (!reload()) return gateway::refusal(422, "configuration or rules have errors, which the gateway has told; what ran goes on");
+        break;
+    }
+    json.begin_object().field("done", true).end_object();
+    return answer;
   }
 
   /// What cannot be read is said and left: then running connections are taken for ones seen from their middle.
@@ -202,6 +244,7 @@ class Gateway {
       if (due(told, kStats)) shared_.stats(totals(), began_, now());
       if (due(kept, kKeep)) shared_.keep();
       if (const auto problem = state_->keep()) say(*problem);
+      if (control_) control_->run_asked([this](const gateway::Command& command) { return answer(command); });
       if (due(looked, kSecond)) {
         service_.alive(status(now()));
         if (nat_) nat_->advance(now());
@@ -223,17 +266,17 @@ class Gateway {
   }
 
   /// What cannot be read leaves what runs as it is. Packets go on being decided while rules are made ready.
-  void reload() {
+  bool reload() {
     std::shared_ptr<const decide::Policy> policy = options_.policy;
     if (!options_.config.empty()) {
       const auto config = read_config(options_.config);
-      if (!config) return;
+      if (!config) return false;
       options_.inspect.variables = config->variables;
       options_.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
       PolicySource source = policy_source(*config);
       source.lookups = options_.source.lookups;
       policy = load_policy(source);
-      if (!policy) return;
+      if (!policy) return false;
       options_.source = std::move(source);
       feeds_ = FeedFiles(options_.source.lists);
       options_.names = asks_for_names(config->policy);
@@ -243,7 +286,7 @@ class Gateway {
     std::shared_ptr<const inspect::match::RuleSet> rules;
     if (!options_.inspect.rules.empty()) {
       const auto loaded = read_rules();
-      if (!loaded) return;
+      if (!loaded) return false;
       rules = *loaded;
     }
     kernel_ = options_.kernel_rules();
@@ -254,6 +297,7 @@ class Gateway {
       worker.core().use(policy);
     });
     fmt::print(stderr, "weir: reloaded\n");
+    return true;
   }
 
   Totals totals() {
@@ -310,6 +354,7 @@ class Gateway {
   std::unique_ptr<gateway::AddressNat> nat_;
   std::unique_ptr<gateway::Worker> worker_;  ///< uses them
   std::optional<gateway::StateKeeper> state_;
+  std::unique_ptr<gateway::ControlSocket> control_;
 };
 
 int print_rules(const gateway::KernelRuleSettings& settings, const rewrite::NatSettings& nat) {

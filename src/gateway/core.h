@@ -19,6 +19,7 @@
 #include "gateway/address_nat.h"
 #include "gateway/closing.h"
 #include "gateway/marks.h"
+#include "report/json.h"
 #include "report/policy_record.h"
 #include "wire/decode.h"
 #include "wire/mptcp/options.h"
@@ -105,6 +106,10 @@ class Core : public engine::Observer {
   const CoreCounters& counters() const { return counters_; }
   std::size_t closing() const { return closing_.size(); }
 
+  /// Ends the connection at both hosts, or one subflow of it. False: there is no such one.
+  bool cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeNs now);
+  /// Running connections with numbers above `after`, at most `most`, as elements of an array: the last one's number if there are more, else 0.
+  std::uint64_t list(report::JsonWriter& json, std::uint64_t after, std::size_t most);
   /// What was decided of running connections, as octets.
   std::vector<std::byte> save() const;
   /// Before the first packet, and after the engine's own restore(). False: the octets are no such thing; nothing has changed.

@@ -1,5 +1,5 @@
 // Core: what a later process needs to know of running connections, and how that process goes on with them.
-#include <algorithm>
+#include <utility>
 
 #include "gateway/core.h"
 #include "gateway/saved_decisions.h"
@@ -51,7 +51,9 @@ bool Core::restore(Bytes saved, TimeNs now) {
     c.blocked = one.blocked;
     if (!c.blocked) continue;
     for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(one.connection, d);
-    closing_.begin(one.connection, engine_->endings(one.connection), now, [this](auto octets) {
+    auto endings = engine_->endings(one.connection);
+    hold(endings);
+    closing_.begin(one.connection, std::move(endings), now, [this](auto octets) {
       ++counters_.closing_sent;
       sink_.send(octets);
     });

@@ -1,0 +1,34 @@
+// What is asked of a running gateway over its Unix socket, and how it answers. No input or output.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/judgement.h"
+#include "report/json.h"
+
+namespace weir::gateway {
+
+struct Command {
+  enum class What : std::uint8_t { kList, kCutConnection, kCutSubflow, kReload };
+  What what = What::kList;
+  std::uint64_t connection = 0;  ///< kList: those behind it
+  std::uint32_t subflow = 0;
+};
+
+struct Answer {
+  unsigned status = 200;  ///< of HTTP
+  std::string body;       ///< JSON
+};
+
+/// The answer, where there is no such thing to ask for.
+std::expected<Command, Answer> parse_command(std::string_view method, std::string_view target);
+Answer refusal(unsigned status, std::string_view why);
+
+/// One connection of the list: nothing of its keys.
+void append_overview(report::JsonWriter& json, const engine::ConnectionOverview& overview, std::string_view action, std::string_view rule);
+
+}  // namespace weir::gateway

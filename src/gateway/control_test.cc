@@ -1,0 +1,42 @@
+#include "gateway/control.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::gateway {
+namespace {
+
+TEST(Control, KnowsItsPaths) {
+  const auto list = parse_command("GET", "/api/v1/connections?after=7");
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->what, Command::What::kList);
+  EXPECT_EQ(list->connection, 7U);
+  const auto cut = parse_command("POST", "/api/v1/connections/12/cut");
+  ASSERT_TRUE(cut);
+  EXPECT_EQ(cut->what, Command::What::kCutConnection);
+  EXPECT_EQ(cut->connection, 12U);
+  const auto subflow = parse_command("POST", "/api/v1/connections/12/subflows/0/cut");
+  ASSERT_TRUE(subflow);
+  EXPECT_EQ(subflow->what, Command::What::kCutSubflow);
+  EXPECT_EQ(subflow->subflow, 0U);
+  EXPECT_EQ(parse_command("POST", "/api/v1/reload")->what, Command::What::kReload);
+}
+
+TEST(Control, SaysWhatIsWrong) {
+  struct Case {
+    const char *method, *target;
+    unsigned status;
+  };
+  for (const Case& each :
+       {Case{"GET", "/", 404}, Case{"GET", "/api/v1/connections/1/cut", 405}, Case{"POST", "/api/v1/connections", 405},
+        Case{"POST", "/api/v1/connections/0/cut", 404}, Case{"POST", "/api/v1/connections/-1/cut", 404},
+        Case{"POST", "/api/v1/connections/99999999999999999999999/cut", 404}, Case{"POST", "/api/v1/connections/1/subflows//cut", 404},
+        Case{"POST", "/api/v1/connections/1/cut/", 404}, Case{"GET", "/api/v1/connections?before=1", 400}, Case{"GET", "/api/v1/connections?after=1x", 400}}) {
+    const auto command = parse_command(each.method, each.target);
+    ASSERT_FALSE(command) << each.target;
+    EXPECT_EQ(command.error().status, each.status) << each.target;
+    EXPECT_TRUE(command.error().body.starts_with("{\"error\":\"")) << command.error().body;
+  }
+}
+
+}  // namespace
+}  // namespace weir::gateway

@@ -1,0 +1,48 @@
+// Core: what an operator asks for.
+#include <algorithm>
+#include <utility>
+
+#include "gateway/control.h"
+#include "gateway/core.h"
+
+namespace weir::gateway {
+
+bool Core::cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeNs now) {
+  auto endings = engine_->endings(number);
+  if (subflow) std::erase_if(endings, [&](const engine::Ending& e) { return e.subflow != *subflow; });
+  if (endings.empty()) return false;
+  Connection& c = connection(number);
+  const auto to_server = std::ranges::find(endings, std::size_t{1}, &engine::Ending::host);
+  tell({.time_ns = now,
+        .endpoints = to_server != endings.end() ? to_server->endpoints : Endpoints{},
+        .id = {},
+        .action = "reset",
+        .rule = c.decision->rule,
+        .reason = subflow ? "its subflow was cut by control" : "it was cut by control"});
+  hold(endings);
+  std::uint64_t ending = number;
+  if (subflow) {
+    // RSTs alone: MP_FASTCLOSE would end the whole connection.
+    for (engine::Ending& e : endings) e.key.reset();
+    ending = ~(number << 12U | *subflow);
+  } else if (!std::exchange(c.blocked, true)) {
+    ++counters_.blocked_connections;
+    for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(number, d);
+  }
+  closing_.begin(ending, std::move(endings), now, [this](auto octets) {
+    ++counters_.closing_sent;
+    sink_.send(octets);
+  });
+  return true;
+}
+
+std::uint64_t Core::list(report::JsonWriter& json, std::uint64_t after, std::size_t most) {
+  const auto some = engine_->overview(after, most);
+  for (const engine::ConnectionOverview& o : some) {
+    const decide::Decision& decision = *connection(o.record.info.number).decision;
+    append_overview(json, o, name_of(decision.action), decision.rule);
+  }
+  return some.size() < most ? 0 : some.back().record.info.number;
+}
+
+}  // namespace weir::gateway

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""What an operator asks of a running gateway over its Unix socket: what runs, one subflow cut, a connection cut, the configuration read again."""
+import http.client
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import live_sensor
+import network
+from live_gateway import Gateway, wait_for
+
+from lab import endpoint
+
+LAB = pathlib.Path(endpoint.__file__).parent
+PORT, SIZE = 7000, 400_000
+
+
+class OverSocket(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=10)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+class Control(unittest.TestCase):
+    def setUp(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.socket = folder / "control"
+        self.lab = self.enterContext(network.Network("two-paths"))
+        talk = self.lab.start(self.lab.server, sys.executable, str(LAB / "talk.py"), "serve", str(PORT), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.assertEqual(talk.stdout.readline(), "listening\n")
+        self.gateway = Gateway(self.lab, folder, gateway=f"control: {{socket: {self.socket}}}").start()
+
+    def ask(self, method, path):
+        connection = OverSocket(self.socket)
+        connection.request(method, path)
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+        connection.close()
+        return answer.status, said
+
+    def connections(self):
+        status, said = self.ask("GET", "/api/v1/connections")
+        self.assertEqual((status, said["after"]), (200, None))
+        return said["connections"]
+
+    def half_way(self):
+        """A transfer over two subflows that waits for a line."""
+        program = f"import sys; sys.path.insert(0, {str(LAB)!r}); import talk; talk.send({self.lab.target()!r}, {PORT}, [1], {SIZE}, 2, True)"
+        sender = self.lab.start(self.lab.client, sys.executable, "-c", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(sender.stdout.readline(), "half\n")
+        wait_for(lambda: self.connections() and [f["state"] for f in self.connections()[0]["subflows"]] == ["established"] * 2, "both subflows")
+        return sender, self.connections()[0]
+
+    def subflows(self, host):
+        return self.lab.run(host, "ss", "-Htn", "state", "established", f"( sport = :{PORT} or dport = :{PORT} )", capture_output=True, text=True).stdout.splitlines()
+
+    def test_a_subflow_is_cut_and_the_connection_lives(self):
+        sender, one = self.half_way()
+        self.assertEqual((one["action"], one["rule"], one["version"], one["blocked"]), ("inspect", "default", 1, False))
+        self.assertFalse({"key", "token", "keys"} & set(one))
+        self.assertEqual(self.ask("POST", f"/api/v1/connections/{one['id']}/subflows/1/cut"), (200, {"done": True}))
+        for host in (self.lab.client, self.lab.server):
+            wait_for(lambda host=host: len(self.subflows(host)) == 1, "one subflow left")
+        self.assertEqual(sender.communicate("\n", timeout=30), ("done\n", ""))
+
+    def test_a_connection_is_cut_at_both_ends(self):
+        sender, one = self.half_way()
+        self.assertEqual(self.ask("POST", f"/api/v1/connections/{one['id']}/cut"), (200, {"done": True}))
+        for host in (self.lab.client, self.lab.server):
+            wait_for(lambda host=host: not self.subflows(host), "no subflow left")
+        self.assertIn("reset", sender.communicate("\n", timeout=30)[1].lower())
+        self.assertIn("it was cut by control", [each["reason"] for each in self.gateway.decisions()])
+
+    def test_what_is_not_there(self):
+        self.assertEqual(self.socket.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.connections(), [])
+        for method, path, status in (("POST", "/api/v1/connections/77/cut", 404), ("GET", "/", 404), ("GET", "/api/v1/reload", 405)):
+            got, said = self.ask(method, path)
+            self.assertEqual(got, status, path)
+            self.assertTrue(said["error"])
+        with socket.socket(socket.AF_UNIX) as one:
+            one.connect(str(self.socket))
+            one.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 10_000)
+            self.assertIn(b"400", one.recv(100))
+
+    def test_reload(self):
+        self.gateway.write("  default: {action: strip}", f"control: {{socket: {self.socket}}}")
+        self.assertEqual(self.ask("POST", "/api/v1/reload"), (200, {"done": True}))
+        self.gateway.config.write_text("policy: {nonsense: 1}\n")
+        self.assertEqual(self.ask("POST", "/api/v1/reload")[0], 422)
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.assertFalse(self.socket.exists())
+
+
+if __name__ == "__main__":
+    live_sensor.main()
