@@ -85,7 +85,7 @@ std::expected<std::unique_ptr<ControlSocket>, report::Problem> ControlSocket::op
     return std::unexpected(report::Problem{path, "another process listens there"});
   }
   ::unlink(path.c_str());
-  const mode_t before = ::umask(S_IRWXG | S_IRWXO);
+  const mode_t before = ::umask(S_IXUSR | S_IRWXG | S_IRWXO);
   const bool bound = ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 && ::listen(listener, 16) == 0;
   const int error = errno;
   ::umask(before);

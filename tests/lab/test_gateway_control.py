@@ -78,7 +78,7 @@ class Control(unittest.TestCase):
         for host in (self.lab.client, self.lab.server):
             wait_for(lambda host=host: not self.subflows(host), "no subflow left")
         self.assertIn("reset", sender.communicate("\n", timeout=30)[1].lower())
-        self.assertIn("it was cut by control", [each["reason"] for each in self.gateway.decisions()])
+        wait_for(lambda: "it was cut by control" in [each["reason"] for each in self.gateway.decisions()], "its record")
 
     def test_what_is_not_there(self):
         self.assertEqual(self.socket.stat().st_mode & 0o777, 0o600)
