@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import live_sensor
@@ -35,11 +34,10 @@ class Policy(unittest.TestCase):
         self.before = {host: self.lab.kernel_counters(host) for host in (self.lab.client, self.lab.server)}
 
     def send(self, family=4, subflows=1, size=SIZE):
-        """How long it took; what was sent came through octet by octet."""
-        began = time.monotonic()
+        """"done": what was sent came through octet by octet. How long it took says more of the machine than of the gateway: that no SYN was sent again, the kernels count."""
         sent = self.lab.run(self.lab.client, sys.executable, str(LAB / "talk.py"), "send", self.lab.target(1, family), str(PORT), "1", str(size), str(subflows),
                             capture_output=True, text=True, timeout=60, check=False)
-        return sent.stderr or sent.stdout, time.monotonic() - began
+        return sent.stderr or sent.stdout
 
     def count(self, host, *names):
         counters = self.lab.kernel_counters(host)
@@ -48,9 +46,7 @@ class Policy(unittest.TestCase):
     def test_strip(self):
         self.start("  default: {action: strip}")
         for number, family in enumerate(FAMILIES, 1):
-            said, took = self.send(family)
-            self.assertEqual(said, "done\n")
-            self.assertLess(took, 0.9, "no retransmission of a SYN: that takes a second")
+            self.assertEqual(self.send(family), "done\n")
             self.assertEqual(self.count(self.lab.client, "MPTcpExtMPCapableSYNTX", "MPTcpExtMPCapableFallbackSYNACK", "MPTcpExtMPJoinSynTx", "MPTcpExtBlackhole", "TcpExtTCPSynRetrans"),
                              [number, number, 0, 0, 0])
             self.assertEqual(self.count(self.lab.server, "MPTcpExtMPCapableSYNRX", "TcpExtTCPSynRetrans"), [0, 0])
@@ -61,9 +57,8 @@ class Policy(unittest.TestCase):
     def test_reset(self):
         self.start("  default: {action: inspect}\n  rules: [{name: none-of-these, match: {port: [7000]}, action: reset}]")
         for family in FAMILIES:
-            said, took = self.send(family)
-            self.assertIn("Connection refused", said)
-            self.assertLess(took, 0.9)
+            self.assertIn("Connection refused", self.send(family))
+        self.assertEqual(self.count(self.lab.client, "TcpExtTCPSynRetrans"), [0])
         self.assertEqual(self.count(self.lab.server, "MPTcpExtMPCapableSYNRX"), [0])
         self.gateway.end()
         self.assertEqual([(one["action"], one["rule"]) for one in self.gateway.decisions()], [("reset", "none-of-these")] * 2)
@@ -71,7 +66,7 @@ class Policy(unittest.TestCase):
     def test_allow_goes_by_in_the_kernel(self):
         self.start("  default: {action: allow}")
         for family in FAMILIES:
-            self.assertEqual(self.send(family, 3, 20_000_000)[0], "done\n")
+            self.assertEqual(self.send(family, 3, 20_000_000), "done\n")
         self.assertEqual(self.count(self.lab.server, "MPTcpExtMPCapableACKRX", "MPTcpExtMPJoinAckRx"), [2, 4])
         self.gateway.end()
         self.assertLess(self.gateway.last_stats()["gateway"]["queue"]["packets"], 200)
@@ -80,7 +75,7 @@ class Policy(unittest.TestCase):
     def test_inspect(self):
         self.start("  default: {action: inspect}")
         for family in FAMILIES:
-            self.assertEqual(self.send(family, 3)[0], "done\n")
+            self.assertEqual(self.send(family, 3), "done\n")
         self.assertEqual(self.count(self.lab.server, "MPTcpExtMPCapableACKRX", "MPTcpExtMPJoinAckRx"), [2, 4])
         self.gateway.end()
         self.assertEqual([(one["mptcp"]["bytes_toserver"], one["mptcp"]["visibility"]) for one in self.gateway.records("mptcp")], [(SIZE, 1)] * 2)
@@ -88,7 +83,7 @@ class Policy(unittest.TestCase):
     def limited(self, limits, joined, more=""):
         self.start(f"  default: {{action: inspect, limits: {{{limits}}}}}" + more)
         for family in FAMILIES:
-            self.assertEqual(self.send(family)[0], "done\n")
+            self.assertEqual(self.send(family), "done\n")
         wait_for(lambda: self.count(self.lab.client, "MPTcpExtMPJoinSynTx")[0] == 4, "the JOINs")
         self.assertEqual(self.count(self.lab.server, "MPTcpExtMPJoinAckRx"), [2 * joined])
         self.assertEqual(self.count(self.lab.client, "MPTcpExtBlackhole", "TcpExtTCPSynRetrans"), [0, 0])
@@ -111,16 +106,16 @@ class Policy(unittest.TestCase):
 
     def test_version(self):
         self.start("  default: {action: inspect, limits: {versions: [0]}}")
-        self.assertEqual(self.send()[0], "done\n")
+        self.assertEqual(self.send(), "done\n")
         self.assertEqual(self.count(self.lab.client, "MPTcpExtMPCapableFallbackSYNACK"), [1])
 
     def test_reload_decides_anew(self):
         self.start("  default: {action: inspect}")
-        self.assertEqual(self.send()[0], "done\n")
+        self.assertEqual(self.send(), "done\n")
         self.gateway.write("  default: {action: strip}")
         self.gateway.process.send_signal(live_sensor.signal.SIGHUP)
         self.gateway.said("weir: reloaded")
-        self.assertEqual(self.send()[0], "done\n")
+        self.assertEqual(self.send(), "done\n")
         self.assertEqual(self.count(self.lab.client, "MPTcpExtMPCapableFallbackSYNACK"), [1])
 
     def test_rules_come_and_go(self):
