@@ -34,6 +34,7 @@ namespace {
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
 constexpr TimeNs kRingsDiffer = 25'000'000;         ///< of one time, the packets of all rings are there this much later: blocks wait 10 ms to be full
+constexpr TimeNs kJoinHold = kSecond / 5;           ///< for keys or other subflows: one clock, and what a worker holds for a shard comes on top
 constexpr TimeNs kStats = 10 * kSecond;             ///< between two records of counters
 constexpr TimeNs kOpenersRenewed = 60 * kSecond;    ///< a handshake has passed all capture points by then
 constexpr TimeNs kFlowsRenewed = 86'400 * kSecond;  ///< at least: a subflow may be silent while its connection is not
@@ -144,6 +145,8 @@ class Sensor {
     settings.engine.all_tcp = options_.inspect.all_tcp;
     settings.engine.several_points = inputs_.size() > 1;
     settings.engine.hash_seed = random_seed();
+    settings.engine.run = random_seed();
+    settings.engine.hold_ns = kJoinHold;
     settings.clock = now;
     if (worker_count_ > 1 || inputs_.size() > 1) settings.hold_ns = kRingsDiffer;
     // Names do not change while workers run.

@@ -32,6 +32,8 @@ struct Settings {
   std::uint32_t shard = 0;      ///< of `shards` engines that share the work: connections' numbers are unique over all of them
   std::uint32_t shards = 1;
   std::uint64_t hash_seed = 0;  ///< of the flow table: unknown to whoever sends the packets
+  std::uint64_t run = 0;        ///< live, random, the same for all shards: ids of connections without keys do not come again after a restart
+  TimeNs hold_ns = 0;           ///< where all points have one clock: the most that delivery waits for keys or other subflows; 0: as long as Limits have it
   bool inline_mode = false;     ///< packets wait for judge(): what is not counted must not pass, and nothing is given up for lost
   /// Inline: what a host acknowledges and no packet here carried was delivered past this engine (it was down, or another path was taken):
   /// the stream goes on behind it. false: such an acknowledgement is refused.

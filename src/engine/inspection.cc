@@ -292,6 +292,7 @@ void Inspection::on_data(const ConnectionInfo& info, const StreamChunk& chunk) {
     if (place == c.server_opened.end() || *place != chunk.subflow) c.server_opened.insert(place, chunk.subflow);
   }
   Told told(*this, c, info);
+  const TimeNs carried = chunk.carried_ns != 0 ? chunk.carried_ns : chunk.time_ns;
   auto bytes = chunk.bytes;
   if (const auto depth = static_cast<std::uint64_t>(settings_.limits.inspect_depth_bytes); depth != 0 && chunk.offset + bytes.size() > depth) {
     bytes = bytes.first(chunk.offset < depth ? static_cast<std::size_t>(depth - chunk.offset) : 0);
@@ -299,13 +300,13 @@ void Inspection::on_data(const ConnectionInfo& info, const StreamChunk& chunk) {
   }
   // The match may end in bytes whose subflow is known, and the parts of a transaction in bytes before these: provenance comes first.
   if (c.matcher && !bytes.empty()) {
-    c.matcher->data(facts_of(c, info), chunk.direction, chunk.offset, bytes, chunk.subflow, chunk.time_ns, shared_, told);
+    c.matcher->data(facts_of(c, info), chunk.direction, chunk.offset, bytes, chunk.subflow, carried, shared_, told);
   }
   if (settings_.applications && !c.application.done()) {
-    c.application.data(application_settings_, chunk.direction, chunk.offset, chunk.bytes, chunk.time_ns, told);
+    c.application.data(application_settings_, chunk.direction, chunk.offset, chunk.bytes, carried, told);
     if (!c.protocol_told && c.application.protocol() != AppProtocol::kUnknown) {
       c.protocol_told = true;
-      if (c.matcher) c.matcher->protocol_known(facts_of(c, info), chunk.time_ns, shared_, told);
+      if (c.matcher) c.matcher->protocol_known(facts_of(c, info), carried, shared_, told);
     }
   }
   next_.on_data(info, chunk);

@@ -47,7 +47,7 @@ Connection& Engine::State::orphan_of(std::uint32_t token, const Segment& s) {
   c.mp->unkeyed().orphan_tokens.push_back(token);
   c.mp->version.reset();
   c.held = true;
-  c.hold_until_ns = now_ns + limits.unknown_join_seconds * kSecondNs;
+  hold(c, limits.unknown_join_seconds * kSecondNs);
   orphans[token] = &c;
   return c;
 }

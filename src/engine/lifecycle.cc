@@ -51,7 +51,7 @@ const ConnectionInfo& Engine::State::info(Connection& c) {
   ConnectionInfo& info = infos[c.number % infos.size()];
   const bool same = info.number == c.number;
   if (!same || c.keyed == (info.id[0] == 'x')) {
-    info.id = c.keyed ? hex(c.mp->token[0], 8) + "-" + hex(c.mp->token[1], 8) : "x-" + hex(scatter(c.number), 16);
+    info.id = c.keyed ? hex(c.mp->token[0], 8) + "-" + hex(c.mp->token[1], 8) : "x-" + hex(scatter(c.number ^ settings.run), 16);
   }
   info.number = c.number;
   info.established_subflows = c.established_subflows;

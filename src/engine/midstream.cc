@@ -99,7 +99,7 @@ Fate Engine::State::on_unknown(const Segment& s) {
       c.mp->version = options.capable->version;
       c.held = settings.several_points;  // another point may have the client's half, with its key
     }
-    c.hold_until_ns = now_ns + limits.unknown_join_seconds * kSecondNs;
+    hold(c, limits.unknown_join_seconds * kSecondNs);
     note_half_seen(f);
     return on_syn_ack(&f, kAnswerer, s);
   }
@@ -130,7 +130,7 @@ Fate Engine::State::on_unknown(const Segment& s) {
   }
   if (!both_keys) {
     c.held = true;
-    c.hold_until_ns = now_ns + (settings.several_points || f.join ? limits.unknown_join_seconds : limits.gap_seconds_single) * kSecondNs;
+    hold(c, (settings.several_points || f.join ? limits.unknown_join_seconds : limits.gap_seconds_single) * kSecondNs);
   }
   move_to(c, list_for(c));
   return on_segment(f, side, s);
@@ -337,6 +337,7 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
       in.subflow = carrier->id;
       in.stays = piece.bytes.stays();
       in.time_ns = now;
+      in.carried_ns = piece.carried_ns;
       in.doubtful = piece.doubtful;
       if (!into.keyed && !into.mp->has_key[i]) index_dsn(into, d, data.dsn(in.position));
       data_output.clear();
@@ -361,6 +362,9 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
   if (into.told_established) tell_use_of_joined(into, moved, now);
   touch(into, now);
 }
+
+/// How long delivery waits at most, once it does.
+void Engine::State::hold(Connection& c, TimeNs most_ns) { c.hold_until_ns = now_ns + (settings.hold_ns == 0 ? most_ns : std::min(settings.hold_ns, most_ns)); }
 
 /// The wait for keys, or for other subflows, is over: delivery begins with what there is.
 void Engine::State::release_hold(Connection& c, TimeNs now) {

@@ -144,6 +144,7 @@ struct StreamChunk {
   std::uint32_t subflow = 0;      ///< id of the subflow whose copy was delivered
   bool opened_by_server = false;  ///< that subflow
   TimeNs time_ns = 0;             ///< of the packet that made it deliverable
+  TimeNs carried_ns = 0;          ///< of the packet that carried it, if it waited for keys or other subflows; 0: there was no such wait
 };
 
 /// Mapped payload as it came, before it was put in order: what a plot of data sequence numbers over time shows.

@@ -169,7 +169,7 @@ struct Engine::State {
   void pass_plain(Subflow& f, Side side, const reassemble::Consumed& piece, TimeNs now);
   void give(Connection& c, Direction d, TimeNs now);
   bool larger_fits(const Connection& c, Direction d) const;
-  void tell_data(Connection& c, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now);
+  void tell_data(Connection& c, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now, TimeNs carried_ns = 0);
   void tell_gap(Connection& c, Direction d, std::uint64_t offset, std::uint64_t size, TimeNs now);
   void tell_ack(Connection& c, Direction d, TimeNs now);
   void tell_fin(Connection& c, Direction d, TimeNs now);
@@ -197,6 +197,7 @@ struct Engine::State {
   void index_dsn(Connection& c, Direction d, std::uint64_t dsn);
   void unindex_dsn(Connection& c);
   void absorb(Connection& into, Connection& from, bool flipped, TimeNs now);
+  void hold(Connection& c, TimeNs most_ns);
   void release_hold(Connection& c, TimeNs now);
   void anchor(Subflow& f, Side side, const Segment& s, std::uint64_t at, const wire::mptcp::Dss& dss);
   void guess_anchor(Subflow& f, Side side, TimeNs now, PointId point);

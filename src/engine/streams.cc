@@ -308,7 +308,7 @@ void Engine::State::give(Connection& c, Direction d, TimeNs now) {
         raise(c, inspect::Event::fragmented_across_subflows, now, {{"pieces", limits.fragmentation_pieces}, {"offset", piece.offset}});
       }
     }
-    tell_data(c, d, piece.offset, piece.bytes, piece.subflow, now);
+    tell_data(c, d, piece.offset, piece.bytes, piece.subflow, now, piece.carried_ns);
   }
   out.clear();
   if (data.fin_reached() && !c.fallen_back()) {
@@ -370,11 +370,14 @@ void Engine::State::tell_handshake(Connection& c, Handshake step, TimeNs now) {
   if (c.subflows.size() > 1) tell_use_of_joined(c, c.subflows, now);
 }
 
-void Engine::State::tell_data(Connection& c, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now) {
+void Engine::State::tell_data(Connection& c, Direction d, std::uint64_t offset, std::span<const std::byte> bytes, std::uint32_t subflow, TimeNs now,
+                              TimeNs carried_ns) {
   if (!settings.stream_events || bytes.empty()) return;
   if (!c.told_established) tell_handshake(c, Handshake::kEstablished, now);
   const bool opened_by_server = subflow < c.subflows.size() && c.subflows[subflow]->opened_by_server;
-  observer.on_data(info(c), {.direction = d, .offset = offset, .bytes = bytes, .subflow = subflow, .opened_by_server = opened_by_server, .time_ns = now});
+  observer.on_data(
+      info(c),
+      {.direction = d, .offset = offset, .bytes = bytes, .subflow = subflow, .opened_by_server = opened_by_server, .time_ns = now, .carried_ns = carried_ns});
 }
 
 void Engine::State::tell_gap(Connection& c, Direction d, std::uint64_t offset, std::uint64_t size, TimeNs now) {

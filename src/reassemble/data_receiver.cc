@@ -126,7 +126,8 @@ void DataReceiver::arrive(const Arrival& in, const Limits& limits, DataOutput& o
                                              .subflow = in.subflow,
                                              .mapping = {},
                                              .cut = false,
-                                             .doubtful = in.doubtful});
+                                             .doubtful = in.doubtful,
+                                             .carried_ns = in.carried_ns != 0 ? in.carried_ns : in.time_ns});
     note_duplicate(in.doubtful ? 0 : bytes.size() - result.new_bytes);
     if (result.conflict) contradicted(result.conflict_position, result.lone, out);
     out.over_limit =
@@ -205,6 +206,7 @@ void DataReceiver::drain(const Limits& limits, DataOutput& out) {
     const auto bytes = piece.bytes.bytes();
     const bool stays = piece.bytes.stays();
     deliver(bytes, std::move(piece.bytes), stays, piece.subflow, limits, out);
+    out.delivered.back().carried_ns = piece.carried_ns;
   }
   if (d.queue.empty()) d.hole_acked = false;
 }

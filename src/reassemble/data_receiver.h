@@ -23,6 +23,7 @@ struct Delivered {
   std::uint32_t subflow = 0;
   std::span<const std::byte> bytes;
   KeptBytes kept;
+  TimeNs carried_ns = 0;  ///< of its packet, if it came before delivery began; 0: it did not
 };
 
 /// What a direction holds besides its position: bytes out of order, copies to compare with.

@@ -24,7 +24,14 @@ bool is_weak(const QueuedPiece& piece) { return piece.doubtful || piece.cut; }
 
 /// The part [begin, end) of a piece, with bytes of its own if the piece has.
 QueuedPiece part_of(const QueuedPiece& piece, std::uint64_t begin, std::uint64_t end) {
-  QueuedPiece part{.begin = begin, .end = end, .bytes = {}, .subflow = piece.subflow, .mapping = piece.mapping, .cut = piece.cut, .doubtful = piece.doubtful};
+  QueuedPiece part{.begin = begin,
+                   .end = end,
+                   .bytes = {},
+                   .subflow = piece.subflow,
+                   .mapping = piece.mapping,
+                   .cut = piece.cut,
+                   .doubtful = piece.doubtful,
+                   .carried_ns = piece.carried_ns};
   if (!piece.cut) part.bytes = KeptBytes(piece.bytes.bytes().subspan(begin - piece.begin, end - begin), piece.bytes.stays());
   return part;
 }

@@ -18,6 +18,7 @@ struct QueuedPiece {
   std::optional<Mapping> mapping;  ///< subflow level: the one that its segment carries
   bool cut = false;                ///< the snap length took these bytes
   bool doubtful = false;
+  TimeNs carried_ns = 0;  ///< of the packet that carried it, where that is told; 0: it is not
 };
 
 /// Purpose: what has arrived beyond the next expected position.

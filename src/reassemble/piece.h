@@ -35,6 +35,7 @@ struct Arrival {
   bool stays = false;     ///< see KeptBytes
   bool doubtful = false;  ///< a receiver may well have thrown it away: it is used only once the receiver acknowledges it
   TimeNs time_ns = 0;
+  TimeNs carried_ns = 0;  ///< of the packet, if it is handed on later; 0: time_ns
 };
 
 }  // namespace weir::reassemble
