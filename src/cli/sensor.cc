@@ -1,12 +1,17 @@
 // `weir sensor`: interfaces in, through workers' engines, into the reports, until a signal ends it.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +21,7 @@
 #include "capture/live_ring.h"
 #include "capture/points.h"
 #include "cli/command_line.h"
+#include "cli/config_changes.h"
 #include "cli/normalised_output.h"
 #include "cli/outputs.h"
 #include "cli/process.h"
@@ -31,6 +37,7 @@
 namespace weir::cli {
 namespace {
 
+constexpr const char* kDefaultLog = "/var/log/weir/eve.json";
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
 constexpr TimeNs kRingsDiffer = 25'000'000;         ///< of one time, the packets of all rings are there this much later: blocks wait 10 ms to be full
@@ -46,6 +53,18 @@ TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::
 std::size_t cpus() {
   cpu_set_t set{};
   return ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<std::size_t>(std::max(1, CPU_COUNT(&set))) : 1;
+}
+
+/// An interface that is down shows nothing, though it is there.
+bool is_up(const std::string& name) {
+  ifreq request{};
+  if (name.size() >= sizeof request.ifr_name) return false;
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  const int descriptor = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return true;  // not to be found out
+  const bool up = ::ioctl(descriptor, SIOCGIFFLAGS, &request) != 0 || (static_cast<unsigned>(request.ifr_flags) & IFF_UP) != 0;
+  ::close(descriptor);
+  return up;
 }
 
 /// Purpose: one run: what workers do not do themselves. Threads: the workers' have packets and engines; all here is the main thread's.
@@ -70,10 +89,11 @@ class Sensor {
         say(opened.error().file, opened.error().what, opened.error().hint);
         return kNotDone;
       }
-      inputs_.push_back({.name = name, .point = points.whole(points.add_file(name)), .number = opened->front()->number(), .before = {}});
+      inputs_.push_back({.name = name, .point = points.whole(points.add_file(name)), .number = opened->front()->number(), .up = is_up(name), .before = {}});
       rings.push_back(*std::move(opened));
     }
     names_ = points.names();
+    if (!options_.inspect.service_log) log_by_default();
     if (!open_normalised() || !shared_.open()) return kNotDone;
     std::vector<std::unique_ptr<sensor::Reports>> reports;
     for (std::size_t i = 0; i < worker_count_; ++i) {
@@ -101,7 +121,8 @@ class Sensor {
   struct Input {
     std::string name;
     PointId point = 0;
-    unsigned number = 0;           ///< the kernel's, of the interface watched; 0 while it is away
+    unsigned number = 0;  ///< the kernel's, of the interface watched; 0 while it is away
+    bool up = true;
     capture::LiveCounters before;  ///< of rings on it that are closed
     /// Names of its counters, which the log nests by their dots.
     std::string of(std::string_view what) const {
@@ -110,6 +131,17 @@ class Sensor {
       return fmt::format("capture.interfaces.{}.{}", whole, what);
     }
   };
+
+  /// As whom it goes on: root could write where that user cannot.
+  void log_by_default() {
+    const std::filesystem::path file(kDefaultLog);
+    const auto writable = [](const std::filesystem::path& path, int how) { return ::faccessat(AT_FDCWD, path.c_str(), how, AT_EACCESS) == 0; };
+    std::error_code error;
+    const bool fits = std::filesystem::exists(file, error) ? writable(file, W_OK) : writable(file.parent_path(), W_OK | X_OK);
+    if (!fits) return say(kDefaultLog, "cannot be written: nothing is logged", "--log FILE, or log: {eve: FILE} in the configuration");
+    options_.log.places = {file};
+    options_.inspect.service_log = options_.log;
+  }
 
   void choose_workers() {
     worker_count_ = options_.workers > 0 ? options_.workers : std::min(cpus(), sensor::kUsualWorkers);
@@ -216,31 +248,45 @@ class Sensor {
         input.number = 0;
         say(input.name, "the interface is gone", "watched again when one of that name is there");
       }
+      if (input.number != 0) {
+        // The workers say when it goes down: their sockets are told.
+        const bool up = is_up(input.name);
+        if (up && !input.up) fmt::print(stderr, "weir: {}: watched again\n", input.name);
+        input.up = up;
+      }
       if (input.number != 0 || number == 0) continue;
       if (auto rings = capture::LiveRing::open(input.name, ring_settings())) {
         input.number = rings->front()->number();
         give(i, *std::move(rings));
-        fmt::print(stderr, "weir: {}: watched again\n", input.name);
+        input.up = is_up(input.name);
+        if (input.up) fmt::print(stderr, "weir: {}: watched again\n", input.name);
       }
     }
   }
 
   /// A configuration or rule file that cannot be read leaves what runs as it is. Workers go on while rules are made ready.
   void reload() {
+    std::vector<std::string> restart;
+    const auto stays = [] { say("reload", "failed: what was loaded before stays"); };
     if (!options_.config.empty()) {
-      const auto config = read_config(options_.config);
-      if (!config) return;
+      auto config = read_config(options_.config);
+      if (!config) return stays();
+      if (options_.loaded) restart = keys_for_a_restart(*options_.loaded, *config);
       options_.inspect.variables = config->variables;
       options_.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
     }
     std::shared_ptr<const inspect::match::RuleSet> rules;
     if (!options_.inspect.rules.empty()) {
       const auto loaded = read_rules();
-      if (!loaded) return;
+      if (!loaded) return stays();
       rules = *loaded;
     }
     workers_->ask_all([&](sensor::Worker& worker, std::size_t) { worker.use(rules); });
-    fmt::print(stderr, "weir: reloaded\n");
+    if (restart.empty()) {
+      fmt::print(stderr, "weir: reloaded\n");
+    } else {
+      fmt::print(stderr, "weir: reloaded; {} {} a restart\n", fmt::join(restart, ", "), restart.size() == 1 ? "needs" : "need");
+    }
   }
 
   Totals totals() {
@@ -290,8 +336,13 @@ class Sensor {
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       const Input& input = inputs_[i];
       const capture::LiveCounters& sum = last_seen_[i];
-      status.interfaces.push_back({.name = input.name, .watched = input.number != 0, .packets = sum.packets, .dropped = sum.dropped, .ring_full = sum.freezes});
-      if (input.number == 0) status.problems.push_back(input.name + ": the interface is gone");
+      status.interfaces.push_back(
+          {.name = input.name, .watched = input.number != 0 && input.up, .packets = sum.packets, .dropped = sum.dropped, .ring_full = sum.freezes});
+      if (input.number == 0) {
+        status.problems.push_back(input.name + ": the interface is gone");
+      } else if (!input.up) {
+        status.problems.push_back(input.name + ": the interface is down");
+      }
     }
     if (report::LogWriter* const log = shared_.service_log()) {
       for (std::string& trouble : log->troubles()) status.problems.push_back(std::move(trouble));

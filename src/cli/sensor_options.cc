@@ -82,6 +82,7 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
   if (!options.config.empty()) {
     const auto config = read_config(options.config);
     if (!config) return std::unexpected(config.error());
+    options.loaded = *config;
     apply(*config, inspect);
     if (log.places.empty()) log.places = config->eve;
     log.rotation = config->rotation;
@@ -97,6 +98,7 @@ std::expected<SensorOptions, int> parse_sensor(std::span<const char* const> argu
   }
   inspect.log.reset();
   log.queue_bytes = static_cast<std::size_t>(inspect.limits.log_queue_bytes);
+  options.log = log;
   if (!log.places.empty()) inspect.service_log = std::move(log);
   options.workers = static_cast<std::size_t>(sensor.workers);
   options.ring_bytes = static_cast<std::size_t>(sensor.ring_bytes);

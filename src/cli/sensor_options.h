@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/config_file.h"
 #include "cli/inspect_options.h"
 #include "cli/normalise_options.h"
 #include "cli/service.h"
@@ -21,6 +22,8 @@ struct SensorOptions {
   std::size_t workers = 0;               ///< 0: one a CPU, up to sensor::kUsualWorkers
   std::size_t ring_bytes = 0;            ///< of each interface
   bool hardware_times = true;            ///< where an interface has them
+  report::LogSettings log;               ///< where no place of the log is named: all else of it
+  std::optional<Config> loaded;          ///< what the configuration said at the start
   std::vector<std::string> rules_given;  ///< on the command line: they win over the configuration's, also after a reload
 };
 

@@ -95,6 +95,27 @@ class Faults(unittest.TestCase):
         done = self.lab.run(self.lab.client, sys.executable, str(HERE / "talk.py"), "send", "10.1.2.2", str(PORT), str(count), str(size), capture_output=True, text=True)
         self.assertEqual(done.stdout, "done\n")
 
+    def test_an_interface_that_is_down_is_told(self):
+        service = Service(self.lab, self.folder, {"log": {"eve": str(self.folder / "eve.json")}})
+        down = self.lab.interface(2, 1)
+        self.lab.run(self.lab.router, "ip", "link", "set", down, "down")
+        wait_for(lambda: self.get("/healthz")[0] == 503, "it is not well")
+        self.assertIn(f"{down}: the interface is down", self.get("/healthz")[1])
+        self.lab.run(self.lab.router, "ip", "link", "set", down, "up")
+        service.says(f"weir: {down}: watched again")
+        wait_for(lambda: self.get("/healthz")[0] == 200, "it is well again")
+
+    def test_a_reload_says_what_it_cannot_do(self):
+        service = Service(self.lab, self.folder, {"log": {"eve": str(self.folder / "eve.json")}})
+        config = json.loads(service.config.read_text())
+        config["limits"]["linger_seconds"] = 2
+        service.config.write_text(json.dumps(config))
+        os.kill(service.process.pid, signal.SIGHUP)
+        service.says("weir: reloaded; limits.linger_seconds needs a restart")
+        service.config.write_text("nothing: like this")
+        os.kill(service.process.pid, signal.SIGHUP)
+        service.says("weir: reload: failed: what was loaded before stays")
+
     def many_rules(self, connections=40):
         """Each connection makes an alert of each of its RULES: more lines than a queue holds."""
         path = self.folder / "many.rules"
