@@ -32,6 +32,7 @@ struct Packet {
   std::vector<Option> options{};
   std::uint16_t window = 0xffff;
   bool break_checksum = false;
+  std::vector<std::uint8_t> other_options{};  ///< as on the wire
 };
 
 class Conversation : public ::testing::Test, public Observer {
@@ -120,6 +121,8 @@ class Conversation : public ::testing::Test, public Observer {
       options.insert(options.end(), one.begin(), one.begin() + static_cast<std::ptrdiff_t>(size));
       while (options.size() % 4 != 0) options.push_back(std::byte{1});
     }
+    for (const std::uint8_t octet : p.other_options) options.push_back(std::byte{octet});
+    while (options.size() % 4 != 0) options.push_back(std::byte{1});
     wire::EmitTcp header;
     header.src = IpAddress::v4(p.to_server ? client : server);
     header.dst = IpAddress::v4(p.to_server ? server : client);
@@ -151,6 +154,7 @@ class Conversation : public ::testing::Test, public Observer {
   }
   void on_gap(const ConnectionInfo&, Direction d, std::uint64_t, std::uint64_t bytes, TimeNs) override { gaps[index(d)] += bytes; }
   void on_alert(const AlertRecord& alert) override { alerts.push_back(alert); }
+  void on_gone(std::uint64_t gone_number) override { gone.push_back(gone_number); }
   void on_anomaly(const AnomalyRecord& anomaly) override { events.push_back(anomaly.event); }
   bool told(std::string_view event) const { return std::ranges::find(events, event) != events.end(); }
 
@@ -159,6 +163,7 @@ class Conversation : public ::testing::Test, public Observer {
   std::array<std::uint64_t, 2> gaps{};
   std::vector<AlertRecord> alerts;
   std::vector<std::string> events;
+  std::vector<std::uint64_t> gone;
   TimeNs now = 1'700'000'000'000'000'000;
   std::uint64_t number = 0;
   std::unique_ptr<Inspection> inspection;

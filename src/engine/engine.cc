@@ -14,6 +14,9 @@ constexpr std::size_t kBatch = 16;
 /// The least that a receiver takes whose SYN was not seen: RFC 9293 §3.7.1, without an MSS option.
 constexpr std::uint32_t kSmallestMss = 536;
 
+/// How long Linux's conntrack keeps an established connection, and with it the mark that leads it here: what comes then must not be of an unknown one.
+constexpr std::int64_t kConntrackSeconds = 432'000;
+
 /// A source at a capture point, as a hash.
 std::uint64_t source_hash(const IpAddress& source, std::uint64_t point) {
   return track::hash_flow_key({.low = source, .high = {}, .low_port = 0, .high_port = 0, .tunnel = point}, 0);
@@ -56,6 +59,7 @@ Engine::State::State(const Settings& engine_settings, Observer& engine_observer)
   if (!settings.inline_mode) return;
   // Inline, what passed is kept apart and bounded (inline_copies_bytes), and nothing is given up for lost.
   limits.copies_bytes = 0;
+  limits.idle_seconds = std::max(limits.idle_seconds, kConntrackSeconds);
   limits.reorder_bytes = std::max(limits.reorder_bytes, 4 * limits.inline_copies_bytes);
 }
 

@@ -63,9 +63,11 @@ void Engine::State::on_unmapped(Subflow& f, Side side, Consumed& piece, TimeNs n
 void Engine::State::on_bad_checksum(Subflow& f, Side side, Consumed& piece, TimeNs now, PointId) {
   Connection& c = *f.connection;
   const bool others_live = std::ranges::any_of(c.subflows, [&](const Subflow* g) { return g != &f && g->live(); });
-  if (others_live) {
+  // Inline, what was let pass of the mapping stands: its receiver may not look at checksums. It falls back if plain TCP agrees with all that passed.
+  const bool stands = settings.inline_mode && (joined_once(c) || apart_from_plain(f, side, piece));
+  if (others_live || stands) {
     counters.dropped_checksum_bytes += piece.size;
-    if (settings.inline_mode) forget_passed(c, f.direction(side), piece.dsn, piece.size);
+    refuse(Refusal::kDssChecksum);
     end_subflow(f, Phase::kReset);
     f.silent = true;
     f.bad_checksum = true;
@@ -76,6 +78,19 @@ void Engine::State::on_bad_checksum(Subflow& f, Side side, Consumed& piece, Time
   piece.kind = Consumed::Kind::kMapped;
   if (settings.inline_mode) piece.dsn = f.rx[side].plain_dsn(piece.position);
   pass_mapped(f, side, piece, now);
+}
+
+/// Whether a subflow has ever joined: Linux falls back no more.
+bool Engine::State::joined_once(const Connection& c) {
+  return std::ranges::any_of(c.subflows, [](const Subflow* f) { return f->join && f->was_established; });
+}
+
+/// Whether the piece, or what passed before it, stands elsewhere than plain TCP would have it.
+bool Engine::State::apart_from_plain(const Subflow& f, Side side, const Consumed& piece) {
+  const Connection& c = *f.connection;
+  const std::size_t d = index(f.direction(side));
+  if (c.midstream || (c.guard && (c.guard->apart[d] || c.guard->resumed))) return true;
+  return c.mp->data[d].has_origin() && piece.dsn - piece.position != plain_delta(c, f, side);
 }
 
 }  // namespace weir::engine

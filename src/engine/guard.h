@@ -2,11 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/direction.h"
 #include "reassemble/passed_bytes.h"
 
 namespace weir::engine {
+
+/// Positions that were acknowledged, never seen and passed over: nothing may pass there any more, as it would not be looked at.
+struct Skipped {
+  std::uint64_t begin = 0, end = 0;
+};
 
 /// Of a connection; arrays by Direction.
 struct ConnectionGuard {
@@ -16,9 +22,10 @@ struct ConnectionGuard {
   std::uint64_t unconfirmed_until[2] = {0, 0};
   std::uint64_t delta[2] = {0, 0};  ///< of the last mapping that passed (Mapping::delta)
   bool mapped[2] = {false, false};
-  bool apart[2] = {false, false};  ///< some mapping that passed was not what plain TCP would agree with
+  bool apart[2] = {false, false};        ///< some mapping that passed was not what plain TCP would agree with
   std::uint64_t resumed_at[2] = {0, 0};  ///< restored: bytes before it passed uncopied
   std::uint64_t unseen[2] = {0, 0};      ///< a DATA_ACK of what was not seen: counts once the sender was seen to go on behind it
+  std::vector<Skipped> skipped[2];
   bool resumed = false;
 };
 
@@ -27,6 +34,7 @@ struct SubflowGuard {
   reassemble::PassedBytes passed[2];  ///< by position in the subflow
   std::uint64_t resumed_at[2] = {0, 0};
   std::uint64_t unseen[2] = {0, 0};  ///< as in ConnectionGuard, by ACK
+  std::vector<Skipped> skipped[2];
 };
 
 }  // namespace weir::engine

@@ -29,6 +29,8 @@ Fate Engine::State::on_syn(const Segment& s) {
   for (Subflow* g = f; g != nullptr && side == kOpener; g = g->older) {
     const PointView* known = known_view(*g, s.point);
     const bool same_here = known != nullptr && known->side[kOpener].has_isn && known->side[kOpener].isn == s.tcp->seq;
+    // Inline, a plain SYN that may never have arrived hides none that offers MPTCP.
+    if (settings.inline_mode && g->connection->quiet && s.tcp->has_mptcp) continue;
     if (same_here || (g->has_isn[kOpener] && g->isn[kOpener] == s.tcp->seq)) return on_syn_again(*g, s);
   }
   if (Subflow* answered = half_seen_as(s, false); answered != nullptr && f == nullptr) {
@@ -39,6 +41,10 @@ Fate Engine::State::on_syn(const Segment& s) {
   SegmentOptions options;
   if (s.tcp->has_mptcp) options = read_options(nullptr, s);
   judged.opens_subflow = options.join_syn.has_value();
+  if (settings.inline_mode && syn_refusal(options, *s.tcp)) {
+    refuse(Refusal::kMalformed);
+    return Fate::kMptcp;
+  }
   if (options.join_syn) return on_join_syn(s, *options.join_syn);
   const bool offers = options.capable.has_value();
   judged.opens_connection = offers;
@@ -54,6 +60,7 @@ Fate Engine::State::on_syn(const Segment& s) {
     if (side != kOpener && !f->ended()) return Fate::kOther;
   }
 
+  if (settings.inline_mode) make_way(s, nullptr);
   Connection& c = add_connection(s.time_ns, offers);
   c.quiet = !offers && !settings.all_tcp;
   Subflow& added = add_subflow(c, s, true);
@@ -105,6 +112,10 @@ Fate Engine::State::on_syn_again(Subflow& f, const Segment& s) {
   if (s.tcp->has_mptcp) options = read_options(f.connection, s);
   const bool mptcp = f.connection->mptcp();
   judging(f, kOpener);
+  if (settings.inline_mode && mptcp && (syn_refusal(options, *s.tcp) || other_kind(f, options))) {
+    refuse(Refusal::kOtherTerms);
+    return Fate::kMptcp;
+  }
   if (settings.inline_mode && mptcp && options.capable) {
     // Its receiver may have got either.
     const Mptcp& known = *f.connection->mp;
@@ -134,6 +145,40 @@ Fate Engine::State::on_syn_again(Subflow& f, const Segment& s) {
     mp.offered_version = kOfferWithdrawn;
   }
   return Fate::kMptcp;
+}
+
+/// Inline: whether two receivers may read such a SYN in two ways, or none takes it.
+bool Engine::State::syn_refusal(const SegmentOptions& options, const wire::TcpSegment& tcp) {
+  const auto has = [&](wire::mptcp::Subtype subtype) { return (options.subtypes >> static_cast<unsigned>(subtype) & 1U) != 0; };
+  const bool opens = has(wire::mptcp::Subtype::kMpCapable) || has(wire::mptcp::Subtype::kMpJoin);
+  const bool both = has(wire::mptcp::Subtype::kMpCapable) && has(wire::mptcp::Subtype::kMpJoin);
+  return both || (opens && (options.ambiguous || is_signed(tcp)));
+}
+
+/// Whether a SYN of the same numbers opens something else than the one that passed: its receiver may have got either.
+bool Engine::State::other_kind(const Subflow& f, const SegmentOptions& options) {
+  if (!f.join) return options.join_syn.has_value();
+  if (!options.join_syn) return true;
+  if (!f.joining || !f.joining->has_token || !f.joining->has_nonce[kOpener]) return false;
+  return f.joining->token != options.join_syn->token || f.joining->nonce[kOpener] != options.join_syn->nonce;
+}
+
+/// Inline, at most two uses of a tuple are kept: before another SYN, one that no one answered goes, or what was there before an answered one.
+void Engine::State::make_way(const Segment& s, const Connection* stays) {
+  const FlowRef* const ref = flows.find(s.hash);
+  if (ref == nullptr) return;
+  Subflow* gone = ref->newest->phase == Phase::kSynSent ? ref->newest : ref->newest->older;
+  if (gone == nullptr) return;
+  Connection& c = *gone->connection;
+  if (&c != stays && c.subflows.size() == 1 && !gone->join) {
+    end(c);
+    return;
+  }
+  unindex_flow(*gone, gone->hash);
+  gone->older = nullptr;
+  end_subflow(*gone, Phase::kReset);
+  gone->silent = true;
+  touch(c, s.time_ns);
 }
 
 Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
@@ -274,6 +319,10 @@ Subflow* Engine::State::same_first_subflow(Subflow& f, const Segment& s, std::si
 // RFC 8684 §3.1: the third ACK carries both keys; if it, or the first data, carries nothing of MPTCP, the server falls back.
 bool Engine::State::on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options) {
   Connection& c = *f.connection;
+  if (settings.inline_mode && f.join && c.fallen_back()) {
+    refuse(Refusal::kNotJoined);
+    return false;
+  }
   if (!c.mptcp() || c.fallen_back()) {
     if (f.phase == Phase::kSynReceived || f.has_isn[kAnswerer]) {
       f.third_ack_judged = true;
@@ -345,7 +394,7 @@ void Engine::State::become_keyed(Connection& c) {
   c.keyed = true;
   for (Subflow* f : c.subflows) {
     if (!f->join && f->auth == Auth::kUnverified) f->auth = Auth::kVerified;
-    for (auto& rx : f->rx) rx.use_checksums(mp.checksum);
+    for (auto& rx : f->rx) rx.use_checksums(mp.checksum, settings.inline_mode);
   }
   // JOINs may have been put here by their DSNs before: now they can be judged, while nothing of theirs is delivered.
   const std::vector<Subflow*> linked(c.subflows.begin(), c.subflows.end());
@@ -371,7 +420,7 @@ void Engine::State::establish(Subflow& f, TimeNs now) {
   Connection& c = *f.connection;
   c.answered = true;  // the SYN/ACK may have been missed
   if (!c.mptcp()) return;
-  for (auto& rx : f.rx) rx.use_checksums(c.mp->checksum);
+  for (auto& rx : f.rx) rx.use_checksums(c.mp->checksum, settings.inline_mode);
   c.reset = false;  // the RST of the last subflow before it was not the end
   if (!f.join) {
     if (!c.held) tell_handshake(c, Handshake::kEstablished, now);

@@ -244,7 +244,10 @@ class Hostile : public Conversation {
     const auto subflow = static_cast<std::uint32_t>(front.size());
     if (subflow > 8) return;
     front.push_back(1);
-    if (!send({.subflow = subflow, .ssn = 0, .flags = 0x02, .acks = 0, .options = {join_syn(subflow)}}).passes()) return;
+    if (!send({.subflow = subflow, .ssn = 0, .flags = 0x02, .acks = 0, .options = {join_syn(subflow)}}).passes()) {
+      front.pop_back();  // its receiver knows of no such subflow
+      return;
+    }
     send({.subflow = subflow, .to_server = false, .ssn = 0, .flags = 0x12, .options = {join_syn_ack(subflow)}});
     emit({.subflow = subflow, .options = {join_ack(subflow)}}, {});
   }

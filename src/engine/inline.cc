@@ -47,6 +47,7 @@ void Engine::State::note_old_window(Subflow& f, Side side, const wire::TcpSegmen
   if (!sender.has_edge || !sender.scale_known) return;
   const bool scaling = sender.offered_scale && v.side[other(side)].offered_scale;
   const std::uint32_t window = scaling ? static_cast<std::uint32_t>(tcp.window) << sender.window_scale : tcp.window;
+  if (after(tcp.ack, v.side[other(side)].sent_end)) return;
   if (after(tcp.ack + window, sender.right_edge)) sender.right_edge = tcp.ack + window;
   const Connection& c = *f.connection;
   if (!c.mptcp() || !options.dss || !options.dss->data_ack) return;
@@ -54,7 +55,7 @@ void Engine::State::note_old_window(Subflow& f, Side side, const wire::TcpSegmen
   if (!data.has_origin() || !data.has_edge()) return;
   const auto& ack = *options.dss->data_ack;
   const std::uint64_t at = data.position(ack.wide ? ack.value : extend(static_cast<std::uint32_t>(ack.value), DataSeq{data.dsn(data.near_ack())}).value);
-  if (data.believable_ack(at)) data.window(at + window);
+  if (data.believable_ack(at) && static_cast<std::int64_t>(at - data.next()) <= 0) data.window(at + window);
 }
 
 /// Whether the packet counts. What does not, is refused, but for old ACKs that changed order on the way: these pass, and say nothing.
@@ -71,9 +72,9 @@ bool Engine::State::takes_inline(Subflow& f, Side side, const Segment& s, PointV
     }
     return false;
   }
-  if (acceptance == track::Acceptance::kDoubtfulAck) {
-    judged.unseen_path = true;
-    if (!follows_unseen(c)) refuse(Refusal::kAck);
+  if (acceptance == track::Acceptance::kDoubtfulAck && !follows_unseen(c)) {
+    followed_ack(f, other(side), position(f, other(side), v, tcp.ack), !before(tcp.seq, v.side[side].sent_end));
+    refuse(Refusal::kAck);
   }
   if (receiver.has_edge && after(tcp.seq, receiver.right_edge)) {
     // The subflows of a connection share its window: what the sender knows of it may have come on another one (RFC 8684 §3.3.5).
@@ -103,6 +104,8 @@ Refusal Engine::State::option_refusal(const Subflow& f, Side side, const Segment
   const auto other_key = [&](std::size_t whose, const std::optional<std::uint64_t>& key) { return key && mp.has_key[whose] && mp.key[whose] != *key; };
   if (options.capable) {
     if (options.dss && options.dss->mapping) return Refusal::kMalformed;  // two mappings
+    // Which of the flags its receiver goes by differs: SYN, SYN/ACK and what follows must agree (RFC 8684 §3.1).
+    if (!c.midstream && c.answered && !c.fallen_back() && options.capable->checksum_required != mp.checksum) return Refusal::kOtherTerms;
     if (other_key(host, options.capable->sender_key) || other_key(peer, options.capable->receiver_key)) return Refusal::kOtherTerms;
   }
   if (options.fastclose && other_key(peer, options.fastclose->receiver_key)) return Refusal::kForgedFastclose;
@@ -140,7 +143,8 @@ Refusal Engine::State::fin_refusal(const Subflow& f, Side side, const Segment& s
   const std::uint64_t at = data.position(dsn + m.length - 1);
   if (data.has_fin() && at != data.fin_position()) return Refusal::kDsnConflict;
   const std::uint64_t passed = c.guard ? std::max(c.guard->passed[index(f.direction(side))].top(), data.top()) : data.top();
-  return at < passed ? Refusal::kDsnConflict : Refusal::kNone;
+  if (at < passed) return Refusal::kDsnConflict;
+  return data.has_edge() && data.started() && at > data.next() && at > data_edge(c, f.direction(side)) ? Refusal::kDataWindow : Refusal::kNone;
 }
 
 /// Refuses, and tells of it under the event's name that the catalogue has.
@@ -187,42 +191,51 @@ void Engine::State::raise_refusal(Subflow& f, Side side, const Segment& s, const
 }
 
 // What a host acknowledges and did not get through here: it counts only once the sender was seen to go on behind it, so that no receiver can
-// make its own stream pass unseen by acknowledging ahead.
-std::uint64_t Engine::State::followed_ack(Subflow& f, Side acked_side, std::uint64_t acked) {
+// make its own stream pass unseen by acknowledging ahead. Until then it changes nothing. `remembered`: it may be from the receiver itself.
+std::uint64_t Engine::State::followed_ack(Subflow& f, Side acked_side, std::uint64_t acked, bool remembered) {
   const auto& rx = f.rx[acked_side];
   if (static_cast<std::int64_t>(acked - rx.next()) <= 0) return acked;
-  judged.unseen_path = true;
-  if (!follows_unseen(*f.connection)) return rx.next();
-  guard(f).unseen[acked_side] = acked;
-  return rx.top() >= acked ? acked : rx.next();
+  if (rx.top() >= acked) {
+    judged.unseen_path = true;
+    if (follows_unseen(*f.connection)) return acked;
+  }
+  if (remembered) guard(f).unseen[acked_side] = acked;
+  return rx.acked();
 }
 
-std::uint64_t Engine::State::followed_data_ack(Connection& c, Direction d, std::uint64_t at) {
+std::optional<std::uint64_t> Engine::State::followed_data_ack(Connection& c, Direction d, std::uint64_t at) {
   const auto& data = c.mp->data[index(d)];
   if (!data.started() && c.midstream) return at;
   const std::uint64_t next = data.started() ? data.next() : reassemble::DataReceiver::kFirst;
   const std::uint64_t reached = data.has_fin() && data.fin_position() == next ? next + 1 : next;
   if (static_cast<std::int64_t>(at - reached) <= 0) return at;
-  judged.unseen_path = true;
-  if (!follows_unseen(c)) return reached;
+  if (data.top() >= at) {
+    judged.unseen_path = true;
+    if (follows_unseen(c)) return at;
+  }
   guard(c).unseen[index(d)] = at;
-  return data.top() >= at ? at : reached;
+  return std::nullopt;
 }
 
 void Engine::State::go_on_behind_unseen(Subflow& f, Side side, TimeNs now) {
-  if (f.guard && f.guard->unseen[side] > f.rx[side].next() && f.rx[side].top() >= f.guard->unseen[side]) {
-    subflow_output.clear();
-    f.rx[side].acknowledged(f.guard->unseen[side], now, subflow_output, limits);
-    pass_on(f, side, now, f.home.point);
-    subflow_output.clear();
-    if (f.rx[side].skip_gap(now, 0, false, limits, subflow_output)) pass_on(f, side, now, f.home.point);
-    let_go(f, side);
-  }
   Connection& c = *f.connection;
+  const bool follows = follows_unseen(c);
+  if (f.guard && f.guard->unseen[side] > f.rx[side].next() && f.rx[side].top() >= f.guard->unseen[side]) {
+    judged.unseen_path = true;
+    if (follows) {
+      subflow_output.clear();
+      f.rx[side].acknowledged(f.guard->unseen[side], now, subflow_output, limits);
+      pass_on(f, side, now, f.home.point);
+      skip_gap(f, side, now, 0);
+      let_go(f, side);
+    }
+  }
   const Direction d = f.direction(side);
   if (!c.guard || !c.mptcp()) return;
   auto& data = c.mp->data[index(d)];
   if (!data.started() || c.guard->unseen[index(d)] <= data.next() || data.top() < c.guard->unseen[index(d)]) return;
+  judged.unseen_path = true;
+  if (!follows) return;
   data_output.clear();
   data.acknowledged(c.guard->unseen[index(d)], now, limits, data_output);
   give(c, d, now);

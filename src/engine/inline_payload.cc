@@ -22,9 +22,9 @@ SubflowGuard& Engine::State::guard(Subflow& f) {
 
 std::uint64_t Engine::State::passed_of(const Connection& c) {
   std::uint64_t sum = 0;
-  if (c.guard) sum += c.guard->passed[0].held_bytes() + c.guard->passed[1].held_bytes();
+  if (c.guard) sum += c.guard->passed[0].memory_bytes() + c.guard->passed[1].memory_bytes();
   for (const Subflow* f : c.subflows) {
-    if (f->guard) sum += f->guard->passed[0].held_bytes() + f->guard->passed[1].held_bytes();
+    if (f->guard) sum += f->guard->passed[0].memory_bytes() + f->guard->passed[1].memory_bytes();
   }
   return sum;
 }
@@ -85,10 +85,17 @@ Refusal Engine::State::payload_refusal(Subflow& f, Side side, const Segment& s, 
   if (!c.mptcp()) return Refusal::kNone;
   const SeenMapping seen = seen_mapping(f, side, at, options);
   if (c.refused) return seen.mapping ? Refusal::kUnconfirmed : Refusal::kNone;
-  if (!f.anchored[side]) return Refusal::kNone;  // seen from its middle: where its SSNs begin is still to be found
-  if (c.fallen_back()) return fallen_back_refusal(f, side, at, end, seen);
+  if (!f.anchored[side]) {
+    // Seen from its middle: where its SSNs begin is still to be found, and what does not tell that is not looked at before it passes.
+    const auto* const m = options.dss && options.dss->mapping ? &*options.dss->mapping : nullptr;
+    const bool whole = m != nullptr && m->length == tcp.payload_bytes + (options.dss->data_fin ? 1U : 0U);
+    if (whole) return Refusal::kNone;
+    judged.unseen_path = true;
+    return settings.follow_unseen ? Refusal::kNone : Refusal::kUnmapped;
+  }
+  if (c.fallen_back()) return fallen_back_refusal(f, side, at, tcp.payload, seen);
   if (!c.midstream && !c.mp->has_key[f.host(side)]) return Refusal::kUnconfirmed;
-  if (!seen.mapping) return unmapped_refusal(f, side, at, end);
+  if (!seen.mapping) return unmapped_refusal(f, side, at, tcp.payload);
   if (const Refusal r = mapping_refusal(f, side, at, end, *seen.mapping); r != Refusal::kNone) return r;
   return data_refusal(f, side, at, tcp.payload, *seen.mapping);
 }
@@ -97,6 +104,7 @@ Refusal Engine::State::payload_refusal(Subflow& f, Side side, const Segment& s, 
 Refusal Engine::State::segment_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes) {
   const auto& rx = f.rx[side];
   const std::uint64_t end = at + bytes.size();
+  if (f.guard && was_skipped(f.guard->skipped[side], at, end)) return Refusal::kSkipped;
   std::uint64_t from = std::max(at, rx.acked());
   if (from >= end || !f.guard) return from < std::min(end, rx.next()) && !f.connection->midstream ? Refusal::kCopiesFull : Refusal::kNone;
   SubflowGuard& kept = *f.guard;
@@ -113,9 +121,9 @@ Refusal Engine::State::segment_refusal(Subflow& f, Side side, std::uint64_t at, 
   while (is_full() && !passed.empty() && passed.first_mapping() && f.connection->mptcp() && f.connection->mp->data[index(d)].has_ack()) {
     const auto& data = f.connection->mp->data[index(d)];
     if (static_cast<std::int64_t>(data.position(passed.first_end() + passed.first_mapping()->delta()) - data.acked()) > 0) break;
-    const std::uint64_t before = passed.held_bytes();
+    const std::uint64_t before = passed.held_bytes(), memory_before = passed.memory_bytes();
     passed.pop();
-    passed_memory -= before - passed.held_bytes();
+    passed_memory -= memory_before - passed.memory_bytes();
     counters.uncompared_bytes += before - passed.held_bytes();
   }
   return is_full() ? Refusal::kCopiesFull : Refusal::kNone;
@@ -130,20 +138,30 @@ std::uint64_t Engine::State::plain_dsn(const Subflow& f, Side side, std::uint64_
 }
 
 /// After a fallback mappings say nothing: one that says otherwise than plain TCP may only mean that its receiver has not fallen back.
-Refusal Engine::State::fallen_back_refusal(const Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const SeenMapping& seen) {
-  const auto& data = f.connection->mp->data[index(f.direction(side))];
+Refusal Engine::State::fallen_back_refusal(const Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes, const SeenMapping& seen) {
+  if (f.join) return Refusal::kNotJoined;
+  const std::size_t d = index(f.direction(side));
+  const auto& data = f.connection->mp->data[d];
+  const std::uint64_t end = at + bytes.size();
   if (data.has_fin() && static_cast<std::int64_t>(data.position(plain_dsn(f, side, end)) - data.fin_position()) > 0) return Refusal::kAfterEnd;
-  return !seen.mapping || seen.mapping->delta() + at == plain_dsn(f, side, at) ? Refusal::kNone : Refusal::kUnconfirmed;
+  if (seen.mapping && seen.mapping->delta() + at != plain_dsn(f, side, at)) return Refusal::kUnconfirmed;
+  // What passed with a mapping, before, stands also where plain TCP comes to the same place.
+  const std::uint64_t from = std::max(at, f.rx[side].next());
+  if (from >= end || !f.connection->guard || !data.started()) return Refusal::kNone;
+  const std::uint64_t begin = data.position(plain_dsn(f, side, from));
+  const std::uint64_t old_end = std::min(begin + (end - from), data.next());
+  const PassedBytes& passed = f.connection->guard->passed[d];
+  if (passed.differs(begin, bytes.subspan(from - at))) return Refusal::kDsnConflict;
+  return static_cast<std::int64_t>(old_end - begin) > 0 && !passed.covers(begin, old_end) ? Refusal::kDsnConflict : Refusal::kNone;
 }
 
 /// Data without a mapping makes its receiver fall back, if it is the first of all; anywhere else it is an error.
-Refusal Engine::State::unmapped_refusal(const Subflow& f, Side side, std::uint64_t at, std::uint64_t end) {
+Refusal Engine::State::unmapped_refusal(const Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes) {
   const Connection& c = *f.connection;
   const auto& rx = f.rx[side];
   const bool first = !rx.mapped_once() && at == rx.next() && !rx.waiting();
-  const bool joined_once = std::ranges::any_of(c.subflows, [&](const Subflow* g) { return g != &f && g->was_established; });
-  const bool falls_back = first && !f.join && !c.midstream && !joined_once && !(c.guard && c.guard->resumed);
-  return falls_back ? fallen_back_refusal(f, side, at, end, {}) : Refusal::kUnmapped;
+  const bool falls_back = first && !f.join && !c.midstream && !joined_once(c) && !(c.guard && c.guard->resumed);
+  return falls_back ? fallen_back_refusal(f, side, at, bytes, {}) : Refusal::kUnmapped;
 }
 
 /// What the mappings of a stream on one subflow say that plain TCP agrees with.
@@ -175,6 +193,14 @@ Refusal Engine::State::mapping_refusal(Subflow& f, Side side, std::uint64_t at, 
   return Refusal::kNone;
 }
 
+/// What the SYN offered stands, though a later window be smaller: scaling rounds.
+std::uint64_t Engine::State::data_edge(const Connection& c, Direction d) {
+  const Subflow& first = *c.subflows.front();
+  const track::TcpView& receiver = first.home.side[first.direction(kOpener) == d ? kAnswerer : kOpener];
+  const std::uint64_t edge = c.mp->data[index(d)].edge();
+  return receiver.has_isn ? std::max(edge, DataReceiver::kFirst + receiver.syn_window) : edge;
+}
+
 /// No data sequence number passes with two values, none outside of the stream or its window.
 Refusal Engine::State::data_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes, const Mapping& m) {
   Connection& c = *f.connection;
@@ -188,13 +214,8 @@ Refusal Engine::State::data_refusal(Subflow& f, Side side, std::uint64_t at, std
   if (c.midstream && static_cast<std::int64_t>(end - next) <= 0 && !data.has_ack()) return Refusal::kNone;
   if (data.has_fin() && end > data.fin_position()) return Refusal::kAfterEnd;
   const bool ahead = static_cast<std::int64_t>(begin - next) > 0;
-  if (data.has_edge() && ahead) {
-    // What the SYN offered stands, though a later window be smaller: scaling rounds.
-    const Subflow& first = *c.subflows.front();
-    const track::TcpView& receiver = first.home.side[first.direction(kOpener) == d ? kAnswerer : kOpener];
-    const std::uint64_t edge = receiver.has_isn ? std::max(data.edge(), DataReceiver::kFirst + receiver.syn_window) : data.edge();
-    if (static_cast<std::int64_t>(end - edge) > 0) return Refusal::kDataWindow;
-  }
+  if (data.has_edge() && ahead && static_cast<std::int64_t>(end - data_edge(c, d)) > 0) return Refusal::kDataWindow;
+  if (c.guard && was_skipped(c.guard->skipped[index(d)], begin, end)) return Refusal::kSkipped;
   ConnectionGuard& g = guard(c);
   std::uint64_t from = data.has_ack() ? std::max(begin, data.acked()) : begin;
   if (from >= end) return Refusal::kNone;
@@ -220,10 +241,10 @@ void Engine::State::keep_passed(Subflow& f, Side side, const Segment& s, const P
   const bool mapped = c.mptcp() && !c.refused && !c.fallen_back() && f.anchored[side];
   const std::optional<Mapping> mapping = mapped ? seen_mapping(f, side, at, options).mapping : std::nullopt;
   PassedBytes& kept = guard(f).passed[side];
-  const std::uint64_t before = kept.held_bytes();
+  const std::uint64_t before = kept.memory_bytes();
   kept.add(at, tcp.payload_bytes, block, mapping);
-  passed_memory += kept.held_bytes() - before;
   kept.acknowledged(f.rx[side].acked());
+  passed_memory += kept.memory_bytes() - before;
   if (!mapping) return;
   ConnectionGuard& g = guard(c);
   const std::size_t d = index(f.direction(side));
@@ -234,36 +255,26 @@ void Engine::State::keep_passed(Subflow& f, Side side, const Segment& s, const P
   const auto& data = c.mp->data[d];
   const std::uint64_t begin = data.position(mapping->delta() + at);
   if (data.has_ack() && begin + tcp.payload_bytes <= data.acked()) return;
-  const std::uint64_t held = stream.held_bytes();
+  const std::uint64_t held = stream.memory_bytes();
   stream.add(begin, tcp.payload_bytes, block, std::nullopt);
-  passed_memory += stream.held_bytes() - held;
+  passed_memory += stream.memory_bytes() - held;
 }
 
 /// What was acknowledged on the subflow, or by DATA_ACK, is kept no longer there.
 void Engine::State::let_go(Subflow& f, Side side) {
   if (!f.guard) return;
   PassedBytes& kept = f.guard->passed[side];
-  const std::uint64_t before = kept.held_bytes();
+  const std::uint64_t before = kept.memory_bytes();
   kept.acknowledged(f.rx[side].acked());
-  passed_memory -= before - kept.held_bytes();
+  passed_memory -= before - kept.memory_bytes();
 }
 
 void Engine::State::let_go(Connection& c, Direction d) {
   if (!c.guard || !c.mp->data[index(d)].has_ack()) return;
   PassedBytes& kept = c.guard->passed[index(d)];
-  const std::uint64_t before = kept.held_bytes();
+  const std::uint64_t before = kept.memory_bytes();
   kept.acknowledged(c.mp->data[index(d)].acked());
-  passed_memory -= before - kept.held_bytes();
-}
-
-/// Its receiver drops a mapping whose checksum is wrong, and the subflow with it: other subflows may carry other bytes.
-void Engine::State::forget_passed(const Connection& c, Direction d, std::uint64_t dsn, std::uint64_t size) {
-  if (!c.guard) return;
-  PassedBytes& kept = c.guard->passed[index(d)];
-  const std::uint64_t before = kept.held_bytes();
-  const std::uint64_t begin = c.mp->data[index(d)].position(dsn);
-  kept.forget(begin, begin + size);
-  passed_memory -= before - kept.held_bytes();
+  passed_memory -= before - kept.memory_bytes();
 }
 
 }  // namespace weir::engine

@@ -146,7 +146,7 @@ TEST_F(Inline, ASuperPacketIsOnePacket) {
   EXPECT_EQ(scanned[0].size(), 1 + large.size() + 6);
 }
 
-TEST_F(Inline, WithChecksumsAMappingIsLookedAtBeforeItsLastPacketPasses) {
+TEST_F(Inline, WithChecksumsAMappingIsLookedAtAsItComes) {
   start();
   connect(true);
   const std::string text = "an attack";
@@ -163,7 +163,7 @@ TEST_F(Inline, WithChecksumsAMappingIsLookedAtBeforeItsLastPacketPasses) {
   Dss dss = mapped(true, 0, 1, text.size());
   dss.mapping->checksum = static_cast<std::uint16_t>(~sum);
   EXPECT_EQ(refusal({.ssn = 1, .payload = text.substr(0, 5), .options = {dss}}), "none");
-  EXPECT_EQ(scanned[0], "");
+  EXPECT_EQ(scanned[0], "an at") << "at once: its receiver may not look at checksums";
   EXPECT_EQ(refusal({.ssn = 6, .payload = text.substr(5), .options = {dss}}), "rule");
   EXPECT_EQ(scanned[0], text);
 }
@@ -187,24 +187,47 @@ TEST_F(Inline, AnAcknowledgementOfWhatNeverPassedIsNoneOfItsReceivers) {
   establish();
   const Judgement judged = send({.to_server = false, .ssn = 2, .acks = 500, .options = {ack_of(true, 1)}});
   EXPECT_EQ(judged.refusal, Refusal::kAck);
-  EXPECT_TRUE(judged.unseen_path);
-  const Judgement data_ack = send({.to_server = false, .ssn = 2, .acks = 2, .options = {ack_of(true, 500)}});
-  EXPECT_TRUE(data_ack.unseen_path) << "a path that is not seen";
+  EXPECT_FALSE(judged.unseen_path) << "anyone may have sent it";
+  EXPECT_FALSE(send({.to_server = false, .ssn = 2, .acks = 2, .options = {ack_of(true, 500)}}).unseen_path);
+  EXPECT_TRUE(send({.ssn = 501, .payload = "x", .options = {mapped(true, 500, 501, 1)}}).unseen_path) << "its sender goes on behind it";
   EXPECT_EQ(data(0, 2, 1, "attack"), "rule") << "it makes nothing pass that was not looked at";
 }
 
 TEST_F(Inline, BehindWhatWentAnotherWayTheStreamGoesOn) {
   start();
   establish();
-  EXPECT_TRUE(send({.to_server = false, .ssn = 2, .acks = 102, .options = {ack_of(true, 101)}}).unseen_path);
-  EXPECT_EQ(data(0, 102, 101, "attack"), "rule");
+  EXPECT_FALSE(send({.to_server = false, .ssn = 2, .acks = 102, .options = {ack_of(true, 101)}}).unseen_path);
+  const Judgement judged = send({.ssn = 102, .payload = "attack", .options = {mapped(true, 101, 102, 6)}});
+  EXPECT_EQ(judged.refusal, Refusal::kRule);
+  EXPECT_TRUE(judged.unseen_path);
   EXPECT_EQ(gaps[0], 100U);
+}
+
+TEST_F(Inline, WhatWasPassedOverDoesNotPassAfterAll) {
+  start();
+  establish();
+  join();
+  send({.to_server = false, .ssn = 2, .acks = 12, .options = {ack_of(true, 11)}});
+  EXPECT_EQ(data(0, 12, 11, "behind it"), "none");
+  EXPECT_EQ(data(0, 2, 1, "the attack"), "skipped");
+  EXPECT_EQ(data(0, 8, 7, "ck  behi"), "skipped") << "the end of it";
+  EXPECT_EQ(data(1, 1, 1, "the attack"), "skipped") << "on another subflow";
+  EXPECT_EQ(data(0, 21, 20, " goes on"), "none");
+}
+
+TEST_F(Inline, AnAcknowledgementAheadLetsGoOfNothing) {
+  start();
+  establish();
+  EXPECT_EQ(data(0, 2, 1, "innocent"), "none");
+  send({.to_server = false, .ssn = 2, .acks = 500, .options = {ack_of(true, 499)}});
+  EXPECT_EQ(data(0, 2, 1, "attack.."), "segment_conflict");
+  EXPECT_EQ(data(0, 2, 1, "innocent"), "none");
 }
 
 TEST_F(Inline, NoReceiverMakesItsStreamPassUnseenByAcknowledgingAhead) {
   start();
   establish();
-  EXPECT_TRUE(send({.to_server = false, .ssn = 2, .acks = 102, .options = {ack_of(true, 101)}}).unseen_path);
+  send({.to_server = false, .ssn = 2, .acks = 102, .options = {ack_of(true, 101)}});
   EXPECT_EQ(data(0, 2, 1, "attack"), "rule");
 }
 

@@ -373,6 +373,11 @@ void Inspection::on_flow(const FlowRecord& record) {
   next_.on_flow(more);
 }
 
+void Inspection::on_gone(std::uint64_t number) {
+  take(number);
+  next_.on_gone(number);
+}
+
 void Inspection::on_handshake(const ConnectionInfo& info, Handshake what, TimeNs now) { next_.on_handshake(info, what, now); }
 void Inspection::on_ack(const ConnectionInfo& info, Direction d, std::uint64_t offset, TimeNs now) { next_.on_ack(info, d, offset, now); }
 void Inspection::on_reset(const ConnectionInfo& info, Direction d, TimeNs now) { next_.on_reset(info, d, now); }

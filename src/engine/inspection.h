@@ -49,6 +49,7 @@ class Inspection : public Observer {
   void on_reset(const ConnectionInfo&, Direction, TimeNs) override;
   void on_connection(const ConnectionRecord&) override;
   void on_flow(const FlowRecord&) override;
+  void on_gone(std::uint64_t number) override;
   void on_anomaly(const AnomalyRecord&) override;
   void on_mptcp_use(const ConnectionInfo&, const inspect::MptcpUse&) override;
   void on_dns_datagram(const DnsDatagram&) override;

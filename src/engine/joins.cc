@@ -93,6 +93,7 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
   if (settings.inline_mode) {
     judged.connection = c->number;
     if (c->blocked[0] || c->blocked[1]) refuse(Refusal::kBlocked);
+    if (c->fallen_back()) refuse(Refusal::kNotJoined);  // RFC 8684 §3.7: plain TCP has one subflow
     if (!judged.passes()) return Fate::kMptcp;
   }
   if (!known) c = &orphan_of(join.token, s);
@@ -126,6 +127,7 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
     return Fate::kMptcp;
   }
 
+  if (settings.inline_mode) make_way(s, c);
   const bool by_server = opener_of(*c, join.token);
   Subflow& f = add_subflow(*c, s, true);
   ++counters.subflows;

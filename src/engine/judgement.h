@@ -42,6 +42,8 @@ enum class Fate : std::uint8_t {
   X(kMappingConflict, "mapping_conflict", "another mapping than the one that passed for these sequence numbers")                      \
   X(kUnmapped, "unmapped", "data that no mapping in its own segment covers")                                                          \
   X(kMappingAhead, "mapping_ahead", "a mapping for bytes of other segments only")                                                     \
+  X(kDssChecksum, "dss_checksum", "completes a mapping whose DSS checksum is wrong")                                                  \
+  X(kSkipped, "skipped", "bytes that were acknowledged before they came, and passed over")                                            \
   X(kUnconfirmed, "unconfirmed", "a mapping that plain TCP would not agree with, before the receiver has shown that it speaks MPTCP") \
   X(kDataWindow, "data_window", "before the first byte of the stream, or beyond DATA_ACK and window")                                 \
   X(kCopiesFull, "copies_full", "as much as may wait for its acknowledgement does (inline_copies_bytes)")                             \

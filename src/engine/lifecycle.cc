@@ -309,8 +309,9 @@ void Engine::State::end(Connection& c) {
   const bool begun = c.told_established;
   c.told_established = true;  // the id is final now
   if (!c.mptcp()) {
-    if (!c.subflows.empty()) write_flow(c);
-    remove(c);
+    const bool told = !c.subflows.empty();
+    if (told) write_flow(c);
+    remove(c, told);
     return;
   }
   const bool any_data = std::ranges::any_of(c.subflows, [](const Subflow* f) { return f->gave_data; });
@@ -336,7 +337,7 @@ void Engine::State::end(Connection& c) {
       tell_use(c, use, c.last_ns);
     }
   }
-  remove(c);
+  remove(c, recorded);
 }
 
 void Engine::State::remove_subflow(Subflow* f) {
@@ -350,8 +351,9 @@ void Engine::State::remove_subflow(Subflow* f) {
   delete f;
 }
 
-/// Takes a connection out of every table.
-void Engine::State::remove(Connection& c) {
+/// Takes a connection out of every table; `recorded`: the observer has had its record.
+void Engine::State::remove(Connection& c, bool recorded) {
+  if (!recorded) observer.on_gone(c.number);
   held_memory -= std::min(held_memory, held_of(c));
   passed_memory -= passed_of(c);
   for (Subflow* f : c.subflows) {

@@ -67,6 +67,13 @@ Subflow* Engine::State::generation_for(Subflow* newest, const Segment& s, Side s
   return f;
 }
 
+/// Inline: whether a packet may belong to a SYN that was not answered yet, or is of what went on there before, unfollowed: anyone can send a SYN.
+bool Engine::State::answers_lone_syn(const Subflow& f, const Segment& s, Side side) {
+  if (f.phase != Phase::kSynSent || f.older != nullptr || !f.has_isn[kOpener] || f.connection->midstream) return true;
+  if (side == kOpener) return near(s.tcp->seq, f.isn[kOpener]);
+  return !s.tcp->flags.ack() || (s.tcp->ack - f.isn[kOpener] > 0 && near(s.tcp->ack, f.isn[kOpener]));
+}
+
 PointView* Engine::State::known_view(Subflow& f, PointId point) const {
   if (f.home.point == point) return &f.home;
   if (!f.extra) return nullptr;

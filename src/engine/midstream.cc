@@ -290,7 +290,7 @@ void Engine::State::absorb(Connection& into, Connection& from, bool flipped, Tim
     f->id = static_cast<std::uint32_t>(into.subflows.size());
     into.subflows.push_back(f);
     into.mp->more().addresses.use(f->host(kOpener), f->address_id[kOpener]);
-    for (auto& rx : f->rx) rx.use_checksums(into.mp->checksum);
+    for (auto& rx : f->rx) rx.use_checksums(into.mp->checksum, settings.inline_mode);
     verify_join(*f, nullptr);
   }
   into.first_ns = std::min(into.first_ns, from.first_ns);

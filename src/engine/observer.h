@@ -7,7 +7,7 @@ namespace weir::engine {
 
 /// Order, for each connection: on_handshake (kSyn, kSynAck, kEstablished; what was seen of them; or kMidstream) once each, then per
 /// direction on_data and on_gap in the order of the stream, on_ack never past what was given, on_fin last of its direction;
-/// on_reset ends both directions; on_connection or on_flow is the last call for it.
+/// on_reset ends both directions; on_connection, on_flow or on_gone is the last call for it.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -30,8 +30,10 @@ class Observer {
   virtual void on_option(const ConnectionInfo&, const OptionSeen&) {}
   virtual void on_connection(const ConnectionRecord&) {}
   virtual void on_flow(const FlowRecord&) {}
+  /// The connection with that number is gone without a record: one that no one answered, or that turned out to be part of another.
+  virtual void on_gone(std::uint64_t /*number*/) {}
   virtual void on_anomaly(const AnomalyRecord&) {}
-  /// Whoever speaks MPTCP, or does not, as soon as the connection's id is final; of one that no one answered it is the last call.
+  /// Whoever speaks MPTCP, or does not, as soon as the connection's id is final; of one that no one answered only on_gone follows.
   virtual void on_mptcp_use(const ConnectionInfo&, const inspect::MptcpUse&) {}
   /// A UDP datagram from or to port 53, as captured.
   virtual void on_dns_datagram(const DnsDatagram&) {}

@@ -161,12 +161,13 @@ void Engine::State::on_data_ack(Subflow& f, Side side, const Segment& s, const D
   const track::TcpView& sender = v.side[side];
   const track::TcpView& receiver = v.side[other(side)];
   const bool known = sender.scale_known && (receiver.scale_known || !sender.offered_scale);
-  if (known) {
+  const std::optional<std::uint64_t> believed = settings.inline_mode ? followed_data_ack(c, d, at) : at;
+  if (known && (believed || (c.guard && c.guard->resumed))) {
     const bool scaling = sender.offered_scale && receiver.offered_scale;
     data.window(at + (scaling ? static_cast<std::uint64_t>(s.tcp->window) << sender.window_scale : s.tcp->window));
   }
   data_output.clear();
-  data.acknowledged(settings.inline_mode ? followed_data_ack(c, d, at) : at, s.time_ns, limits, data_output);
+  if (believed) data.acknowledged(*believed, s.time_ns, limits, data_output);
   if (data.has_fin() && !data.started() && !c.held) start_stream(c, d, s.time_ns);  // nothing but its end
   give(c, d, s.time_ns);
   let_go(c, d);
@@ -258,6 +259,7 @@ void Engine::State::on_mp_prio(Subflow& f, Side side, const Segment& s, const Mp
 void Engine::State::on_mp_fail(Subflow& f, Side, const Segment& s, const MpFail&) {
   Connection& c = *f.connection;
   raise(c, inspect::Event::mp_fail, s.time_ns, {{"subflow", static_cast<std::uint64_t>(f.id)}});
+  if (settings.inline_mode && joined_once(c)) return;  // Linux resets the subflow instead
   if (only_subflow(c, f) && !c.fallen_back()) fall_back(c, FallbackReason::kMpFail, s.time_ns);
 }
 

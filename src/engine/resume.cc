@@ -122,7 +122,7 @@ bool Engine::State::resume_subflow(Connection& c, const SavedSubflow& s) {
     f->isn[side] = s.isn[side];
     f->set_ssn_base(side, s.ssn_base[side]);
     f->rx[side].start_at(s.next[side]);
-    f->rx[side].use_checksums(c.mp->checksum);
+    f->rx[side].use_checksums(c.mp->checksum, true);
     if (s.fallen_back[side]) f->rx[side].fall_back(s.next[side], s.plain_dsn[side]);
     f->fin_position[side] = s.fin_position[side];
     f->fin[side] = s.fin_position[side] != 0 && s.next[side] >= s.fin_position[side];

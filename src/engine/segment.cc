@@ -32,6 +32,7 @@ Fate Engine::State::on_tcp(const Segment& s) {
     if (f == nullptr) return on_unknown(s);
   }
   f = generation_for(f, s, side);
+  if (settings.inline_mode && !answers_lone_syn(*f, s, side)) return flags.syn() ? Fate::kOther : on_unknown(s);
   if (f->connection->quiet) return Fate::kOther;
   if (flags.syn()) return on_syn_ack(f, side, s);
   return on_segment(*f, side, s);
@@ -77,6 +78,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     return fate;
   }
   if (settings.inline_mode) {
+    if (c.mptcp() && is_signed(tcp)) refuse(Refusal::kMalformed);
     if (options.join_ack && (c.blocked[0] || c.blocked[1])) refuse(Refusal::kBlocked);
     if (tcp.flags.rst()) {
       if (const Refusal refusal = option_refusal(f, side, options); refusal != Refusal::kNone) raise_refusal(f, side, s, options, refusal);
@@ -87,6 +89,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     on_rst(f, side, s, v, options);
     return fate;
   }
+  if (settings.inline_mode && thrown_away(f, side, v, tcp)) return fate;
   track::Acceptance acceptance = track::judge(sender, receiver, tcp);
   switch (acceptance) {
     case track::Acceptance::kNoAck:
@@ -110,8 +113,10 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     case track::Acceptance::kGood:
       break;
   }
+  bool ahead = false;  // inline: it acknowledges what was not seen to be sent
   if (settings.inline_mode) {
     if (!takes_inline(f, side, s, v, options, acceptance)) return fate;
+    ahead = acceptance == track::Acceptance::kDoubtfulAck;
     acceptance = track::Acceptance::kGood;
   }
   const bool good = acceptance == track::Acceptance::kGood && (trust == Trust::kUse || settings.inline_mode);
@@ -123,6 +128,11 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   const bool old = tcp.payload_bytes == 0 ? receiver.has_ack && before(tcp.seq, receiver.last_ack)
                                           : receiver.has_ack && !after(tcp.seq + tcp.payload_bytes, receiver.last_ack);
 
+  // RFC 8684 §3.2: nothing but the handshake before it is complete; a packet that is refused must not complete it.
+  if (settings.inline_mode && f.join && !f.midstream && f.phase < Phase::kEstablished && (tcp.payload_bytes != 0 || tcp.flags.fin())) {
+    refuse(Refusal::kNotJoined);
+    return fate;
+  }
   const bool third_ack_open = f.phase <= Phase::kSynReceived || (f.phase == Phase::kReset && !f.was_established);
   if (good && side == kOpener && third_ack_open && !f.third_ack_judged && on_third_ack(f, s, options)) return fate;
   if (settings.inline_mode && !judged.passes()) return fate;
@@ -147,7 +157,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     // The FIN takes a sequence number, not a byte.
     const std::uint64_t fin_at = f.fin_position[other(side)];
     std::uint64_t acked_bytes = fin_at != 0 && acked > fin_at ? fin_at : acked;
-    if (settings.inline_mode) acked_bytes = followed_ack(f, other(side), acked_bytes);
+    if (settings.inline_mode) acked_bytes = followed_ack(f, other(side), acked_bytes, !before(tcp.seq, sender.sent_end));
     // Whoever acknowledges data of a JOIN has taken it, seen third ACK or not.
     if (f.phase == Phase::kSynReceived && side == kAnswerer && f.rx[kOpener].top() > reassemble::kFirstPosition && acked > reassemble::kFirstPosition) {
       establish(f, s.time_ns);
@@ -163,12 +173,12 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   if (tcp.payload_bytes != 0 && !(settings.inline_mode && passed_before(f, side, s, v))) {
     on_payload(f, side, s, v, options, !good);
     if (settings.inline_mode) {
-      keep_passed(f, side, s, v, options);
+      if (judged.refusal != Refusal::kDssChecksum) keep_passed(f, side, s, v, options);
       go_on_behind_unseen(f, side, s.time_ns);
     }
   }
   if (tcp.flags.fin() && good) on_fin(f, side, s, v);
-  note(sender, receiver, tcp, acknowledges);
+  note(sender, receiver, tcp, acknowledges && (!ahead || (c.guard && c.guard->resumed)));
   reach_fin(f, kOpener);
   reach_fin(f, kAnswerer);
   skip_gaps(f, s.time_ns);

@@ -86,6 +86,7 @@ struct Engine::State {
   // lookup.cc
   Subflow* find(const Segment& s, Side& side);
   Subflow* generation_for(Subflow* newest, const Segment& s, Side side) const;
+  static bool answers_lone_syn(const Subflow& f, const Segment& s, Side side);
   bool is_tuple_of(const Subflow& f, const Segment& s) const;
   PointView& view(Subflow& f, const Segment& s);
   PointView* known_view(Subflow& f, PointId point) const;
@@ -121,6 +122,9 @@ struct Engine::State {
   // handshake.cc
   Fate on_syn(const Segment& s);
   Fate on_syn_again(Subflow& f, const Segment& s);
+  static bool syn_refusal(const SegmentOptions& options, const wire::TcpSegment& tcp);
+  static bool other_kind(const Subflow& f, const SegmentOptions& options);
+  void make_way(const Segment& s, const Connection* stays);
   Fate on_syn_ack(Subflow* f, Side side, const Segment& s);
   bool on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options);
   void take_keys(Connection& c, const wire::mptcp::MpCapable& option, std::size_t sender_host);
@@ -189,6 +193,8 @@ struct Engine::State {
   bool only_subflow(const Connection& c, const Subflow& f) const;
   void on_unmapped(Subflow& f, Side side, reassemble::Consumed& piece, TimeNs now, PointId point);
   void on_bad_checksum(Subflow& f, Side side, reassemble::Consumed& piece, TimeNs now, PointId point);
+  static bool joined_once(const Connection& c);
+  static bool apart_from_plain(const Subflow& f, Side side, const reassemble::Consumed& piece);
   void follow_plainly(Subflow& f, Side side, std::uint64_t at);
 
   // midstream.cc
@@ -224,7 +230,7 @@ struct Engine::State {
   void unindex_token(Connection& c, std::size_t host);
   const ConnectionInfo& info(Connection& c);  ///< valid until it is called for another connection
   void tell_pending(Connection& c, bool identified);
-  void remove(Connection& c);
+  void remove(Connection& c, bool recorded = false);
   ListId list_for(const Connection& c) const;
   std::uint64_t held_of(const Connection& c) const;
   std::uint64_t memory() const;
@@ -255,9 +261,17 @@ struct Engine::State {
   Refusal option_refusal(const Subflow& f, Side side, const SegmentOptions& options) const;
   Refusal fin_refusal(const Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) const;
   void raise_refusal(Subflow& f, Side side, const Segment& s, const SegmentOptions& options, Refusal refusal);
-  std::uint64_t followed_ack(Subflow& f, Side acked_side, std::uint64_t acked);
-  std::uint64_t followed_data_ack(Connection& c, Direction d, std::uint64_t at);
+  std::uint64_t followed_ack(Subflow& f, Side acked_side, std::uint64_t acked, bool remembered);
+  std::optional<std::uint64_t> followed_data_ack(Connection& c, Direction d, std::uint64_t at);
   void go_on_behind_unseen(Subflow& f, Side side, TimeNs now);
+
+  // inline_segment.cc
+  static bool is_signed(const wire::TcpSegment& tcp);
+  bool thrown_away(Subflow& f, Side side, const PointView& v, const wire::TcpSegment& tcp);
+  static void remember_skipped(std::vector<Skipped>& skipped, std::uint64_t begin, std::uint64_t end);
+  static bool was_skipped(const std::vector<Skipped>& skipped, std::uint64_t begin, std::uint64_t end);
+  bool skip_gap(Subflow& f, Side side, TimeNs now, TimeNs wait);
+  bool skip_gap(Connection& c, Direction d, TimeNs now, TimeNs wait);
 
   // inline_payload.cc
   struct SeenMapping {
@@ -273,15 +287,15 @@ struct Engine::State {
   Refusal payload_refusal(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options);
   Refusal segment_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes);
   static std::uint64_t plain_dsn(const Subflow& f, Side side, std::uint64_t at);
-  static Refusal fallen_back_refusal(const Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const SeenMapping& seen);
-  static Refusal unmapped_refusal(const Subflow& f, Side side, std::uint64_t at, std::uint64_t end);
+  static Refusal fallen_back_refusal(const Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes, const SeenMapping& seen);
+  static Refusal unmapped_refusal(const Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes);
   Refusal mapping_refusal(Subflow& f, Side side, std::uint64_t at, std::uint64_t end, const reassemble::Mapping& m);
+  static std::uint64_t data_edge(const Connection& c, Direction d);
   Refusal data_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes, const reassemble::Mapping& m);
   bool passed_before(const Subflow& f, Side side, const Segment& s, const PointView& v) const;
   void keep_passed(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options);
   void let_go(Subflow& f, Side side);
   void let_go(Connection& c, Direction d);
-  void forget_passed(const Connection& c, Direction d, std::uint64_t dsn, std::uint64_t size);
 
   // resume.cc
   std::uint64_t tuple_hash(const Endpoints& e, bool& low_is_src) const;

@@ -56,7 +56,7 @@ std::optional<Mapping> Engine::State::mapping_of(Subflow& f, Side side, const Se
     const bool fin = options.dss->data_fin;
     if (m.length == 0) {
       // Infinite mapping: from here on no mappings (RFC 8684 §3.7). Only where there is one subflow.
-      if (!only_subflow(c, f)) return std::nullopt;
+      if (!only_subflow(c, f) || (settings.inline_mode && joined_once(c))) return std::nullopt;
       const std::uint64_t dsn = full_dsn(c, f.direction(side), m.dsn, m.wide);
       if (!c.fallen_back()) fall_back(c, FallbackReason::kInfiniteMapping, s.time_ns);
       if (settings.inline_mode) return std::nullopt;  // Linux goes on where the mapped bytes end, whatever it says
@@ -342,16 +342,14 @@ void Engine::State::skip_gaps(Subflow& f, TimeNs now) {
   const TimeNs wait = settings.inline_mode ? 0 : (settings.several_points ? limits.gap_seconds : limits.gap_seconds_single) * kSecondNs;
   for (const Side side : {kOpener, kAnswerer}) {
     if (!f.rx[side].waiting()) continue;
-    subflow_output.clear();
-    if (f.rx[side].skip_gap(now, wait, false, limits, subflow_output)) pass_on(f, side, now, f.home.point);
+    skip_gap(f, side, now, wait);
   }
   if (!c.mptcp() || c.held) return;
   for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
     auto& data = c.mp->data[index(d)];
     if (!data.gap_due(now, wait)) continue;
     if (confirm_doubtful(c, d, now)) continue;
-    data_output.clear();
-    if (data.skip_gap(now, wait, false, limits, data_output)) give(c, d, now);
+    skip_gap(c, d, now, wait);
   }
 }
 

@@ -95,21 +95,4 @@ void PassedBytes::acknowledged(std::uint64_t position) {
 
 void PassedBytes::pop() { erase(entries_.begin()); }
 
-void PassedBytes::forget(std::uint64_t begin, std::uint64_t end) {
-  const auto reaching = first_reaching(begin);
-  for (auto it = entries_.erase(reaching, reaching); it != entries_.end() && it->first < end;) {
-    const std::uint64_t at = it->first;
-    const Entry old = std::move(it->second);
-    held_bytes_ -= old.end - at;
-    it = entries_.erase(it);
-    const auto keep = [&](std::uint64_t from, std::uint64_t to) {
-      if (from >= to) return;
-      entries_.emplace(from, Entry{.end = to, .block = old.block, .offset = old.offset + (from - at), .mapping = old.mapping});
-      held_bytes_ += to - from;
-    };
-    keep(at, std::min(begin, old.end));
-    keep(std::max(end, at), old.end);
-  }
-}
-
 }  // namespace weir::reassemble

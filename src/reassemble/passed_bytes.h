@@ -48,17 +48,20 @@ class PassedBytes {
   void acknowledged(std::uint64_t position);
   /// Forgets the first entry.
   void pop();
-  /// Forgets all of [begin, end).
-  void forget(std::uint64_t begin, std::uint64_t end);
 
   bool empty() const { return entries_.empty(); }
   std::size_t entries() const { return entries_.size(); }
+  /// Of payload.
   std::uint64_t held_bytes() const { return held_bytes_; }
+  /// What that costs, with a share for each entry, its node and its block.
+  std::uint64_t memory_bytes() const { return held_bytes_ + entries_.size() * kEntryBytes; }
   /// The first entry's mapping; only if not empty.
   const std::optional<Mapping>& first_mapping() const { return entries_.begin()->second.mapping; }
   std::uint64_t first_end() const { return entries_.begin()->second.end; }
   /// One past the last position kept; 0 if empty.
   std::uint64_t top() const { return entries_.empty() ? 0 : entries_.rbegin()->second.end; }
+
+  static constexpr std::uint64_t kEntryBytes = 256;
 
  private:
   using Entries = std::map<std::uint64_t, Entry>;  ///< by begin

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "reassemble/dss_checksum.h"
-
 namespace weir::reassemble {
 
 namespace {
@@ -92,6 +90,7 @@ void SubflowReceiver::forget_mappings() {
   current_.length = 0;
   if (!backlog_) return;
   backlog_->ahead.clear();
+  backlog_->sum.reset();
   backlog_->queue.forget_mappings();
 }
 
@@ -153,6 +152,23 @@ void SubflowReceiver::hold(Consumed&& piece, SubflowOutput& out) {
   current_.length = 0;
 }
 
+/// Hands a piece on at once; the one that completes its mapping tells whether the checksum was right.
+void SubflowReceiver::sum_up(Consumed&& piece, SubflowOutput& out) {
+  SubflowBacklog& d = backlog(out);
+  if (piece.position == current_.position) d.sum.emplace(current_.dsn, current_.ssn, current_.wire_length, *current_.checksum);
+  if (piece.cut || !d.sum) held_broken_ = true;
+  if (!held_broken_) d.sum->add(piece.bytes);
+  if (piece.position + piece.size >= current_.end()) {
+    if (!held_broken_ && !d.sum->verifies()) {
+      out.checksum_failed = true;
+      piece.kind = Consumed::Kind::kBadChecksum;
+    }
+    d.sum.reset();
+    current_.length = 0;
+  }
+  emit(std::move(piece), out);
+}
+
 /// Takes a piece at next_: cuts it at the ends of mappings and hands each part on.
 void SubflowReceiver::consume(std::uint64_t position, Consumed piece, const Limits& limits, SubflowOutput& out) {
   piece.position = position;
@@ -192,7 +208,9 @@ void SubflowReceiver::consume(std::uint64_t position, Consumed piece, const Limi
     if (!part.cut && limits.copies_bytes != 0 && part.position + part.size > acked_) {
       out.uncompared_bytes += backlog(out).copies.push(part.position, part.bytes, part.stays, delta, static_cast<std::uint64_t>(limits.copies_bytes));
     }
-    if (mapped && checksums_ && current_.checksum) {
+    if (mapped && checksums_ && current_.checksum && at_once_) {
+      sum_up(std::move(part), out);
+    } else if (mapped && checksums_ && current_.checksum) {
       hold(std::move(part), out);
     } else {
       emit(std::move(part), out);

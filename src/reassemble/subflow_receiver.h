@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "reassemble/copy_ring.h"
+#include "reassemble/dss_checksum.h"
 #include "reassemble/overlap_queue.h"
 #include "reassemble/piece.h"
 #include "reassemble/spare.h"
@@ -38,9 +39,10 @@ struct SubflowBacklog {
   std::vector<Mapping> ahead;  ///< registered, beyond the current one, by position
   std::vector<Consumed> held;  ///< of the current mapping, until its checksum is verified
   std::uint64_t held_checksum_bytes = 0;
+  std::optional<DssChecksum> sum;  ///< of the current mapping so far, where its bytes are handed on at once
   TimeNs hole_acked_ns = 0;
   bool hole_acked = false;
-  bool empty() const { return queue.empty() && copies.empty() && ahead.empty() && held.empty(); }
+  bool empty() const { return queue.empty() && copies.empty() && ahead.empty() && held.empty() && !sum; }
 };
 
 /// What a step of a SubflowReceiver gave; reused between steps (clear() keeps the memory).
@@ -103,9 +105,11 @@ class SubflowReceiver {
   /// DSNs of which only the low half was known are known in full now: they move by `shift`, a multiple of 2^32.
   void shift_dsn(std::uint64_t shift);
   /// From now on mappings are verified; one that is under way can no more be.
-  void use_checksums(bool on) {
+  /// `at_once`: bytes are handed on as they come, and only what completes a mapping that fails is told as such: its receiver may not look at checksums.
+  void use_checksums(bool on, bool at_once = false) {
     if (on && !checksums_ && current_.length != 0 && next_ > current_.position) held_broken_ = true;
     checksums_ = on;
+    at_once_ = at_once;
   }
   /// The next position to be consumed.
   std::uint64_t next() const { return next_; }
@@ -155,6 +159,7 @@ class SubflowReceiver {
   void consume(std::uint64_t position, Consumed piece, const Limits& limits, SubflowOutput& out);
   void emit(Consumed&& piece, SubflowOutput& out);
   void hold(Consumed&& piece, SubflowOutput& out);
+  void sum_up(Consumed&& piece, SubflowOutput& out);
   void drain(const Limits& limits, SubflowOutput& out);
   void note_hole(TimeNs now_ns);
 
@@ -164,6 +169,7 @@ class SubflowReceiver {
   [[no_unique_address]] Mapping current_;  ///< in force if its length is not 0
   bool plain_ : 1 = false;
   bool checksums_ : 1 = false;
+  bool at_once_ : 1 = false;
   bool started_ : 1 = false;
   bool mapped_once_ : 1 = false;
   bool held_broken_ : 1 = false;  ///< part of the current mapping was never seen: its checksum cannot be verified
