@@ -15,6 +15,7 @@
 #include "capture/nf_queue.h"
 #include "cli/command_line.h"
 #include "cli/gateway_options.h"
+#include "cli/host_facts.h"
 #include "cli/outputs.h"
 #include "cli/policy_lists.h"
 #include "cli/process.h"
@@ -37,6 +38,7 @@ namespace {
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
 constexpr TimeNs kStats = 10 * kSecond;
+constexpr std::size_t kMostHosts = 65'536;  ///< whose anomalies are remembered for the policy
 constexpr TimeNs kKeep = 60 * kSecond;
 constexpr TimeNs kFeeds = kSecond;  ///< how often is looked whether a feed was replaced
 
@@ -131,6 +133,9 @@ class Gateway {
         return name ? std::vector<std::string>{*name} : std::vector<std::string>{};
       };
     }
+    hosts_.use(shared_.inventory() != nullptr ? &shared_.inventory()->inventory() : nullptr);
+    surroundings.hosts = [this](decide::Facts& facts, TimeNs time) { hosts_.fill(facts, time); };
+    surroundings.raised = [this](const engine::AnomalyRecord& record) { hosts_.take(record); };
     surroundings.local_time = [](TimeNs time) { return local_time(time / kSecond); };
     worker_ = std::make_unique<gateway::Worker>(worker_settings(std::move(rules)), options_.policy, std::move(surroundings),
                                                 std::make_unique<GatewayReports>(std::move(outputs)), std::move(queues), *std::move(sender));
@@ -315,6 +320,7 @@ class Gateway {
     all.add("gateway.queue.buffer_full", counters.queue.user_dropped);
     all.add("gateway.queue.waiting", counters.queue.waiting);
     all.add("gateway.state_failures", state_ ? state_->failures() : 0);
+    all.add("evicted.host_events", hosts_.evicted());
     if (nat_) add_nat(all);
     return all;
   }
@@ -346,6 +352,7 @@ class Gateway {
   FeedFiles feeds_{options_.source.lists};
   Service service_;
   Outputs shared_;
+  HostFacts hosts_{kMostHosts};  ///< asks the inventory of shared_
   gateway::KernelRuleSettings kernel_;
   std::unique_ptr<gateway::RulesKeeper> keeper_;
   int statistics_ = -1;

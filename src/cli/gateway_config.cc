@@ -40,14 +40,11 @@ void read_gateway(const YAML::Node& gateway, const inspect::rules::Variables& va
   read_fail(gateway["fail"], values, into.fail);
   if (const auto forged = values.word(gateway["forged"], "gateway.forged", {"drop", "alert"})) into.drop_forged = *forged == 0;
   if (const auto signatures = values.word(gateway["signatures"], "gateway.signatures", {"drop", "alert"})) into.drop_signatures = *signatures == 0;
-  if (const auto firewall = values.word(gateway["firewall"], "gateway.firewall", {"auto", "nft", "iptables"}))
-    into.firewall = static_cast<GatewayConfig::Firewall>(*firewall);
   values.number(gateway["queues"], "gateway.queues", {1, 32}, "queues of the kernel", into.queues);
   values.number(gateway["first_queue"], "gateway.first_queue", {0, 65'535}, "a queue's number", into.first_queue);
   if (into.first_queue + into.queues > 65'536) values.error(gateway["first_queue"], "gateway.first_queue: there are not so many queues behind it");
   values.number(gateway["queue_packets"], "gateway.queue_packets", {16, 1 << 20}, "packets", into.queue_packets);
   values.flag(gateway["offload"], "gateway.offload", into.offload);
-  values.number(gateway["proxy_mark"], "gateway.proxy_mark", {1, 0xffff}, "a mark", into.proxy_mark);
   read_path(gateway["state"], "gateway.state", values, into.state);
   values.number(gateway["state_seconds"], "gateway.state_seconds", {1, 3'600}, "s", into.state_seconds);
   const YAML::Node control = gateway["control"];

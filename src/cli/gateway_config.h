@@ -24,20 +24,16 @@ struct FailModes {
 };
 
 struct GatewayConfig {
-  enum class Firewall : std::uint8_t { kAuto, kNft, kIptables };
-
   std::vector<std::string> interfaces;  ///< empty: all forwarded traffic
   inspect::rules::AddressGroup inside;
   bool has_inside = false;
   FailModes fail;
   bool drop_forged = true;      ///< gateway.forged: drop; false: alert
   bool drop_signatures = true;  ///< gateway.signatures: drop, as rules say; false: alert
-  Firewall firewall = Firewall::kAuto;
   std::int64_t queues = 1;
   std::int64_t first_queue = 8'384;
   std::int64_t queue_packets = 8'192;  ///< that wait in the kernel, for each queue
   bool offload = true;
-  std::int64_t proxy_mark = 1;                        ///< fwmark of connections with the action proxy
   std::string state = "/var/lib/weir/gateway.state";  ///< empty: not kept
   std::int64_t state_seconds = 1;
   std::string control_socket = "/run/weir/gateway.sock";  ///< empty: none

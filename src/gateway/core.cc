@@ -107,6 +107,7 @@ Core::Remembered& Core::decide(const Packet& packet, const wire::mptcp::MpCapabl
   facts.version = option.version;
   facts.names = names;
   if (surroundings_.local_time) facts.time = surroundings_.local_time(packet.raw.time_ns);
+  if (surroundings_.hosts) surroundings_.hosts(facts, packet.raw.time_ns);
   Remembered made{.isn = tcp.seq.value, .decision = policy_->decide(facts), .strip = false};
   const decide::Decision& decision = *made.decision;
   const bool version = may_agree(decision.limits, option.version);
@@ -423,6 +424,7 @@ void Core::on_anomaly(const engine::AnomalyRecord& record) {
     const auto known = connections_.find(record.connection->number);
     if (known != connections_.end() && known->second.offloaded) return;
   }
+  if (surroundings_.raised) surroundings_.raised(record);
   next_.on_anomaly(record);
 }
 

@@ -37,6 +37,12 @@ InventoryEntry* Inventory::find(const InventoryKey& key) {
   return &*found->second;
 }
 
+std::optional<bool> Inventory::speaks(const InventoryKey& key) const {
+  if (!local_(key.address)) return std::nullopt;
+  const auto found = entries_.find(key);
+  return found != entries_.end() && found->second->speaks;
+}
+
 InventoryEntry& Inventory::at(const InventoryKey& key, TimeNs now) {
   if (InventoryEntry* known = find(key)) return *known;
   if (entries_.size() >= most_) {

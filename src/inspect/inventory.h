@@ -80,6 +80,9 @@ class Inventory {
   /// In the order of their keys.
   std::vector<InventoryEntry> entries() const;
 
+  /// Whether it was seen to speak MPTCP. None: no local host's, so that no one would know.
+  std::optional<bool> speaks(const InventoryKey& key) const;
+
   std::size_t size() const { return entries_.size(); }
   std::uint64_t evicted() const { return evicted_; }
   /// Connections seen from their middle whose ports do not tell client from server.

@@ -21,6 +21,11 @@ std::vector<inspect::InventoryEntry> SharedInventory::entries() const {
   return inventory_.entries();
 }
 
+std::optional<bool> SharedInventory::speaks(const inspect::InventoryKey& key) const {
+  const std::lock_guard guard(lock_);
+  return inventory_.speaks(key);
+}
+
 bool SharedInventory::take_changed() {
   const std::lock_guard guard(lock_);
   return std::exchange(changed_, false);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "engine/observer.h"
@@ -20,6 +21,7 @@ class SharedInventory {
   inspect::Inventory::News take(const inspect::MptcpUse& use);
   void restore(std::vector<inspect::InventoryEntry> entries);
   std::vector<inspect::InventoryEntry> entries() const;
+  std::optional<bool> speaks(const inspect::InventoryKey& key) const;
   /// Whether anything was taken since the last call.
   bool take_changed();
   std::vector<NamedCounter> counters() const;
