@@ -35,7 +35,7 @@ struct Facts {
   std::optional<std::uint8_t> version;           ///< offered in MP_CAPABLE
   std::span<const std::string> names;            ///< what the client calls the server, in lower case
   std::optional<LocalTime> time;
-  EventSet anomalies = 0;           ///< raised so far by the connection, or before it by its client
+  EventSet anomalies = 0;           ///< raised lately by its client
   Known client = Known::kUnasked;   ///< in the inventory
   Known service = Known::kUnasked;  ///< server's address and port, there
 };

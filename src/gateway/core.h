@@ -57,8 +57,8 @@ struct CoreSettings {
 struct Surroundings {
   std::function<std::vector<std::string>(const Endpoints&, TimeNs)> names;
   std::function<std::optional<decide::LocalTime>(TimeNs)> local_time;
-  std::function<void(decide::Facts&, TimeNs)> hosts;                ///< fills in what is known of both hosts
-  std::function<void(const engine::AnomalyRecord&)> raised;         ///< told each anomaly
+  std::function<void(decide::Facts&, TimeNs)> hosts;         ///< fills in what is known of both hosts
+  std::function<void(const engine::AnomalyRecord&)> raised;  ///< told each anomaly
 };
 
 /// Where results go. Called from within Core's members, on their thread.
