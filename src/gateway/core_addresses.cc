@@ -13,6 +13,22 @@ constexpr rewrite::SubtypeSet kAddAddr{wire::mptcp::Subtype::kAddAddr};
 /// Records of one connection: a host that offers without end fills no log. All are counted.
 constexpr std::uint8_t kMostTold = 32;
 
+/// What is left of an offer on a pure acknowledgement. A client that gets one without MPTCP before any other answer falls back to plain TCP, and its
+/// server does not: such a one must not go. Nothing is lost, as the next one acknowledges as much.
+bool is_bare(std::span<const std::byte> packet) {
+  wire::Decoded decoded;
+  RawPacket raw;
+  raw.bytes = packet;
+  raw.original_bytes = static_cast<std::uint32_t>(packet.size());
+  raw.link = LinkType::kRaw;
+  wire::decode(raw, decoded);
+  if (decoded.kind != wire::Kind::kTcp || !decoded.tcp.payload.empty()) return false;
+  const wire::TcpFlags flags = decoded.tcp.flags;
+  if (flags.syn() || flags.fin() || flags.rst()) return false;
+  wire::OptionWalker walker(decoded.tcp.options);
+  return !walker.next(wire::mptcp::kOptionKind);
+}
+
 }  // namespace
 
 /// A tunnel's packets go as they are: their inner addresses are not this NAT's.
@@ -47,6 +63,7 @@ Outcome Core::without_add_addr(const Packet& packet, MarkState state) {
     return drop();
   }
   if (*count == 0) return out;
+  if (is_bare(changed_)) return drop();
   ++counters_.changed;
   out.changed = changed_;
   return out;
@@ -84,6 +101,7 @@ Outcome Core::translated(const Packet& packet, const engine::Judgement& judgemen
     tell_addresses(packet, judgement, *result);
   }
   if (result->packet.empty()) return out;
+  if (is_bare(result->packet)) return drop();
   ++counters_.changed;
   changed_ = std::move(result->packet);
   out.changed = changed_;

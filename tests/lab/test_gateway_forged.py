@@ -10,7 +10,7 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway
+from live_gateway import Gateway, wait_for
 
 from lab import description, endpoint, namespaces
 from lab.raw import plan
@@ -36,10 +36,10 @@ WITNESSES = {"MPTcpExtMPJoinNoTokenFound": 1, "MPTcpExtMPJoinAckHMacFailure": 1,
 
 
 class Forged(unittest.TestCase):
-    def start(self, forged):
+    def start(self, forged, policy=""):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.lab = self.enterContext(network.Network(description.of({"families": ["ipv4", "ipv6"], "stranger": True, "path": [{}, {}]})))
-        self.gateway = Gateway(self.lab, folder, gateway=f"forged: {forged}").start()
+        self.gateway = Gateway(self.lab, folder, gateway=f"forged: {forged}", policy=policy).start()
         self.serve("talk.py", "serve", str(PORT))
 
     def serve(self, program, *options):
@@ -99,6 +99,23 @@ class Forged(unittest.TestCase):
         self.transfer(1)
         self.assertEqual(self.counted(), WITNESSES)
         self.named(KINDS[1])
+
+    def test_who_has_forged_before_is_known_to_the_policy(self):
+        """A connection's events count against its client: a rule may ask for them."""
+        self.start("drop", "  default: {action: inspect}\n  rules: [{name: watched, match: {anomaly: [fastclose_key_mismatch]}, action: strip}]")
+        self.transfer(1)
+        sent = self.lab.run(self.lab.client, sys.executable, str(LAB / "talk.py"), "send", self.lab.target(), str(PORT), "1", "10000", capture_output=True, text=True)
+        self.assertEqual(sent.stdout, "done\n", sent.stderr)
+        wait_for(lambda: len(self.gateway.decisions()) == 2, "both decisions")
+        self.assertEqual([(one["action"], one["rule"]) for one in self.gateway.decisions()], [("inspect", "default"), ("strip", "watched")])
+
+    def test_the_policy_asks_the_inventory(self):
+        self.start("drop", "  default: {action: inspect}\n  rules: [{name: known, match: {inventory: {client: known, service: known}}, action: allow}]")
+        for number in (1, 2):
+            sent = self.lab.run(self.lab.client, sys.executable, str(LAB / "talk.py"), "send", self.lab.target(), str(PORT), "1", "10000", capture_output=True, text=True)
+            self.assertEqual(sent.stdout, "done\n", sent.stderr)
+            wait_for(lambda: len(self.gateway.decisions()) == number, "the decision")
+        self.assertEqual([(one["action"], one["rule"]) for one in self.gateway.decisions()], [("inspect", "default"), ("allow", "known")])
 
 
 if __name__ == "__main__":
