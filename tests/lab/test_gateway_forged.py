@@ -14,6 +14,7 @@ from live_gateway import Gateway, wait_for
 
 from lab import description, endpoint, namespaces
 from lab.raw import plan
+from lab.raw.connection import Refused
 from lab.raw.host import Host
 
 LAB = pathlib.Path(endpoint.__file__).parent
@@ -102,12 +103,15 @@ class Forged(unittest.TestCase):
 
     def test_who_has_forged_before_is_known_to_the_policy(self):
         """A connection's events count against its client: a rule may ask for them."""
-        self.start("drop", "  default: {action: inspect}\n  rules: [{name: watched, match: {anomaly: [fastclose_key_mismatch]}, action: strip}]")
+        self.start("drop", "  default: {action: inspect}\n  rules: [{name: watched, match: {anomaly: [fastclose_key_mismatch]}, action: reset}]")
         self.transfer(1)
+        with Host(2) as host, namespaces.inside(self.lab.client), self.assertRaises(Refused):
+            endpoint.client(host, (self.lab.target(1), PORT), 1)
+        # Who has done nothing of the kind is none of the rule's.
         sent = self.lab.run(self.lab.client, sys.executable, str(LAB / "talk.py"), "send", self.lab.target(), str(PORT), "1", "10000", capture_output=True, text=True)
         self.assertEqual(sent.stdout, "done\n", sent.stderr)
-        wait_for(lambda: len(self.gateway.decisions()) == 2, "both decisions")
-        self.assertEqual([(one["action"], one["rule"]) for one in self.gateway.decisions()], [("inspect", "default"), ("strip", "watched")])
+        wait_for(lambda: len(self.gateway.decisions()) == 3, "all decisions")
+        self.assertEqual([(one["action"], one["rule"]) for one in self.gateway.decisions()], [("inspect", "default"), ("reset", "watched"), ("inspect", "default")])
 
     def test_the_policy_asks_the_inventory(self):
         self.start("drop", "  default: {action: inspect}\n  rules: [{name: known, match: {inventory: {client: known, service: known}}, action: allow}]")
