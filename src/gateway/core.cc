@@ -170,7 +170,6 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
       }
       c.counted = 1;
     }
-    c.counted = book_.open(judgement.connection, decoded_.src, decision->limits) == decide::LimitReached::kNone;
     c.client = decoded_.src;
     c.decision = decision;
     c.offloaded = goes_by;
@@ -434,7 +433,15 @@ void Core::on_connection(const engine::ConnectionRecord& record) {
     if (known->second.has_offers && nat_ != nullptr) nat_->end(record.info.number, record.last_ns);
     connections_.erase(known);
   }
+  book_.connection_ended(record.info.number);
   next_.on_connection(record);
+}
+
+/// Its SYN was never answered.
+void Core::on_gone(std::uint64_t number) {
+  connections_.erase(number);
+  book_.connection_ended(number);
+  next_.on_gone(number);
 }
 
 }  // namespace weir::gateway

@@ -107,6 +107,8 @@ class Core : public engine::Observer {
   void advance(TimeNs now);
   const CoreCounters& counters() const { return counters_; }
   std::size_t closing() const { return closing_.size(); }
+  /// Connections that something is remembered of: those that the engine follows, no more.
+  std::size_t remembered() const { return connections_.size(); }
 
   /// Ends the connection at both hosts, or one subflow of it. False: there is no such one.
   bool cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeNs now);
@@ -126,6 +128,7 @@ class Core : public engine::Observer {
   void on_fin(const engine::ConnectionInfo& info, Direction d, TimeNs time) override { next_.on_fin(info, d, time); }
   void on_reset(const engine::ConnectionInfo& info, Direction d, TimeNs time) override { next_.on_reset(info, d, time); }
   void on_connection(const engine::ConnectionRecord& record) override;
+  void on_gone(std::uint64_t number) override;
   void on_flow(const engine::FlowRecord& record) override { next_.on_flow(record); }
   void on_anomaly(const engine::AnomalyRecord& record) override;
   void on_mptcp_use(const engine::ConnectionInfo& info, const inspect::MptcpUse& use) override { next_.on_mptcp_use(info, use); }

@@ -133,6 +133,22 @@ TEST_F(CoreTest, AnAllowedSubflowGoesByOnceItIsEstablished) { EXPECT_EQ(connect(
 
 TEST_F(CoreTest, AnInspectedSubflowIsJudged) { EXPECT_EQ(connect(kInspectedPort), MarkState::kTracked); }
 
+TEST_F(CoreTest, WhatIsOverIsForgottenAndCountsInNoLimitOfItsClient) {
+  decide::PolicySettings policy;
+  policy.otherwise.name = "default";
+  policy.otherwise.limits.host_connections = 1;
+  core->use(std::make_shared<const decide::Policy>(std::move(policy)));
+  const auto asks = [&](std::uint16_t client_port) {
+    return state({.client_port = client_port, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
+  };
+  EXPECT_EQ(asks(40'000), MarkState::kTracked);
+  EXPECT_EQ(asks(40'001), MarkState::kStripped) << "the first one still waits for its answer";
+  // No one answers: the handshake is given up.
+  engine->advance(now += 120'000'000'000);
+  EXPECT_EQ(core->remembered(), 0U);
+  EXPECT_EQ(asks(40'002), MarkState::kTracked);
+}
+
 TEST_F(CoreTest, ASynWithBothOptionsFreesNoOtherConnection) {
   connect(kInspectedPort);
   // To an allowed port, with the token of the one that is inspected.
