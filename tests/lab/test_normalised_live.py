@@ -249,7 +249,7 @@ class NormalisedLive(unittest.TestCase):
                 (["--normalise-to", "lo"], "weir: lo: is a loopback interface"),
                 (["--normalise-to", "a/b", "--normalise-create", "tap"], "weir: a/b: an interface's name"),
                 (["--normalise-to", "thirteenchars", "--normalise-create", "veth"], "weir: thirteenchars: its other end would be thirteenchars-tx")):
-            done = subprocess.run(["ip", "netns", "exec", self.lab.router, live_sensor.WEIR, "sensor", "-i", first, "--normalise-other", "none", *options], capture_output=True, text=True, timeout=10)
+            done = subprocess.run(["ip", "netns", "exec", self.lab.router, live_sensor.WEIR, "sensor", "-i", first, "--log", "/dev/null", "--normalise-other", "none", *options], capture_output=True, text=True, timeout=10)
             self.assertEqual(done.returncode, 1)
             self.assertTrue(done.stderr.startswith(said), done.stderr)
             self.assertEqual(len(done.stderr.splitlines()), 1)
