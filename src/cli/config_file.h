@@ -19,6 +19,9 @@
 
 namespace weir::cli {
 
+/// Read where no other is named (CONTRACT.md, "Files and places").
+inline constexpr const char* kDefaultConfig = "/etc/weir/weir.yaml";
+
 /// The keys under `sensor`.
 struct SensorConfig {
   std::vector<std::string> interfaces;

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "capture/clock.h"
 #include "capture/nf_queue.h"
 #include "cli/command_line.h"
 #include "cli/gateway_options.h"
@@ -41,9 +41,6 @@ constexpr TimeNs kStats = 10 * kSecond;
 constexpr std::size_t kMostHosts = 65'536;  ///< whose anomalies are remembered for the policy
 constexpr TimeNs kKeep = 60 * kSecond;
 constexpr TimeNs kFeeds = kSecond;  ///< how often is looked whether a feed was replaced
-
-TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
-TimeNs steady() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// The reports of a shard, as the gateway's worker knows them.
 class GatewayReports : public gateway::Reports {
@@ -79,7 +76,7 @@ class Gateway {
     }
     catch_service_signals();
     shared_.start();
-    began_ = now();
+    began_ = capture::wall_ns();
     begin_state();
     begin_control();
     worker_->start();
@@ -96,7 +93,7 @@ class Gateway {
     if (nat_table_) {
       if (const auto removed = nat_table_->remove(); !removed) say("nat", removed.error()), whole = false;
     }
-    return shared_.close(last, began_, now()) && whole ? kDone : kNotDone;
+    return shared_.close(last, began_, capture::wall_ns()) && whole ? kDone : kNotDone;
   }
 
  private:
@@ -112,12 +109,8 @@ class Gateway {
   }
 
   int prepare() {
-    std::shared_ptr<const inspect::match::RuleSet> rules;
-    if (!options_.inspect.rules.empty()) {
-      const auto loaded = read_rules();
-      if (!loaded) return kBadUsage;
-      rules = *loaded;
-    }
+    auto rules = shared_.read_rules();
+    if (!rules) return kBadUsage;
     if (!shared_.open()) return kNotDone;
     auto outputs = std::make_unique<ShardOutputs>(shared_);
     if (!outputs->open(LinkType::kRaw, false, 1)) return kNotDone;
@@ -137,7 +130,7 @@ class Gateway {
     surroundings.hosts = [this](decide::Facts& facts, TimeNs time) { hosts_.fill(facts, time); };
     surroundings.raised = [this](const engine::AnomalyRecord& record) { hosts_.take(record); };
     surroundings.local_time = [](TimeNs time) { return local_time(time / kSecond); };
-    worker_ = std::make_unique<gateway::Worker>(worker_settings(std::move(rules)), options_.policy, std::move(surroundings),
+    worker_ = std::make_unique<gateway::Worker>(worker_settings(*std::move(rules)), options_.policy, std::move(surroundings),
                                                 std::make_unique<GatewayReports>(std::move(outputs)), std::move(queues), *std::move(sender));
     return begin_nat();
   }
@@ -170,7 +163,7 @@ class Gateway {
       case What::kCutSubflow: {
         bool cut = false;
         const auto subflow = command.what == What::kCutSubflow ? std::optional(command.subflow) : std::nullopt;
-        worker_->ask([&](gateway::Worker& worker) { cut = worker.core().cut(command.connection, subflow, now()); });
+        worker_->ask([&](gateway::Worker& worker) { cut = worker.core().cut(command.connection, subflow, capture::wall_ns()); });
         if (!cut) return gateway::refusal(404, "there is no such connection or subflow");
         break;
       }
@@ -186,8 +179,9 @@ class Gateway {
   void begin_state() {
     state_.emplace(
         options_.gateway.state, options_.gateway.state_seconds * kSecond, [this](const std::function<void(gateway::Worker&)>& what) { worker_->ask(what); },
-        nat_.get(), steady);
-    if (const auto problem = state_->restore(now())) say(problem->what, problem->why, "begins without running connections; the file will be written anew");
+        nat_.get(), capture::steady_ns);
+    if (const auto problem = state_->restore(capture::wall_ns()))
+      say(problem->what, problem->why, "begins without running connections; the file will be written anew");
     if (state_->restored() > 0) fmt::print(stderr, "weir: goes on with {} running connections\n", state_->restored());
   }
 
@@ -226,33 +220,26 @@ class Gateway {
     settings.core.offload = options_.gateway.offload;
     settings.core.inspect_depth_bytes = options_.inspect.limits.inspect_depth_bytes;
     settings.core.hash_seed = random_seed();
-    settings.clock = now;
+    settings.clock = capture::wall_ns;
     return settings;
   }
 
-  std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules() {
-    const auto loaded = load_rules(options_.inspect.rules, options_.inspect.variables, options_.inspect.limits);
-    if (!loaded) return std::nullopt;
-    shared_.rules_loaded(loaded->loaded, loaded->refusals.size());
-    return loaded->set;
-  }
-
   void watch() {
-    TimeNs told = steady(), kept = told, looked = told, fed = told;
+    TimeNs told = capture::steady_ns(), kept = told, looked = told, fed = told;
     const auto due = [](TimeNs& last, TimeNs every) {
-      if (steady() - last < every) return false;
-      last = steady();
+      if (capture::steady_ns() - last < every) return false;
+      last = capture::steady_ns();
       return true;
     };
     while (!stop_wanted()) {
       ::poll(nullptr, 0, kTickMs);  // a signal ends it
-      if (due(told, kStats)) shared_.stats(totals(), began_, now());
+      if (due(told, kStats)) shared_.stats(totals(), began_, capture::wall_ns());
       if (due(kept, kKeep)) shared_.keep();
       if (const auto problem = state_->keep()) say(*problem);
       if (control_) control_->run_asked([this](const gateway::Command& command) { return answer(command); });
       if (due(looked, kSecond)) {
-        service_.alive(status(now()));
-        if (nat_) nat_->advance(now());
+        service_.alive(status(capture::wall_ns()));
+        if (nat_) nat_->advance(capture::wall_ns());
       }
       if (due(fed, kFeeds) && feeds_.changed()) take_feeds();
       if (reopen_wanted()) shared_.reopen();
@@ -288,17 +275,13 @@ class Gateway {
       options_.gateway.interfaces = config->gateway.interfaces;
       options_.gateway.fail.dead = config->gateway.fail.dead;
     }
-    std::shared_ptr<const inspect::match::RuleSet> rules;
-    if (!options_.inspect.rules.empty()) {
-      const auto loaded = read_rules();
-      if (!loaded) return false;
-      rules = *loaded;
-    }
+    auto rules = shared_.read_rules();
+    if (!rules) return false;
     kernel_ = options_.kernel_rules();
     if (const auto installed = keeper_->install(kernel_); !installed) say("the kernel's rules", installed.error(), "they stay as they were");
     options_.policy = policy;
     worker_->ask([&](gateway::Worker& worker) {
-      worker.use(rules);
+      worker.use(*rules);
       worker.core().use(policy);
     });
     fmt::print(stderr, "weir: reloaded\n");

@@ -12,8 +12,6 @@
 namespace weir::cli {
 namespace {
 
-constexpr const char* kDefaultConfig = "/etc/weir/weir.yaml";
-
 constexpr const char* kAbout =
     "Stands on a router or firewall in the way of MPTCP: policy for every connection, inspection across subflows, prevention.\n"
     "Prints \"weir: ready\" when traffic is being controlled. Its own rules lead packets to it, and are removed at the end.";

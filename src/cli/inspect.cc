@@ -56,13 +56,9 @@ class Run {
       : options_(options), input_(options.captures), shared_(options, [this](PointId point) { return input_.points().name(point); }), outputs_(shared_) {}
 
   int work() {
-    std::shared_ptr<const inspect::match::RuleSet> rule_set;
-    if (!options_.rules.empty()) {
-      const auto loaded = load_rules(options_.rules, options_.variables, options_.limits);
-      if (!loaded) return kBadUsage;
-      rule_set = loaded->set;
-      shared_.rules_loaded(loaded->loaded, loaded->refusals.size());
-    }
+    const auto rules = shared_.read_rules();
+    if (!rules) return kBadUsage;
+    const auto& rule_set = *rules;
     // The first packets tell the link type and whether a file holds several points: before them nothing can be set up.
     std::size_t count = input_.next_batch(packets_);
     const auto first_packets = std::span(packets_).first(count);

@@ -93,6 +93,15 @@ void Outputs::stats(const Totals& totals, TimeNs first, TimeNs now) {
   stats_->flush();
 }
 
+std::optional<std::shared_ptr<const inspect::match::RuleSet>> Outputs::read_rules() {
+  if (options_.rules.empty()) return nullptr;
+  const auto loaded = load_rules(options_.rules, options_.variables, options_.limits);
+  if (!loaded) return std::nullopt;
+  rules_loaded_ = loaded->loaded;
+  rules_refused_ = loaded->refusals.size();
+  return loaded->set;
+}
+
 void Outputs::keep() {
   if (inventory_) inventory_->keep();
 }

@@ -11,6 +11,7 @@
 
 #include "cli/inspect_options.h"
 #include "cli/kept_inventory.h"
+#include "cli/rule_files.h"
 #include "engine/counters.h"
 #include "report/eve.h"
 #include "report/line_output.h"
@@ -59,10 +60,8 @@ class Outputs {
   void reopen();
   /// After the last shard: the last record, the summary, and closing; false: something could not be written; it is said.
   bool close(const Totals& totals, TimeNs first, TimeNs last);
-  void rules_loaded(std::uint64_t loaded, std::uint64_t refused) {
-    rules_loaded_ = loaded;
-    rules_refused_ = refused;
-  }
+  /// The rules that the options name, ready to be used, and counted as loaded; null: they name none. None: they cannot be read, which is said.
+  std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules();
   /// Counters of the run as a whole, added to those of the shards: "rules.loaded" and the like.
   std::vector<report::NamedCounter> counters(const Totals& totals) const;
 

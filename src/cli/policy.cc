@@ -23,8 +23,6 @@
 namespace weir::cli {
 namespace {
 
-constexpr const char* kDefaultConfig = "/etc/weir/weir.yaml";
-
 constexpr const char* kAbout =
     "Says what the gateway's policy would do with a connection, which rule says so, and what each rule before it missed.\n"
     "Reads the configuration with its categories and feeds; needs no gateway.";

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "capture/clock.h"
 #include "cli/probe_options.h"
 #include "cli/probe_outputs.h"
 #include "cli/probe_run.h"
@@ -13,7 +14,6 @@
 #include "cli/process.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
-#include "probe/clock.h"
 #include "probe/output/whole_file.h"
 
 namespace weir::cli {
@@ -83,7 +83,7 @@ int probe(std::span<const char* const> arguments) {
   if (options->watch_seconds == 0) return run_once(*options, logs.names(), false);
   // A round that fails is told, and the next one may do better; what is wrong in the command line ends it.
   for (bool again = false; !stop_wanted(); again = true) {
-    const TimeNs next = probe::steady_ns() + TimeNs{options->watch_seconds} * 1'000'000'000;
+    const TimeNs next = capture::steady_ns() + TimeNs{options->watch_seconds} * 1'000'000'000;
     if (run_once(*options, logs.names(), again) == kBadUsage) return kBadUsage;
     wait_until(next, stop_wanted);
   }

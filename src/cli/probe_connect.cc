@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "capture/clock.h"
 #include "cli/probe_run.h"
 #include "cli/say.h"
-#include "probe/clock.h"
 #include "probe/connect/prober.h"
 
 namespace weir::cli {
@@ -30,7 +30,7 @@ int ProbeRun::connect(Open& open) {
     return probe::Numbered{.number = *number, .target = targets_.space.at(*number)};
   };
   const auto found = [&](const probe::Numbered&, const probe::Finding& finding, const connect::Details& details) {
-    outputs_.take({.time_ns = probe::wall_ns(),
+    outputs_.take({.time_ns = capture::wall_ns(),
                    .mode = probe::output::Mode::kConnect,
                    .finding = finding,
                    .names = targets_.names_of(finding.target.address),

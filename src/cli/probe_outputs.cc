@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "capture/clock.h"
 #include "cli/say.h"
-#include "probe/clock.h"
 #include "probe/output/feed_entries.h"
 #include "probe/output/json_lines.h"
 #include "probe/output/whole_file.h"
@@ -132,7 +132,7 @@ void ProbeOutputs::cut(const ProbeOptions& options, const probe::targets::RunSta
 
 int ProbeOutputs::write_feed() {
   decide::Feed run;
-  run.written_s = probe::wall_ns() / kSecond;
+  run.written_s = capture::wall_ns() / kSecond;
   run.valid_until_s = run.written_s + output::kFeedValidSeconds;
   run.entries = entries_;
   decide::Feed feed = earlier_ ? decide::merged(*earlier_, run) : std::move(run);
@@ -151,18 +151,18 @@ int ProbeOutputs::close(bool complete) {
   if (options_.nft_set)
     if (const auto problem = output::write_whole(*options_.nft_set, output::nft_sets(entries_))) say(*problem), status = kNotDone;
   if (options_.report)
-    if (const auto problem = output::write_whole(*options_.report, summary_.html(probe::wall_ns()))) say(*problem), status = kNotDone;
+    if (const auto problem = output::write_whole(*options_.report, summary_.html(capture::wall_ns()))) say(*problem), status = kNotDone;
   if (entries_left_out_ > 0) say("feed", fmt::format("{} results found no room", entries_left_out_)), status = kNotDone;
   if (!options_.quiet && options_.output != "-") fmt::print("{}{}", complete ? "" : "interrupted\n", summary_.text(report::TextStyle::of(STDOUT_FILENO)));
   return status;
 }
 
 ProbeProgress::ProbeProgress(bool wanted, std::uint64_t total)
-    : active_(wanted && ::isatty(STDERR_FILENO) == 1), total_(total), began_ns_(probe::steady_ns()), next_ns_(began_ns_ + kSecond) {}
+    : active_(wanted && ::isatty(STDERR_FILENO) == 1), total_(total), began_ns_(capture::steady_ns()), next_ns_(began_ns_ + kSecond) {}
 
 void ProbeProgress::update(std::uint64_t done, std::uint64_t speakers) {
   if (!active_) return;
-  const TimeNs now = probe::steady_ns();
+  const TimeNs now = capture::steady_ns();
   if (now < next_ns_) return;
   next_ns_ = now + kDrawEvery;
   shown_ = true;

@@ -4,11 +4,11 @@
 #include <optional>
 #include <utility>
 
+#include "capture/clock.h"
 #include "cli/probe_run.h"
 #include "cli/probe_trace.h"
 #include "cli/process.h"
 #include "cli/say.h"
-#include "probe/clock.h"
 #include "probe/raw/outfit.h"
 #include "probe/raw/prober.h"
 
@@ -60,7 +60,7 @@ int ProbeRun::raw(Open& open) {
   };
   std::map<probe::Target, std::uint64_t> to_trace;  // what has a verdict, but no line yet
   const auto write = [&](const probe::Finding& finding, const probe::trace::Report* traced) {
-    outputs_.take({.time_ns = probe::wall_ns(),
+    outputs_.take({.time_ns = capture::wall_ns(),
                    .mode = probe::output::Mode::kRaw,
                    .finding = finding,
                    .names = targets_.names_of(finding.target.address),

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "capture/clock.h"
 #include "cli/say.h"
-#include "probe/clock.h"
 
 namespace weir::cli {
 namespace {
@@ -55,7 +55,7 @@ void LearningLogs::read(Log& log) {
 }
 
 void wait_until(std::int64_t steady_ns, const std::function<bool()>& stop) {
-  while (!stop() && probe::steady_ns() < steady_ns) ::poll(nullptr, 0, kAskMs);
+  while (!stop() && capture::steady_ns() < steady_ns) ::poll(nullptr, 0, kAskMs);
 }
 
 }  // namespace weir::cli

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -18,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "capture/clock.h"
 #include "capture/live_ring.h"
 #include "capture/points.h"
 #include "cli/command_line.h"
@@ -31,7 +31,6 @@
 #include "cli/service.h"
 #include "cli/shard_outputs.h"
 #include "cli/verbs.h"
-#include "sensor/steady_clock.h"
 #include "sensor/workers.h"
 
 namespace weir::cli {
@@ -46,8 +45,6 @@ constexpr TimeNs kStats = 10 * kSecond;             ///< between two records of 
 constexpr TimeNs kOpenersRenewed = 60 * kSecond;    ///< a handshake has passed all capture points by then
 constexpr TimeNs kFlowsRenewed = 86'400 * kSecond;  ///< at least: a subflow may be silent while its connection is not
 constexpr TimeNs kKeep = 60 * kSecond;              ///< between two writings of the inventory
-
-TimeNs now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 /// CPUs that this process may use.
 std::size_t cpus() {
@@ -74,12 +71,8 @@ class Sensor {
 
   int work() {
     if (!service_.begin(options_.service)) return kNotDone;
-    std::shared_ptr<const inspect::match::RuleSet> rules;
-    if (!options_.inspect.rules.empty()) {
-      const auto loaded = read_rules();
-      if (!loaded) return kBadUsage;
-      rules = *loaded;
-    }
+    auto rules = shared_.read_rules();
+    if (!rules) return kBadUsage;
     choose_workers();
     std::vector<Rings> rings;
     capture::PointTable points;
@@ -102,18 +95,18 @@ class Sensor {
       if (normalised_ && !add_normaliser(*outputs)) return kNotDone;
       reports.push_back(std::move(outputs));
     }
-    workers_.emplace(worker_settings(rules), std::move(reports));
+    workers_.emplace(worker_settings(*std::move(rules)), std::move(reports));
     for (std::size_t i = 0; i < inputs_.size(); ++i) give(i, std::move(rings[i]));
     catch_service_signals();
     shared_.start();
-    began_ = now();
+    began_ = capture::wall_ns();
     workers_->start();
     service_.alive(status(began_));
     service_.ready();
     watch();
     service_.ending();
     const bool written = workers_->stop();
-    return shared_.close(totals(), began_, now()) && written ? kDone : kNotDone;
+    return shared_.close(totals(), began_, capture::wall_ns()) && written ? kDone : kNotDone;
   }
 
  private:
@@ -179,7 +172,7 @@ class Sensor {
     settings.engine.hash_seed = random_seed();
     settings.engine.run = random_seed();
     settings.engine.hold_ns = kJoinHold;
-    settings.clock = now;
+    settings.clock = capture::wall_ns;
     if (worker_count_ > 1 || inputs_.size() > 1) settings.hold_ns = kRingsDiffer;
     // Names do not change while workers run.
     settings.on_error = [this](std::size_t source, int error) { say(inputs_[source].name, std::strerror(error), "watched again when it is back"); };
@@ -199,24 +192,17 @@ class Sensor {
     return true;
   }
 
-  std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules() {
-    const auto loaded = load_rules(options_.inspect.rules, options_.inspect.variables, options_.inspect.limits);
-    if (!loaded) return std::nullopt;
-    shared_.rules_loaded(loaded->loaded, loaded->refusals.size());
-    return loaded->set;
-  }
-
   void watch() {
-    TimeNs looked = sensor::steady_ns(), told = looked, kept = looked, flows_renewed = looked, openers_renewed = looked;
+    TimeNs looked = capture::steady_ns(), told = looked, kept = looked, flows_renewed = looked, openers_renewed = looked;
     // Not the packets' clock: that may be set while this runs.
     const auto due = [](TimeNs& last, TimeNs every) {
-      if (sensor::steady_ns() - last < every) return false;
-      last = sensor::steady_ns();
+      if (capture::steady_ns() - last < every) return false;
+      last = capture::steady_ns();
       return true;
     };
     while (!stop_wanted()) {
       ::poll(nullptr, 0, kTickMs);  // a signal ends it
-      const TimeNs time = now();
+      const TimeNs time = capture::wall_ns();
       if (due(told, kStats)) shared_.stats(totals(), began_, time);
       if (due(kept, kKeep)) shared_.keep();
       if (due(looked, kSecond)) {
@@ -275,13 +261,9 @@ class Sensor {
       options_.inspect.variables = config->variables;
       options_.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
     }
-    std::shared_ptr<const inspect::match::RuleSet> rules;
-    if (!options_.inspect.rules.empty()) {
-      const auto loaded = read_rules();
-      if (!loaded) return stays();
-      rules = *loaded;
-    }
-    workers_->ask_all([&](sensor::Worker& worker, std::size_t) { worker.use(rules); });
+    auto rules = shared_.read_rules();
+    if (!rules) return stays();
+    workers_->ask_all([&](sensor::Worker& worker, std::size_t) { worker.use(*rules); });
     if (restart.empty()) {
       fmt::print(stderr, "weir: reloaded\n");
     } else {

@@ -12,8 +12,6 @@
 namespace weir::cli {
 namespace {
 
-constexpr const char* kDefaultConfig = "/etc/weir/weir.yaml";
-
 constexpr const char* kDefaultInventory = "/var/lib/weir/inventory.json";
 
 constexpr const char* kAbout =

@@ -340,10 +340,7 @@ Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view
       }
       tell(record);
       hold(endings);
-      closing_.begin(number, std::move(endings), packet.raw.time_ns, [this](auto octets) {
-        ++counters_.closing_sent;
-        sink_.send(octets);
-      });
+      closing_.begin(number, std::move(endings), packet.raw.time_ns, closing_send());
     }
   }
   if (may_be_syn(packet.raw.bytes)) return drop();  // whose addresses it has is not known
@@ -391,12 +388,15 @@ Outcome Core::stripped(const Packet& packet, MarkState state) {
   return out;
 }
 
-void Core::advance(TimeNs now) {
-  closing_.advance(now, [this](auto octets) {
+/// How packets that end a connection go out: counted.
+Closing::Send Core::closing_send() {
+  return [this](auto octets) {
     ++counters_.closing_sent;
     sink_.send(octets);
-  });
+  };
 }
+
+void Core::advance(TimeNs now) { closing_.advance(now, closing_send()); }
 
 Core::Connection& Core::connection(std::uint64_t number) {
   Connection& c = connections_[number];

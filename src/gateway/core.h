@@ -174,6 +174,7 @@ class Core : public engine::Observer {
   Outcome block(const Packet& packet, std::uint64_t number, std::string_view rule, std::string reason);
   Outcome accept(const Packet& packet, MarkState state) const;
   Outcome drop();
+  Closing::Send closing_send();
   Outcome stripped(const Packet& packet, MarkState state);
   Outcome addresses(const Packet& packet, const engine::Judgement& judgement, MarkState state);
   Outcome translated(const Packet& packet, const engine::Judgement& judgement, MarkState state);

@@ -29,10 +29,7 @@ bool Core::cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeN
     ++counters_.blocked_connections;
     for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(number, d);
   }
-  closing_.begin(ending, std::move(endings), now, [this](auto octets) {
-    ++counters_.closing_sent;
-    sink_.send(octets);
-  });
+  closing_.begin(ending, std::move(endings), now, closing_send());
   return true;
 }
 

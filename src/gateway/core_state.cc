@@ -53,10 +53,7 @@ bool Core::restore(Bytes saved, TimeNs now) {
     for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(one.connection, d);
     auto endings = engine_->endings(one.connection);
     hold(endings);
-    closing_.begin(one.connection, std::move(endings), now, [this](auto octets) {
-      ++counters_.closing_sent;
-      sink_.send(octets);
-    });
+    closing_.begin(one.connection, std::move(endings), now, closing_send());
   }
   return true;
 }

@@ -9,7 +9,7 @@
 #include <chrono>
 #include <thread>
 
-#include "sensor/steady_clock.h"
+#include "capture/clock.h"
 #include "track/flow_table.h"
 
 namespace weir::sensor {
@@ -79,14 +79,14 @@ Worker::~Worker() {
 }
 
 void Worker::run() {
-  TimeNs flushed = steady_ns(), held_since = 0;
+  TimeNs flushed = capture::steady_ns(), held_since = 0;
   unsigned rounds = 0;
   while (!stop_.load(std::memory_order_acquire)) {
     // The clock may be set back, and an interface's may be ahead: nothing is held longer than twice its time.
-    const bool held_long = held_since != 0 && steady_ns() - held_since > 2 * settings_.hold_ns;
+    const bool held_long = held_since != 0 && capture::steady_ns() - held_since > 2 * settings_.hold_ns;
     bool any = take_sources(held_long ? kAll : settled(settings_.clock()));
     if (any || !waiting_) held_since = 0;
-    if (waiting_ && held_since == 0) held_since = steady_ns();
+    if (waiting_ && held_since == 0) held_since = capture::steady_ns();
     any = take_queues() || any;
     if (asked_any_.load(std::memory_order_acquire)) run_asked();
     if (!any) wait();
@@ -97,9 +97,9 @@ void Worker::run() {
     }
     if (!any) reports_wait_ = reports_->advance(time);
     if (!any) engine_.advance(time - kSettle);  // else packets that wait in a ring would come from a time that is over
-    if (steady_ns() - flushed >= kFlush) {
+    if (capture::steady_ns() - flushed >= kFlush) {
       reports_->flush();
-      flushed = steady_ns();
+      flushed = capture::steady_ns();
     }
   }
   drain();
@@ -224,10 +224,10 @@ void Worker::wait() {
 
 /// What the rings hold when the end is asked for, bounded, since traffic may never stop; then what the others had for this shard.
 void Worker::drain() {
-  const TimeNs until = steady_ns() + settings_.drain_ns;
-  while (steady_ns() < until && take_sources(settled(settings_.clock()))) take_queues();
+  const TimeNs until = capture::steady_ns() + settings_.drain_ns;
+  while (capture::steady_ns() < until && take_sources(settled(settings_.clock()))) take_queues();
   std::this_thread::sleep_for(kRingHolds);
-  while (steady_ns() < until && take_sources(kAll)) take_queues();
+  while (capture::steady_ns() < until && take_sources(kAll)) take_queues();
   if (dispatcher_) dispatcher_->finish();
   settle();
   drained_.store(true, std::memory_order_release);

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <utility>
 
-#include "probe/clock.h"
+#include "capture/clock.h"
 #include "probe/connect/kernel_counters.h"
 
 namespace weir::probe::connect {
@@ -68,11 +68,11 @@ End Prober::run(const std::function<bool()>& stop) {
   std::array<epoll_event, kEvents> events{};
   while (!ended_) {
     if (stop()) return End::kStopped;
-    const TimeNs now = steady_ns();
+    const TimeNs now = capture::steady_ns();
     while (!ended_ && begin(now)) {
     }
     const int count = ::epoll_wait(poll_, events.data(), kEvents, kWaitMs);
-    const TimeNs then = steady_ns();
+    const TimeNs then = capture::steady_ns();
     for (int i = 0; i < count && !ended_; ++i) on_ready(events[static_cast<std::size_t>(i)].data.u64, then);
     for (std::size_t at = 0; at < attempts_.size() && !ended_; ++at)
       if (attempts_[at].used && attempts_[at].descriptor >= 0 && attempts_[at].due_ns <= then) on_due(at);

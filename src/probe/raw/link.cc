@@ -18,7 +18,7 @@
 #include <cstring>
 #include <utility>
 
-#include "probe/clock.h"
+#include "capture/clock.h"
 #include "probe/raw/cookie.h"
 
 namespace weir::probe::raw {
@@ -151,7 +151,7 @@ std::size_t Link::receive(const std::function<void(std::span<const std::byte> pa
 std::optional<IpAddress> Link::resolve(std::span<const IpAddress> targets, const Identity& from, TimeNs until) {
   for (;;) {
     std::optional<IpAddress> missing;
-    const TimeNs now = steady_ns();
+    const TimeNs now = capture::steady_ns();
     for (const IpAddress& target : targets) {
       const IpAddress& hop = next_hop(target);
       if (!from.reaches(target) || neighbours_->find(hop, from.source_for(target), {}, now) != nullptr) continue;

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "probe/clock.h"
+#include "capture/clock.h"
 #include "probe/raw/route.h"
 
 namespace weir::probe::raw {
@@ -70,7 +70,7 @@ std::expected<Outfit, report::Problem> make_outfit(const OutfitSettings& setting
     std::vector<IpAddress> behind;
     std::ranges::copy_if(settings.examples, std::back_inserter(behind),
                          [&](const IpAddress& a) { return a.is_v4() ? link.gateway4.has_value() : link.gateway6.has_value(); });
-    if (const auto silent = outfit.link->resolve(behind, outfit.identity, steady_ns() + kResolveNs))
+    if (const auto silent = outfit.link->resolve(behind, outfit.identity, capture::steady_ns() + kResolveNs))
       return problem(to_string(*silent), "does not answer on " + link.interface + ", and is the way to the targets");
   }
   return outfit;

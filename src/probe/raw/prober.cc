@@ -6,7 +6,7 @@
 #include <limits>
 #include <utility>
 
-#include "probe/clock.h"
+#include "capture/clock.h"
 #include "probe/raw/icmp_quote.h"
 
 namespace weir::probe::raw {
@@ -57,13 +57,13 @@ std::vector<std::uint64_t> Prober::unfinished() const {
 
 void Prober::run(const std::function<bool()>& stop) {
   while (!stop() && !(all_begun_ && in_flight_ == 0)) {
-    const TimeNs now = steady_ns();
+    const TimeNs now = capture::steady_ns();
     bool busy = link_.receive([&](std::span<const std::byte> packet) { take(packet, now); }) == Link::kBatch;
     busy |= pass_timers(now);
     busy |= begin_targets(now);
     link_.flush();
     if (busy) continue;
-    const TimeNs wait = std::clamp<TimeNs>(next_due() - steady_ns(), 0, kLongestWaitNs);
+    const TimeNs wait = std::clamp<TimeNs>(next_due() - capture::steady_ns(), 0, kLongestWaitNs);
     const timespec time{.tv_sec = 0, .tv_nsec = wait};
     pollfd waiting{.fd = link_.descriptor(), .events = POLLIN, .revents = 0};
     ::ppoll(&waiting, 1, &time, nullptr);

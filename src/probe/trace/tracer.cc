@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "probe/clock.h"
+#include "capture/clock.h"
 #include "probe/raw/icmp_quote.h"
 #include "probe/raw/judge.h"
 #include "probe/trace/compare.h"
@@ -35,7 +35,7 @@ Tracer::Trace* Tracer::find(const Target& target) {
 
 void Tracer::run(const std::function<bool()>& stop) {
   while (!stop()) {
-    const TimeNs now = steady_ns();
+    const TimeNs now = capture::steady_ns();
     while (!all_begun_ && traces_.size() < settings_.at_once && rate_.allows(now)) {
       if (const auto target = next_()) {
         ask(*target, traces_[*target], now);
@@ -47,7 +47,7 @@ void Tracer::run(const std::function<bool()>& stop) {
     link_.flush();
     pollfd waiting{.fd = link_.descriptor(), .events = POLLIN, .revents = 0};
     ::poll(&waiting, 1, kWaitMs);
-    const TimeNs then = steady_ns();
+    const TimeNs then = capture::steady_ns();
     link_.receive([&](std::span<const std::byte> packet) { take(packet, then); });
     for (auto at = traces_.begin(); at != traces_.end();) {
       auto& [target, trace] = *at;
