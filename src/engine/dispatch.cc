@@ -84,7 +84,7 @@ void Dispatcher::take(const RawPacket& packet) {
   if (decoded_.kind != wire::Kind::kTcp) return sink_.pass(packet, settings_.self);
   const std::uint64_t flow = flow_of(decoded_);
   if (waits(flow)) return hold(packet, flow, {});
-  const Decision decision = decide(decoded_, flow);
+  const Decision decision = decide(packet, decoded_, flow);
   switch (decision.kind) {
     case Decision::Kind::kShard:
       return sink_.pass(packet, decision.shard);
@@ -106,11 +106,11 @@ bool Dispatcher::waits(std::uint64_t flow) {
   return !owner;
 }
 
-Dispatcher::Decision Dispatcher::decide(const wire::Decoded& d, std::uint64_t flow) {
+Dispatcher::Decision Dispatcher::decide(const RawPacket& packet, const wire::Decoded& d, std::uint64_t flow) {
   const wire::TcpSegment& tcp = d.tcp;
   const Seen seen = look(tcp);
   const auto known = owners_.find(OwnerSpace::kFlow, flow);
-  if (tcp.flags.syn() && !tcp.flags.ack()) return on_syn(d, seen, flow, known);
+  if (tcp.flags.syn() && !tcp.flags.ack()) return on_syn(packet, d, seen, flow, known);
   if (!known) return on_unknown(d, seen, flow);
   ShardId shard = known->shard;
   if (seen.capable) {
@@ -122,7 +122,7 @@ Dispatcher::Decision Dispatcher::decide(const wire::Decoded& d, std::uint64_t fl
   return {.kind = Decision::Kind::kShard, .shard = shard, .token = {}, .opener = {}};
 }
 
-Dispatcher::Decision Dispatcher::on_syn(const wire::Decoded& d, const Seen& seen, std::uint64_t flow, std::optional<Owner> known) {
+Dispatcher::Decision Dispatcher::on_syn(const RawPacket& packet, const wire::Decoded& d, const Seen& seen, std::uint64_t flow, std::optional<Owner> known) {
   const auto to = [](ShardId shard) { return Decision{.kind = Decision::Kind::kShard, .shard = shard, .token = {}, .opener = {}}; };
   const std::uint64_t opener = opener_of(d.tcp);
   const auto own = [&](ShardId shard) {
@@ -131,7 +131,11 @@ Dispatcher::Decision Dispatcher::on_syn(const wire::Decoded& d, const Seen& seen
   };
   if (seen.join_token) {
     if (const auto owner = owners_.find(OwnerSpace::kToken, *seen.join_token)) {
-      if (settings_.several_points) owners_.claim(OwnerSpace::kOpener, opener, owner->shard, true);
+      const bool seen_plain = settings_.several_points && gather_opener(opener, owner->shard);
+      if (known && seen_plain) {
+        owners_.assign(OwnerSpace::kFlow, flow, owner->shard);
+        return to(owner->shard);
+      }
       return to(own(owner->shard));
     }
     if (known) return to(known->shard);
@@ -146,12 +150,28 @@ Dispatcher::Decision Dispatcher::on_syn(const wire::Decoded& d, const Seen& seen
   if (known) return to(known->shard);
   if (settings_.several_points) {
     // Its copy at another point may have an option that was stripped here: both go to one shard.
+    // It is kept before it is claimed: whoever finds the claim finds the SYN, too.
+    owners_.keep_plain_syn(opener, packet);
     const Owner owner = owners_.claim(OwnerSpace::kOpener, opener, settings_.self);
     return to(owner.marked || settings_.all_tcp ? own(owner.shard) : owner.shard);
   }
   if (settings_.all_tcp) return to(own(settings_.self));
   if (d.tcp.has_mptcp) return to(settings_.self);  // malformed: told there
   return {};
+}
+
+/// A JOIN's SYN goes where its connection is, and takes along its copies that came without the option at another point and went elsewhere, so
+/// that they are compared. Whether there were any.
+bool Dispatcher::gather_opener(std::uint64_t opener, ShardId shard) {
+  const auto before = owners_.find(OwnerSpace::kOpener, opener);
+  const Owner owner = owners_.claim(OwnerSpace::kOpener, opener, shard, true);
+  if (owner.shard == shard || (before && before->marked)) return false;
+  owners_.assign(OwnerSpace::kOpener, opener, shard);
+  owners_.claim(OwnerSpace::kOpener, opener, shard, true);
+  const auto syns = owners_.take_plain_syns(opener);
+  for (const KeptPacket& syn : syns) sink_.pass(syn.view(), shard);
+  if (!syns.empty()) sink_.settle();
+  return !syns.empty();
 }
 
 /// No SYN, and of no known flow.
@@ -222,7 +242,7 @@ void Dispatcher::take_fragment(const RawPacket& packet, const wire::Decoded& d) 
   if (waits(flow)) {
     decision.kind = Decision::Kind::kHold;
   } else {
-    decision = decide(whole, flow);
+    decision = decide(packet, whole, flow);
   }
   if (decision.kind != Decision::Kind::kHold) {
     return pass_all(fragments, decision.kind == Decision::Kind::kShard ? decision.shard : settings_.self);
@@ -298,7 +318,7 @@ void Dispatcher::release(std::list<Waiting>::iterator waiting, ShardId shard) {
   Waiting& known = taken.front();
   waiting_flows_.erase(known.flow);
   const ShardId owner = owners_.claim(OwnerSpace::kFlow, known.flow, shard).shard;
-  if (known.opener) owners_.claim(OwnerSpace::kOpener, *known.opener, owner, true);
+  if (known.opener) gather_opener(*known.opener, owner);
   pass_all(known.packets, owner);
 }
 

@@ -28,6 +28,9 @@ class Directory : public Owners {
   Owner claim(OwnerSpace space, std::uint64_t key, ShardId shard, bool mark) override { return table(space).claim(key, shard, mark); }
   void assign(OwnerSpace space, std::uint64_t key, ShardId shard) override { table(space).assign(key, shard); }
   void forget(OwnerSpace space, std::uint64_t key, ShardId shard) override { table(space).forget(key, shard); }
+  void keep_plain_syn(std::uint64_t opener, const RawPacket& packet) override { plain_syns.keep(opener, packet); }
+  std::vector<KeptPacket> take_plain_syns(std::uint64_t opener) override { return plain_syns.take(opener); }
+  PlainSyns plain_syns{2};
 
  private:
   OwnerTable& table(OwnerSpace space) { return tables_.try_emplace(space, std::size_t{1024}).first->second; }
@@ -242,6 +245,51 @@ TEST_F(DispatchTest, ANatBetweenTwoPointsChangesNothing) {
   first.take(packet({.port = 8}, kAck, true, {}, 900, "data"), 8, 0);
   EXPECT_EQ(first.taken(), (Passed{"1:6"}));
   EXPECT_EQ(second.taken(), (Passed{"1:7"}));
+}
+
+TEST_F(DispatchTest, AJoinTakesItsStrippedCopiesAlong) {
+  auto one = settings(1);
+  one.several_points = true;
+  auto two = settings(2);
+  two.several_points = true;
+  Desk first(directory, one), second(directory, two);
+  handshake(first);
+  first.taken();
+  second.take(packet(other_path, kSyn, true, {}, 4711), 4, 1);
+  second.take(packet({.port = 9}, kSyn, true, {}, 4712), 5, 1);
+  EXPECT_EQ(second.taken(), (Passed{"2:4", "2:5"})) << "no one knows yet that there is another copy";
+  second.take(packet(other_path, kSyn, true, join(server_token()), 4711), 6, 0);
+  EXPECT_EQ(second.taken(), (Passed{"1:4", "1:6"})) << "both where the connection is";
+  second.take(packet(other_path, kSyn, true, {}, 4711), 7, 2);
+  EXPECT_EQ(second.taken(), (Passed{"1:7"})) << "and those that come after";
+}
+
+TEST_F(DispatchTest, AJoinThatWaitedTakesItsStrippedCopiesAlong) {
+  auto one = settings(1);
+  one.several_points = true;
+  auto two = settings(2);
+  two.several_points = true;
+  Desk first(directory, one), second(directory, two);
+  second.take(packet(other_path, kSyn, true, {}, 4711), 1, 1);
+  second.take(packet(other_path, kSyn, true, join(server_token()), 4711), 2, 0);
+  second.taken();
+  handshake(first);
+  second.dispatcher.advance(4 * kMs);
+  EXPECT_EQ(second.taken(), (Passed{"1:1", "1:2"}));
+}
+
+TEST_F(DispatchTest, OfPlainSynsTheLatestAreKept) {
+  auto one = settings(1);
+  one.several_points = true;
+  auto two = settings(2);
+  two.several_points = true;
+  Desk first(directory, one), second(directory, two);
+  handshake(first);
+  for (const std::uint32_t isn : {4711U, 4712U, 4713U}) second.take(packet({.port = static_cast<std::uint16_t>(isn)}, kSyn, true, {}, isn), isn, 1);
+  second.taken();
+  for (const std::uint32_t isn : {4711U, 4713U})
+    second.take(packet({.port = static_cast<std::uint16_t>(isn)}, kSyn, true, join(server_token()), isn), isn + 10, 0);
+  EXPECT_EQ(second.taken(), (Passed{"1:4721", "1:4713", "1:4723"}));
 }
 
 TEST_F(DispatchTest, ABoxThatChangesSequenceNumbersTooIsSeenByTheKeys) {

@@ -235,8 +235,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
       on_join_syn_ack(*f, s, *options.join_syn_ack);
     } else if (first_here && !f->answered_without_option && f->joining && !f->joining->has_nonce[kAnswerer]) {
       f->answered_without_option = true;
-      if (!c.mp->orphan)
-        raise(c, inspect::Event::option_stripped, s.time_ns, {{"inferred", true}, {"option", std::string("MP_JOIN")}, {"carrier", std::string("SYN/ACK")}});
+      if (!c.mp->orphan) answered_without_option(*f, s.time_ns);
     }
     return fate;
   }

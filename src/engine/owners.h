@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <optional>
 #include <utility>
+#include <vector>
+
+#include "engine/plain_syns.h"
 
 namespace weir::engine {
 
@@ -37,6 +40,9 @@ class Owners {
   virtual void assign(OwnerSpace space, std::uint64_t key, ShardId shard) = 0;
   /// Only if it is that shard's.
   virtual void forget(OwnerSpace space, std::uint64_t key, ShardId shard) = 0;
+  /// For a while, and at the limit not the oldest: a SYN without an option, by its initial sequence number.
+  virtual void keep_plain_syn(std::uint64_t opener, const RawPacket& packet) = 0;
+  virtual std::vector<KeptPacket> take_plain_syns(std::uint64_t opener) = 0;
 };
 
 /// Purpose: one table of owners. Invariant: never more than `most` entries, in two generations: what has been asked for since the younger

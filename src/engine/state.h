@@ -239,6 +239,8 @@ struct Engine::State {
   void sight(Subflow& f, Side side, const Segment& s, const PointView& v, std::uint16_t subtypes);
   void suspect(Subflow& f, const Suspect& found);
   void judge_suspects(Subflow& f);
+  void answered_without_option(Subflow& f, TimeNs time_ns);
+  void tell_answered_without(Subflow& f);
   void judge_waiting_suspects(TimeNs now);
   void forget_suspects(const Subflow& f);
   void remember_plain_syn(const Segment& s);

@@ -105,7 +105,9 @@ void Engine::State::suspect(Subflow& f, const Suspect& found) {
 
 /// What no like packet has explained was stripped in between.
 void Engine::State::judge_suspects(Subflow& f) {
-  if (!f.extra || f.extra->suspects.empty()) return;
+  if (!f.extra) return;
+  if (f.extra->suspects.empty()) return tell_answered_without(f);
+  f.extra->answered_without.reset();
   const Suspect& first = f.extra->suspects.front();
   const auto missing = static_cast<std::uint16_t>(first.with.subtypes & ~first.without.subtypes);
   raise(*f.connection, inspect::Event::option_stripped, std::max(first.with.time_ns, first.without.time_ns),
@@ -124,11 +126,29 @@ void Engine::State::judge_waiting_suspects(TimeNs now) {
     auto& suspects = f.extra->suspects;
     const auto syn = std::ranges::find_if(suspects, of_syn);  // none: it was explained
     if (syn != suspects.end() && now < syn->since_ns + kOtherPointsNs) return;
+    if (syn == suspects.end() && f.extra->answered_without && now < f.extra->answered_without->since_ns + kOtherPointsNs) return;
     suspected.erase(suspected.begin());
-    if (syn == suspects.end()) continue;
+    if (syn == suspects.end()) {
+      tell_answered_without(f);
+      continue;
+    }
     std::iter_swap(suspects.begin(), syn);
     judge_suspects(f);
   }
+}
+
+/// One point alone cannot say where it was lost; of several, two may: they have their time.
+void Engine::State::answered_without_option(Subflow& f, TimeNs time_ns) {
+  f.more().answered_without = {.time_ns = time_ns, .since_ns = now_ns};
+  if (!settings.several_points || suspected.size() >= kMostSuspected) return judge_suspects(f);
+  if (std::ranges::find(suspected, &f) == suspected.end()) suspected.push_back(&f);
+}
+
+void Engine::State::tell_answered_without(Subflow& f) {
+  if (!f.extra->answered_without) return;
+  const TimeNs time_ns = f.extra->answered_without->time_ns;
+  f.extra->answered_without.reset();
+  raise(*f.connection, inspect::Event::option_stripped, time_ns, {{"inferred", true}, {"option", std::string("MP_JOIN")}, {"carrier", std::string("SYN/ACK")}});
 }
 
 void Engine::State::forget_suspects(const Subflow& f) {

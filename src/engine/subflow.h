@@ -74,6 +74,12 @@ struct Suspect {
   TimeNs since_ns = 0;           ///< found then, by the engine's time
 };
 
+/// A JOIN's SYN/ACK came without the option: if no two points show where it was lost, that much is told.
+struct AnsweredWithout {
+  TimeNs time_ns = 0;   ///< the SYN/ACK's
+  TimeNs since_ns = 0;  ///< the engine's time then
+};
+
 /// A segment of a subflow seen from its middle, kept until it is known where SSNs begin.
 struct Unanchored {
   std::uint64_t position = 0;
@@ -93,6 +99,7 @@ struct SubflowExtra {
   std::vector<Alias> aliases;
   std::vector<OptionSighting> syns, recent;  ///< oldest first
   std::vector<Suspect> suspects;
+  std::optional<AnsweredWithout> answered_without;
   reassemble::KeptBytes syn_data;  ///< TCP Fast Open: until it is known whether the other side took it
   std::vector<Unanchored> unanchored[2];
   std::uint32_t last_ssn[2] = {0, 0};

@@ -2,7 +2,7 @@
 
 namespace weir::sensor {
 
-SharedOwners::SharedOwners(const OwnerLimits& limits) {
+SharedOwners::SharedOwners(const OwnerLimits& limits) : plain_syns_(limits.plain_syns) {
   const std::size_t most[engine::kOwnerSpaces] = {limits.flows, limits.tokens, limits.openers};
   for (std::size_t space = 0; space < engine::kOwnerSpaces; ++space) {
     for (auto& stripe : stripes_[space]) stripe = std::make_unique<Stripe>(most[space] / kStripes);
@@ -36,6 +36,16 @@ void SharedOwners::forget(engine::OwnerSpace space, std::uint64_t key, engine::S
   Stripe& s = stripe(space, key);
   const std::scoped_lock lock(s.mutex);
   s.table.forget(key, shard);
+}
+
+void SharedOwners::keep_plain_syn(std::uint64_t opener, const RawPacket& packet) {
+  const std::scoped_lock lock(plain_syns_mutex_);
+  plain_syns_.keep(opener, packet);
+}
+
+std::vector<engine::KeptPacket> SharedOwners::take_plain_syns(std::uint64_t opener) {
+  const std::scoped_lock lock(plain_syns_mutex_);
+  return plain_syns_.take(opener);
 }
 
 void SharedOwners::renew(engine::OwnerSpace space) {

@@ -25,15 +25,15 @@ def wait_for(condition, what, seconds=20):
 class Sensor:
     """One run of it in the router's namespace."""
 
-    def __init__(self, lab, folder, *options, interfaces=None, log_to_pipe=False):
-        """`log_to_pipe`: its log is what `process.stdout` gives, and in no file."""
+    def __init__(self, lab, folder, *options, interfaces=None, log_to_pipe=False, host=None):
+        """`log_to_pipe`: its log is what `process.stdout` gives, and in no file. `host`: where it runs, if not on the (near) router."""
         self.folder = pathlib.Path(folder)
         self.log = self.folder / "eve.json"
         self.errors = self.folder / "errors"
         names = interfaces or [lab.interface(path, 1) for path in range(1, lab.paths + 1)]
         flags = [word for name in names for word in ("-i", name)]
         with open(self.errors, "w") as errors:
-            self.process = lab.start(lab.router, WEIR, "sensor", *flags, "--log", "-" if log_to_pipe else str(self.log), *options, stderr=errors,
+            self.process = lab.start(host or lab.router, WEIR, "sensor", *flags, "--log", "-" if log_to_pipe else str(self.log), *options, stderr=errors,
                                      **({"stdout": subprocess.PIPE} if log_to_pipe else {}))
         self.said("weir: ready")
 

@@ -20,17 +20,18 @@ import network
 from live_sensor import wait_for
 
 HERE = pathlib.Path(__file__).parent
+TALK = pathlib.Path(network.__file__).resolve().parents[2] / "lab" / "talk.py"
 MPTCP, PLAIN = 7000, 7001
 
 
 class Sensor(live_sensor.Sensor):
     """One that keeps its inventory in `folder`."""
 
-    def __init__(self, lab, folder, interfaces):
+    def __init__(self, lab, folder, interfaces, workers=0, host=None):
         self.state = pathlib.Path(folder) / "inventory.json"
         config = pathlib.Path(folder) / "weir.yaml"
-        config.write_text(f"sensor: {{local: [10.0.0.0/8], inventory: {self.state}}}\n")
-        super().__init__(lab, folder, "--config", str(config), interfaces=interfaces)
+        config.write_text(f"sensor: {{local: [10.0.0.0/8], inventory: {self.state}, workers: {workers}}}\n")
+        super().__init__(lab, folder, "--config", str(config), interfaces=interfaces, host=host)
 
     def inventory(self):
         """What `weir inventory` shows of the state, by (address, role, port)."""
@@ -192,6 +193,27 @@ class Inventory(unittest.TestCase):
         self.assertEqual((event["detail"]["option"], event["detail"]["direction"]), ("MP_CAPABLE", "to_server"))
         self.assertEqual(sensor.end()[0], 0, sensor.errors.read_text())
         self.assertNotIn(("10.1.2.2", "server", MPTCP), sensor.inventory(), "it is not the server that refuses")
+
+
+class StrippedJoins(unittest.TestCase):
+    def test_where_a_join_is_stripped(self):
+        """Of a subflow that is lost on the second path; whichever of several workers gets which copy of its SYN."""
+        with network.Network("stripping") as lab:
+            server = lab.start(lab.server, sys.executable, str(TALK), "serve", "7000", stdout=subprocess.PIPE, text=True)
+            self.assertEqual(server.stdout.readline(), "listening\n")
+            points = [lab.interface(path, side) for path in (1, 2) for side in (3, 2)]
+            folder = self.enterContext(tempfile.TemporaryDirectory())
+            sensor = Sensor(lab, folder, points, host=lab.far, workers=4)
+            def told():
+                return [r["anomaly"]["detail"] for r in sensor.records("anomaly") if r["anomaly"]["event"] == "option_stripped"]
+            for times in range(1, 9):  # other ports, other workers
+                with lab.start(lab.client, sys.executable, str(TALK), "pause", lab.target(), "7000", "30000", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
+                    self.assertEqual(sender.stdout.readline(), "half\n")
+                    wait_for(lambda times=times: len(told()) >= times, f"number {times} to be told")
+                    self.assertEqual(sender.communicate("\n", timeout=20)[0], "done\n")
+            # The second address' way to the server's first one leads over both: there by the second interface of the client, here by the first line.
+            self.assertEqual({(one["option"], *one["between"]) for one in told()}, {("MP_JOIN", lab.interface(1, 3), lab.interface(1, 2))})
+            self.assertEqual(sensor.end()[0], 0, sensor.errors.read_text())
 
 
 def play(what, *arguments):

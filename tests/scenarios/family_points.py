@@ -280,6 +280,7 @@ def stripped_between_points_join(s):
     s.write("after.pcap", packets=later(s), change=lambda g: replace(g, options=g.options.replace(option, b"\x01" * 12)))
     c.want.update(duplicate_bytes=0, subflow_changes={2: {"state": ["attempted", "failed", "reset"], "auth": ["verified", "unverified"]}})
     s.raises("option_stripped")
+    s.expect(anomaly_details={"option_stripped": {"between": ["before", "after"], "option": "MP_JOIN", "direction": "to_server"}})
 
 
 @scenario(F)
