@@ -49,8 +49,10 @@ class Prevention(unittest.TestCase):
                 self.accepted.add(one["port"])
 
     def open(self, host, subflows, family=4, **how):
+        """From ports that no other run has: what belongs to an ended connection is not taken for the next one's."""
+        first = 20000 + 8 * self.seed
         with namespaces.inside(self.lab.client):
-            return endpoint.client(host, (self.lab.target(1, family), PORT), subflows, **how)
+            return endpoint.client(host, (self.lab.target(1, family), PORT), subflows, ports=range(first, first + subflows), **how)
 
     def end_of(self, connection, seconds=10):
         """What the server's application got of it, and how it ended there."""
