@@ -55,6 +55,7 @@ class Reader {
 
   void read_place(const YAML::Node& place) {
     if (!place.IsScalar() || place.Scalar().empty()) return error(place, "log.eve is a path, \"-\" or unix:PATH, or a list of these");
+    if (place.Scalar() == "unix:") return error(place, "unix: is followed by the path of a socket", "as in: log: {eve: unix:/run/weir/eve.sock}");
     if (std::ranges::find(config_.eve, place.Scalar()) != config_.eve.end()) return error(place, fmt::format("'{}' is named twice", place.Scalar()));
     config_.eve.push_back(place.Scalar());
   }
@@ -62,7 +63,10 @@ class Reader {
   void read_sensor(const YAML::Node& sensor) {
     values_.interfaces(sensor["interfaces"], "sensor.interfaces", "as in: sensor: {interfaces: [eth0, eth1]}", config_.sensor.interfaces);
     read_user(sensor["user"]);
-    if (const YAML::Node normalise = sensor["normalise"]; normalise && normalise.IsMap()) read_normalise(normalise);
+    if (const YAML::Node normalise = sensor["normalise"]; normalise && normalise.IsMap()) {
+      read_normalise(normalise);
+      read_normalise_beside(normalise);
+    }
     read_local(sensor["local"]);
     read_inventory(sensor["inventory"]);
     values_.number(sensor["workers"], "sensor.workers", {0, 32}, "threads; 0 is one a CPU, up to 16", config_.sensor.workers);
@@ -137,11 +141,21 @@ class Reader {
     }
   }
 
+  /// What fits the other keys.
+  void read_normalise_beside(const YAML::Node& normalise) {
+    const NormaliseOptions& into = config_.normalise;
+    if (const auto& watched = config_.sensor.interfaces; std::ranges::find(watched, into.interface) != watched.end())
+      error(normalise["interface"], fmt::format("'{}' is one of sensor.interfaces: it would see its own output", into.interface));
+    if (into.interface.empty() && into.create.value_or(capture::CreateLink::kNone) != capture::CreateLink::kNone)
+      error(normalise["create"], "there is no sensor.normalise.interface that could be made");
+  }
+
   void read_rules(const YAML::Node& rules) {
     if (!rules.IsSequence()) return error(rules, "rules is a list of files and folders", "as in: rules: [/etc/weir/rules/*.rules]");
     for (const auto& path : rules) {
       if (path.IsScalar() && !path.Scalar().empty()) {
         config_.rules.push_back(path.Scalar());
+        config_.rule_lines.push_back(line_of(path));
       } else {
         error(path, "a path is text");
       }

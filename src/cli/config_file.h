@@ -36,6 +36,7 @@ struct Config {
   report::Rotation rotation;     ///< log.rotate_*
   Limits limits;
   std::vector<std::string> rules;  ///< paths, as they stand there
+  std::vector<int> rule_lines;     ///< where each of them stands
   SensorConfig sensor;
   ServiceSettings service;               ///< sensor.user, web
   NormaliseOptions normalise;            ///< sensor.normalise

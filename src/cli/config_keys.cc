@@ -165,14 +165,15 @@ class Walk {
   void walk(const YAML::Node& node) {
     if (path_.size() > kDeepest) return values_.error(node, "lists and maps are nested too deeply");
     if (node.IsSequence()) {
-      if (!may_be_list()) return values_.error(node, fmt::format("'{}' takes no list", path_.back()));
+      if (!may_be_list()) return values_.misplaced(node, fmt::format("'{}' takes no list", path_.back()));
       path_.emplace_back("[]");
       for (const auto& entry : node) walk(entry);
       path_.pop_back();
     } else if (node.IsMap()) {
       walk_map(node);
     } else if (node.IsScalar() && !may_be_value()) {
-      values_.error(node, fmt::format("'{}' takes keys, or a list of them, and no value", path_.back()));
+      if (path_.back() == "[]") return values_.error(node, "a member of the list takes keys, and no value");
+      values_.misplaced(node, fmt::format("'{}' takes {}", path_.back(), may_be_list() ? "a list" : "keys, and no value"));
     }
   }
 

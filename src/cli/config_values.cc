@@ -16,7 +16,15 @@ constexpr std::size_t kMostInterfaceBytes = 15;  // IFNAMSIZ without its NUL
 
 int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
 
-void ConfigValues::error(const YAML::Node& node, std::string why, std::string hint) { errors_.push_back({line_of(node), std::move(why), std::move(hint)}); }
+void ConfigValues::error(const YAML::Node& node, std::string why, std::string hint) {
+  if (std::ranges::find(misplaced_, node.Mark().pos) != misplaced_.end()) return;
+  errors_.push_back({line_of(node), std::move(why), std::move(hint)});
+}
+
+void ConfigValues::misplaced(const YAML::Node& node, std::string why) {
+  error(node, std::move(why));
+  misplaced_.push_back(node.Mark().pos);
+}
 
 std::vector<ConfigError> ConfigValues::take_errors() {
   std::ranges::stable_sort(errors_, {}, &ConfigError::line);

@@ -29,6 +29,8 @@ int line_of(const YAML::Node& node);
 class ConfigValues {
  public:
   void error(const YAML::Node& node, std::string why, std::string hint = {});
+  /// An error that makes all further ones of this node idle: they are not kept.
+  void misplaced(const YAML::Node& node, std::string why);
   /// In the order of the file.
   std::vector<ConfigError> take_errors();
 
@@ -51,6 +53,7 @@ class ConfigValues {
 
  private:
   std::vector<ConfigError> errors_;
+  std::vector<int> misplaced_;  ///< offsets in the document
 };
 
 }  // namespace weir::cli

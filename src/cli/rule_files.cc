@@ -83,6 +83,15 @@ void say_refusals(const LoadedRules& rules) {
 
 }  // namespace
 
+std::optional<std::string> missing_rules(const std::string& path) {
+  const auto files = files_of(path);
+  if (!files) return files.error().why;
+  for (const std::string& file : *files) {
+    if (std::error_code code; !std::filesystem::exists(file, code)) return code ? code.message() : "No such file or directory";
+  }
+  return std::nullopt;
+}
+
 std::optional<LoadedRules> load_rules(const std::vector<std::string>& paths, const inspect::rules::Variables& variables, const Limits& limits) {
   auto loaded = read_rules(paths, variables, limits);
   if (!loaded) return say(loaded.error()), std::nullopt;

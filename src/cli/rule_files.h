@@ -19,6 +19,9 @@ struct LoadedRules {
   std::size_t loaded = 0;
 };
 
+/// Why none can be read there, if so: no such file, or nothing in the folder.
+std::optional<std::string> missing_rules(const std::string& path);
+
 /// Paths: a file, a folder (its *.rules), or a pattern with * and ?. Says each refused rule: "weir: FILE:LINE:COLUMN: 'KEYWORD': WHY".
 /// Nothing, and it is said why: one of them cannot be read.
 std::optional<LoadedRules> load_rules(const std::vector<std::string>& paths, const inspect::rules::Variables& variables, const Limits& limits);

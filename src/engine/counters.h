@@ -46,6 +46,7 @@ namespace weir::engine {
   X(evicted_connections, "evicted.connections")           \
   X(evicted_watch, "evicted.watch")                       \
   X(anomalies, "anomalies")                               \
+  X(tracked_connections, "tracked.connections")           \
   X(memory_bytes, "memory.bytes")
 
 struct Counters {

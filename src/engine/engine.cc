@@ -52,7 +52,10 @@ void Engine::advance(TimeNs now) {
 
 void Engine::finish() { state_->finish_all(); }
 
-const Counters& Engine::counters() { return state_->counters; }
+const Counters& Engine::counters() {
+  state_->note_size();
+  return state_->counters;
+}
 
 Engine::State::State(const Settings& engine_settings, Observer& engine_observer)
     : settings(engine_settings), limits(settings.limits), observer(engine_observer), batch(kBatch), hashes(kBatch), from_lows(kBatch), infos(kInfos) {

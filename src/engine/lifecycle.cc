@@ -407,8 +407,16 @@ void Engine::State::unindex_token(Connection& c, std::size_t host) {
   if (found->second == nullptr) tokens.erase(found);
 }
 
-void Engine::State::finish_all() {
+/// Of the end those before it are kept.
+void Engine::State::note_size() {
+  if (finished) return;
   counters.memory_bytes = memory();
+  counters.tracked_connections = connections;
+}
+
+void Engine::State::finish_all() {
+  note_size();
+  finished = true;
   removed.clear();
   // Holds end first: what waited for keys may belong together by DSN.
   std::vector<Connection*> all;

@@ -219,6 +219,7 @@ struct Engine::State {
   void expire(TimeNs now, std::size_t most);
   void end(Connection& c);
   void finish_streams(Connection& c);
+  void note_size();
   void finish_all();
   ConnectionState state_of(const Connection& c) const;
   void write_record(Connection& c);
@@ -351,6 +352,7 @@ struct Engine::State {
   std::vector<std::unique_ptr<Connection>> removed;  ///< deleted once the step is over: it may still be looked at
   std::uint64_t next_number = 0;
   std::size_t connections = 0;
+  bool finished = false;
   TimeNs now_ns = 0;
   std::uint64_t held_memory = 0;    ///< octets of copies in queues and rings
   std::uint64_t passed_memory = 0;  ///< inline: octets that passed and wait for their acknowledgement

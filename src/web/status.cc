@@ -12,7 +12,8 @@ namespace weir::web {
 namespace {
 
 /// Of the counters those that can fall.
-constexpr auto kGauges = std::to_array<std::string_view>({"memory.bytes", "capture.workers", "log.queued_bytes", "rules.loaded", "rules.refused"});
+constexpr auto kGauges =
+    std::to_array<std::string_view>({"memory.bytes", "tracked.connections", "capture.workers", "log.queued_bytes", "rules.loaded", "rules.refused"});
 
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;

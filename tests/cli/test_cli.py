@@ -414,6 +414,20 @@ limits: {max_connections: 1000}
         for line, text in ((2, "rotate_bytes is a whole number"), (3, "rotate_keep"), (5, "user"), (7, "web.listen is an address and a port"), (8, "unknown key 'web.port'")):
             self.assertRegex(err, rf"weir\.yaml:{line}: [^\n]*{text}")
 
+    def test_keys_that_do_not_go_together(self):
+        for text, said in (("sensor:\n  interfaces: [a, b]\n  normalise: {interface: b}\n", "weir.yaml:3: 'b' is one of sensor.interfaces"),
+                           ("sensor:\n  normalise:\n    create: veth\n", "weir.yaml:3: there is no sensor.normalise.interface"),
+                           ("log: {eve: 'unix:'}\n", "weir.yaml:1: unix: is followed by"),
+                           ("sensor: {interfaces: eth0}\n", "weir.yaml:1: 'interfaces' takes a list")):
+            _, err = self.check(text)
+            self.assertIn(said, err)
+            self.assertEqual(err.count("\n"), 1, err)
+
+    def test_what_this_machine_lacks_is_told(self):
+        _, err = self.check("rules:\n  - /nowhere/a.rules\n  - /nowhere/*.rules\nsensor: {user: nobody-of-this-name}\n", status=0)
+        for said in ("weir.yaml:2: /nowhere/a.rules", "weir.yaml:3: /nowhere/*.rules", "no user 'nobody-of-this-name'"):
+            self.assertIn(said, err)
+
     def test_wrong_files(self):
         for text in ("a: [", "- 1\n- 2\n", "a: b: c\n", "just text\n", "log: {eve: [[1]]}\n", "log: {eve: [a, a]}\n", "log: {eve: {a: 1}}\n", "x: &x [*x]\n", "{" * 10000, "[" * 100000, "log: {}\n---\nlog: {}\n", "\0\1\2", "? [a]\n: b\n",
                      "sensor: {local: 10.0.0.0/8}\n", "sensor: {local: []}\n", "sensor: {local: [10.0.0.0/33]}\n", "sensor: {local: [$NONE]}\n", "sensor: {inventory: [a]}\n",
