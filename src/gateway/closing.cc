@@ -1,5 +1,6 @@
 #include "gateway/closing.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -34,7 +35,8 @@ void Closing::begin(std::uint64_t connection, std::vector<engine::Ending> ending
   const std::uint64_t number = ++begun_;
   for (const engine::Ending& e : endings) by_packet_[sent_by(e)] = number;
   by_connection_[connection] = number;
-  under_way_.emplace(number, One{.connection = connection, .endings = std::move(endings), .next_ns = now});
+  std::vector<bool> over(endings.size(), false);
+  under_way_.emplace(number, One{.connection = connection, .endings = std::move(endings), .over = std::move(over), .next_ns = now});
   advance(now, send);
 }
 
@@ -48,8 +50,9 @@ Closing::ByAge::iterator Closing::end(ByAge::iterator one) {
 }
 
 void Closing::tell(const One& one, const Send& send) {
-  for (const engine::Ending& e : one.endings) {
-    if (one.ended[e.host]) continue;
+  for (std::size_t i = 0; i < one.endings.size(); ++i) {
+    const engine::Ending& e = one.endings[i];
+    if (one.over[i]) continue;
     if (!fast(e)) {
       send_resets(e, send);
       continue;
@@ -72,16 +75,17 @@ void Closing::seen(const wire::Decoded& packet, const Send& send) {
   if (known == by_packet_.end()) return;
   const auto found = under_way_.find(known->second);
   One& one = found->second;
-  for (engine::Ending& e : one.endings) {
+  for (std::size_t i = 0; i < one.endings.size(); ++i) {
+    engine::Ending& e = one.endings[i];
     if (sent_by(e) != sent) continue;
     if (tcp.flags.rst()) {
-      one.ended[e.host] = true;
+      one.over[i] = true;
     } else if (tcp.flags.ack() && !tcp.flags.syn()) {
       e.acked = tcp.ack;
       if (tcp.has_timestamp && after(SeqNum{tcp.ts_value}, SeqNum{e.ts_echo})) e.ts_echo = tcp.ts_value;
     }
   }
-  if (!one.ended[0] || !one.ended[1]) return;
+  if (std::ranges::find(one.over, false) != one.over.end()) return;
   reset(one, send);
   end(found);
 }

@@ -37,7 +37,7 @@ class Closing {
   struct One {
     std::uint64_t connection = 0;
     std::vector<engine::Ending> endings;
-    bool ended[2] = {false, false};  ///< by host
+    std::vector<bool> over;  ///< of each: its host has answered with RST there. One subflow's end says nothing of the others.
     unsigned tries = 0;
     TimeNs next_ns = 0;
   };

@@ -341,6 +341,9 @@ Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view
       tell(record);
       hold(endings);
       closing_.begin(number, std::move(endings), packet.raw.time_ns, closing_send());
+    } else {
+      wire::decode(packet.raw, decoded_);
+      closing_.seen(decoded_, closing_send());
     }
   }
   if (may_be_syn(packet.raw.bytes)) return drop();  // whose addresses it has is not known
@@ -369,7 +372,7 @@ void Core::hold_blocked() {
 
 Outcome Core::take_blocked(const Packet& packet) {
   wire::decode(packet.raw, decoded_);
-  closing_.seen(decoded_, [this](auto octets) { sink_.send(octets); });
+  closing_.seen(decoded_, closing_send());
   if (decoded_.kind == wire::Kind::kTcp && decoded_.tcp.flags.rst()) engine_->judge(packet.raw);
   return drop();
 }
