@@ -4,10 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include "rewrite/reply.h"
-
 namespace weir::gateway {
-namespace {
 
 rewrite::Receiver receiver_of(const engine::Ending& e, SeqNum seq) {
   rewrite::Receiver to{.src = e.endpoints.src, .dst = e.endpoints.dst, .src_port = e.endpoints.src_port, .dst_port = e.endpoints.dst_port};
@@ -17,6 +14,8 @@ rewrite::Receiver receiver_of(const engine::Ending& e, SeqNum seq) {
   if (e.has_timestamps) to.timestamps = {.value = e.ts_value, .echo = e.ts_echo};
   return to;
 }
+
+namespace {
 
 /// How a packet of the host is addressed.
 Endpoints sent_by(const engine::Ending& e) { return {e.endpoints.dst, e.endpoints.src, e.endpoints.dst_port, e.endpoints.src_port}; }

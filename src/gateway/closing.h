@@ -10,9 +10,13 @@
 
 #include "base/raw_packet.h"
 #include "engine/judgement.h"
+#include "rewrite/reply.h"
 #include "wire/decode.h"
 
 namespace weir::gateway {
+
+/// That host's end of the subflow, to be told something at that sequence number.
+rewrite::Receiver receiver_of(const engine::Ending& e, SeqNum seq);
 
 /// Purpose: to each host, on each of its live subflows, an ACK with MP_FASTCLOSE and that host's own key, again and again until it answers with RST; then, and
 /// where no key is known or the connection is plain TCP, RSTs. Measured: RSTs alone leave MPTCP connections standing, and one that passes before the FASTCLOSE

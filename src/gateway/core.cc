@@ -320,7 +320,20 @@ Outcome Core::refuse(const Packet& packet, const engine::Judgement& judgement) {
   if (judgement.opens_subflow) {
     if (auto reply = rewrite::refuse(packet.raw.bytes, rewrite::ResetReason::kProhibited)) sink_.send(*reply);
   }
+  if (judgement.refusal == Refusal::kUnconfirmed) ask_receiver(packet, judgement.connection);
   return drop();
+}
+
+/// What waits for a DATA_ACK could wait for ever: a receiver that has sent an ACK without it has no reason for another one, as the packet that would be
+/// one is held up here.
+void Core::ask_receiver(const Packet& packet, std::uint64_t number) {
+  wire::decode(packet.raw, decoded_);
+  const Endpoints to{decoded_.src, decoded_.dst, decoded_.tcp.src_port, decoded_.tcp.dst_port};
+  for (const engine::Ending& e : engine_->endings(number)) {
+    if (e.endpoints != to) continue;
+    sink_.send(rewrite::make_ack(receiver_of(e, e.acked - 1U)));
+    ++counters_.asked;
+  }
 }
 
 /// The packet comes round once more with that mark, which the kernel then saves and obeys, whatever becomes of this program.

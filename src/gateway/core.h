@@ -80,6 +80,7 @@ struct CoreCounters {
   std::uint64_t changed = 0;                                                       ///< packets
   std::uint64_t blocked_connections = 0;
   std::uint64_t closing_sent = 0;       ///< packets that end connections
+  std::uint64_t asked = 0;              ///< ACKs that ask a receiver for its DATA_ACK
   std::uint64_t unchangeable = 0;       ///< packets that were to be changed and could not be: dropped
   std::uint64_t decisions_evicted = 0;  ///< for want of room: a SYN that comes again is decided anew
   std::uint64_t unseen_path = 0;        ///< connections
@@ -171,6 +172,7 @@ class Core : public engine::Observer {
   Outcome take_offloaded(const Packet& packet);
   Outcome take_blocked(const Packet& packet);
   Outcome refuse(const Packet& packet, const engine::Judgement& judgement);
+  void ask_receiver(const Packet& packet, std::uint64_t number);
   Outcome block(const Packet& packet, std::uint64_t number, std::string_view rule, std::string reason);
   Outcome accept(const Packet& packet, MarkState state) const;
   Outcome drop();

@@ -63,6 +63,8 @@ std::optional<wire::mptcp::Option> tcprst(std::optional<ResetReason> reason) {
 
 Packet make_reset(const Receiver& to, std::optional<ResetReason> reason) { return make(to, kRstAck, tcprst(reason)); }
 
+Packet make_ack(const Receiver& to) { return make(to, kAck, std::nullopt); }
+
 Packet make_fastclose(const Receiver& to, std::uint64_t receiver_key) { return make(to, kAck, wire::mptcp::MpFastclose{.receiver_key = receiver_key}); }
 
 Packet make_fastclose_reset(const Receiver& to, std::uint64_t receiver_key) {

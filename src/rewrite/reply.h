@@ -50,6 +50,9 @@ Packet make_fastclose(const Receiver& to, std::uint64_t receiver_key);
 /// The same as RST, which Linux takes at exactly RCV.NXT only.
 Packet make_fastclose_reset(const Receiver& to, std::uint64_t receiver_key);
 
+/// ACK without data: with `to.seq` before what the host waits for, it answers with what it has (RFC 9293 §3.10.7.4), as to a keep-alive.
+Packet make_ack(const Receiver& to);
+
 /// The RST that answers a segment (RFC 9293 §3.10.7.1), to who sent it: a refused SYN with MP_JOIN. An RST is not answered: kMalformed.
 std::expected<Packet, Unchangeable> refuse(Bytes packet, std::optional<ResetReason> reason = std::nullopt);
 

@@ -127,6 +127,19 @@ class Prevention(unittest.TestCase):
                 told = self.end_of(connection)
             self.assertEqual((told["octets"], told["how"], told["end"]), (len(data), "eof", data.decode()))
 
+    def test_a_receiver_that_has_not_shown_mptcp_is_asked(self):
+        """Data out of order right behind the first octets: refused until the server's DATA_ACK has come, which nothing else would make it send again."""
+        for family in (4, 6):
+            self.seed += 1
+            with Host(self.seed) as host:
+                connection = self.open(host, 1, family)
+                data = b"and the last come first"
+                plan.perform(connection, [plan.Step(text="and "), *plan.split(data[4:], 1, piece=5, start=4, order="backward")])
+                host.pump(lambda connection=connection, data=data: connection.data_acked >= len(data), "the acknowledgement")
+                connection.finish()
+                told = self.end_of(connection)
+            self.assertEqual((told["octets"], told["how"], told["end"]), (len(data), "eof", data.decode()))
+
     def test_many_runs(self):
         random_numbers = random.Random(1)
         for _ in range(RUNS):
