@@ -30,7 +30,8 @@
 #include "gateway/nat_table.h"
 #include "gateway/rules_keeper.h"
 #include "gateway/state_keeper.h"
-#include "gateway/worker.h"
+#include "gateway/workers.h"
+#include "sensor/workers.h"
 
 namespace weir::cli {
 namespace {
@@ -79,7 +80,7 @@ class Gateway {
     began_ = capture::wall_ns();
     begin_state();
     begin_control();
-    worker_->start();
+    workers_->start();
     service_.alive(status(began_));
     service_.ready();
     watch();
@@ -89,7 +90,7 @@ class Gateway {
     if (const auto removed = keeper_->remove(kernel_.marks); !removed) say("the kernel's rules", removed.error()), whole = false;
     const Totals last = totals();
     if (const auto problem = state_->keep_now()) say(*problem), whole = false;
-    whole = worker_->stop() && whole;
+    whole = workers_->stop() && whole;
     if (nat_table_) {
       if (const auto removed = nat_table_->remove(); !removed) say("nat", removed.error()), whole = false;
     }
@@ -112,13 +113,24 @@ class Gateway {
     auto rules = shared_.read_rules();
     if (!rules) return kBadUsage;
     if (!shared_.open()) return kNotDone;
+    hosts_.use(shared_.inventory() != nullptr ? &shared_.inventory()->inventory() : nullptr);
+    const gateway::WorkerSettings settings = worker_settings(*std::move(rules));
+    workers_ = std::make_unique<gateway::Workers>(kernel_.shards, settings.core.most_decisions);
+    for (unsigned shard = 0; shard < kernel_.shards; ++shard) {
+      if (!add_worker(settings, shard)) return kNotDone;
+    }
+    return begin_nat();
+  }
+
+  bool add_worker(const gateway::WorkerSettings& settings, unsigned shard) {
     auto outputs = std::make_unique<ShardOutputs>(shared_);
-    if (!outputs->open(LinkType::kRaw, false, 1)) return kNotDone;
+    if (!outputs->open(LinkType::kRaw, false, kernel_.shards)) return false;
     auto sender = gateway::RawSender::open(kernel_.marks.value(gateway::MarkState::kOwn));
-    if (!sender) return say("gateway", sender.error(), "CAP_NET_RAW is needed"), kNotDone;
+    if (!sender) return say("gateway", sender.error(), "CAP_NET_RAW is needed"), false;
     std::vector<std::unique_ptr<capture::NfQueue>> queues;
-    if (!open_queue(kernel_.queue, options_.gateway.fail.queue == FailMode::kOpen, queues) || !open_queue(gateway::held_queue(kernel_, 0), false, queues))
-      return kNotDone;
+    const auto queue = static_cast<std::uint16_t>(kernel_.queue + shard);
+    if (!open_queue(queue, options_.gateway.fail.queue == FailMode::kOpen, queues) || !open_queue(gateway::held_queue(kernel_, shard), false, queues))
+      return false;
     gateway::Surroundings surroundings;
     if (options_.names) {
       surroundings.names = [this](const Endpoints& connection, TimeNs time) {
@@ -126,13 +138,12 @@ class Gateway {
         return name ? std::vector<std::string>{*name} : std::vector<std::string>{};
       };
     }
-    hosts_.use(shared_.inventory() != nullptr ? &shared_.inventory()->inventory() : nullptr);
     surroundings.hosts = [this](decide::Facts& facts, TimeNs time) { hosts_.fill(facts, time); };
     surroundings.raised = [this](const engine::AnomalyRecord& record) { hosts_.take(record); };
     surroundings.local_time = [](TimeNs time) { return local_time(time / kSecond); };
-    worker_ = std::make_unique<gateway::Worker>(worker_settings(*std::move(rules)), options_.policy, std::move(surroundings),
-                                                std::make_unique<GatewayReports>(std::move(outputs)), std::move(queues), *std::move(sender));
-    return begin_nat();
+    workers_->add(settings, options_.policy, std::move(surroundings), std::make_unique<GatewayReports>(std::move(outputs)), std::move(queues),
+                  *std::move(sender));
+    return true;
   }
 
   /// Without it traffic is controlled all the same.
@@ -146,14 +157,15 @@ class Gateway {
 
   gateway::Answer answer(const gateway::Command& command) {
     using What = gateway::Command::What;
-    constexpr std::size_t kMost = 1'000;  // connections of an answer, of each shard
+    constexpr std::size_t kMost = 1'000;  // connections of an answer
     gateway::Answer answer;
     report::JsonWriter json(answer.body);
     switch (command.what) {
       case What::kList: {
-        std::uint64_t more = 0;
+        std::vector<gateway::Listed> all;
+        workers_->ask_all([&](gateway::Worker& worker) { worker.core().list(all, command.connection, kMost + 1); });
         json.begin_object().key("connections").begin_array();
-        worker_->ask([&](gateway::Worker& worker) { more = worker.core().list(json, command.connection, kMost); });
+        const std::uint64_t more = gateway::append_list(json, std::move(all), kMost);
         json.end_array().key("after");
         more != 0 ? json.value(more) : json.null();
         json.end_object();
@@ -163,7 +175,7 @@ class Gateway {
       case What::kCutSubflow: {
         bool cut = false;
         const auto subflow = command.what == What::kCutSubflow ? std::optional(command.subflow) : std::nullopt;
-        worker_->ask([&](gateway::Worker& worker) { cut = worker.core().cut(command.connection, subflow, capture::wall_ns()); });
+        workers_->ask_all([&](gateway::Worker& worker) { cut = worker.core().cut(command.connection, subflow, capture::wall_ns()) || cut; });
         if (!cut) return gateway::refusal(404, "there is no such connection or subflow");
         break;
       }
@@ -178,8 +190,8 @@ class Gateway {
   /// What cannot be read is said and left: then running connections are taken for ones seen from their middle.
   void begin_state() {
     state_.emplace(
-        options_.gateway.state, options_.gateway.state_seconds * kSecond, [this](const std::function<void(gateway::Worker&)>& what) { worker_->ask(what); },
-        nat_.get(), capture::steady_ns);
+        options_.gateway.state, options_.gateway.state_seconds * kSecond,
+        [this](const std::function<void(gateway::Worker&)>& what) { workers_->ask_all(what); }, nat_.get(), capture::steady_ns);
     if (const auto problem = state_->restore(capture::wall_ns()))
       say(problem->what, problem->why, "begins without running connections; the file will be written anew");
     if (state_->restored() > 0) fmt::print(stderr, "weir: goes on with {} running connections\n", state_->restored());
@@ -191,7 +203,7 @@ class Gateway {
     if (!table) return say("nat", table.error(), "nftables with NAT is needed, and CAP_NET_ADMIN"), kNotDone;
     nat_table_ = *std::move(table);
     nat_ = std::make_unique<gateway::AddressNat>(options_.nat, [this](auto orders) { return nat_table_->apply(orders); });
-    worker_->core().use(*nat_);
+    workers_->ask_all([this](gateway::Worker& worker) { worker.core().use(*nat_); });
     return kDone;
   }
 
@@ -205,9 +217,10 @@ class Gateway {
 
   gateway::WorkerSettings worker_settings(std::shared_ptr<const inspect::match::RuleSet> rules) const {
     gateway::WorkerSettings settings;
-    settings.inspection.limits = options_.inspect.limits;
+    const Limits limits = sensor::Workers::share_of(options_.inspect.limits, kernel_.shards);
+    settings.inspection.limits = limits;
     settings.inspection.rules = std::move(rules);
-    settings.engine.limits = options_.inspect.limits;
+    settings.engine.limits = limits;
     settings.engine.checksums = engine::ChecksumPolicy::kVerify;
     settings.engine.inline_mode = true;
     settings.engine.follow_unseen = true;
@@ -253,7 +266,7 @@ class Gateway {
     const auto policy = load_policy(options_.source);
     if (!policy || options_.source.lookups.feeds == before) return;  // what was refused is said
     options_.policy = policy;
-    worker_->ask([&](gateway::Worker& worker) { worker.core().use(policy); });
+    workers_->ask_all([&](gateway::Worker& worker) { worker.core().use(policy); });
     fmt::print(stderr, "weir: feeds reloaded\n");
   }
 
@@ -280,7 +293,7 @@ class Gateway {
     kernel_ = options_.kernel_rules();
     if (const auto installed = keeper_->install(kernel_); !installed) say("the kernel's rules", installed.error(), "they stay as they were");
     options_.policy = policy;
-    worker_->ask([&](gateway::Worker& worker) {
+    workers_->ask_all([&](gateway::Worker& worker) {
       worker.use(*rules);
       worker.core().use(policy);
     });
@@ -289,19 +302,21 @@ class Gateway {
   }
 
   Totals totals() {
-    gateway::WorkerCounters counters;
-    worker_->ask([&](gateway::Worker& worker) { counters = worker.counters(); });
     Totals all;
-    all.add(counters.engine);
-    all.add(counters.named);
-    all.add("gateway.queue.packets", counters.queue.packets);
-    all.add("gateway.queue.bytes", counters.queue.bytes);
-    all.add("gateway.queue.overflows", counters.queue.overflows);
-    all.add("gateway.queue.cut", counters.queue.cut);
-    all.add("gateway.queue.verdict_errors", counters.queue.verdict_errors);
-    all.add("gateway.queue.full", counters.queue.queue_dropped);
-    all.add("gateway.queue.buffer_full", counters.queue.user_dropped);
-    all.add("gateway.queue.waiting", counters.queue.waiting);
+    workers_->ask_all([&](gateway::Worker& worker) {
+      const gateway::WorkerCounters counters = worker.counters();
+      all.add(counters.engine);
+      all.add(counters.named);
+      all.add("gateway.queue.packets", counters.queue.packets);
+      all.add("gateway.queue.bytes", counters.queue.bytes);
+      all.add("gateway.queue.overflows", counters.queue.overflows);
+      all.add("gateway.queue.cut", counters.queue.cut);
+      all.add("gateway.queue.verdict_errors", counters.queue.verdict_errors);
+      all.add("gateway.queue.full", counters.queue.queue_dropped);
+      all.add("gateway.queue.buffer_full", counters.queue.user_dropped);
+      all.add("gateway.queue.waiting", counters.queue.waiting);
+    });
+    all.add(workers_->counters());
     all.add("gateway.state_failures", state_ ? state_->failures() : 0);
     all.add("evicted.host_events", hosts_.evicted());
     if (nat_) add_nat(all);
@@ -342,7 +357,7 @@ class Gateway {
   TimeNs began_ = 0;
   std::unique_ptr<gateway::NatTable> nat_table_;
   std::unique_ptr<gateway::AddressNat> nat_;
-  std::unique_ptr<gateway::Worker> worker_;  ///< uses them
+  std::unique_ptr<gateway::Workers> workers_;  ///< uses them
   std::optional<gateway::StateKeeper> state_;
   std::unique_ptr<gateway::ControlSocket> control_;
 };

@@ -40,9 +40,9 @@ void read_gateway(const YAML::Node& gateway, const inspect::rules::Variables& va
   read_fail(gateway["fail"], values, into.fail);
   if (const auto forged = values.word(gateway["forged"], "gateway.forged", {"drop", "alert"})) into.drop_forged = *forged == 0;
   if (const auto signatures = values.word(gateway["signatures"], "gateway.signatures", {"drop", "alert"})) into.drop_signatures = *signatures == 0;
-  values.number(gateway["queues"], "gateway.queues", {1, 1}, "queues of the kernel; more are not there yet", into.queues);
+  values.number(gateway["queues"], "gateway.queues", {1, 16}, "queues of the kernel", into.queues);
   values.number(gateway["first_queue"], "gateway.first_queue", {0, 65'535}, "a queue's number", into.first_queue);
-  if (into.first_queue + into.queues > 65'536) values.error(gateway["first_queue"], "gateway.first_queue: there are not so many queues behind it");
+  if (into.first_queue + 2 * into.queues > 65'536) values.error(gateway["first_queue"], "gateway.first_queue: there are not so many queues behind it");
   values.number(gateway["queue_packets"], "gateway.queue_packets", {16, 1 << 20}, "packets", into.queue_packets);
   values.flag(gateway["offload"], "gateway.offload", into.offload);
   read_path(gateway["state"], "gateway.state", values, into.state);

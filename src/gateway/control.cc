@@ -1,5 +1,6 @@
 #include "gateway/control.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace weir::gateway {
@@ -89,6 +90,14 @@ std::expected<Command, Answer> parse_command(std::string_view method, std::strin
   if (!command) return std::unexpected(refusal(404, "there is no such path"));
   if (method != (reads ? "GET" : "POST")) return std::unexpected(refusal(405, reads ? "only GET" : "only POST"));
   return *command;
+}
+
+std::uint64_t append_list(report::JsonWriter& json, std::vector<Listed> all, std::size_t most) {
+  std::ranges::sort(all, {}, &Listed::connection);
+  const bool more = all.size() > most;
+  if (more) all.resize(most);
+  for (const Listed& one : all) json.raw(one.json);
+  return more ? all.back().connection : 0;
 }
 
 void append_overview(report::JsonWriter& json, const engine::ConnectionOverview& o, std::string_view action, std::string_view rule) {

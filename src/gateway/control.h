@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/judgement.h"
 #include "report/json.h"
@@ -27,6 +28,15 @@ struct Answer {
 /// The answer, where there is no such thing to ask for.
 std::expected<Command, Answer> parse_command(std::string_view method, std::string_view target);
 Answer refusal(unsigned status, std::string_view why);
+
+/// A connection of a list, and what is told of it.
+struct Listed {
+  std::uint64_t connection = 0;
+  std::string json;
+};
+
+/// Of the first `most` by number, whatever shard has them, elements of an array; the last one's number if there are more, else 0.
+std::uint64_t append_list(report::JsonWriter& json, std::vector<Listed> all, std::size_t most);
 
 /// One connection of the list: nothing of its keys.
 void append_overview(report::JsonWriter& json, const engine::ConnectionOverview& overview, std::string_view action, std::string_view rule);

@@ -38,5 +38,24 @@ TEST(Control, SaysWhatIsWrong) {
   }
 }
 
+TEST(Control, AListOfManyShardsGoesOnWhereItEnded) {
+  const auto of = [](std::vector<std::uint64_t> numbers) {
+    std::vector<Listed> all;
+    for (const std::uint64_t n : numbers) all.push_back({.connection = n, .json = std::to_string(n)});
+    return all;
+  };
+  std::string first, last;
+  report::JsonWriter json(first);
+  json.begin_array();
+  EXPECT_EQ(append_list(json, of({3, 6, 9, 1, 4, 7}), 4), 6U);
+  json.end_array();
+  EXPECT_EQ(first, "[1,3,4,6]");
+  report::JsonWriter rest(last);
+  rest.begin_array();
+  EXPECT_EQ(append_list(rest, of({9, 7}), 4), 0U);
+  rest.end_array();
+  EXPECT_EQ(last, "[7,9]");
+}
+
 }  // namespace
 }  // namespace weir::gateway

@@ -46,14 +46,15 @@ Core::Core(const CoreSettings& settings, std::shared_ptr<const decide::Policy> p
       surroundings_(std::move(surroundings)),
       sink_(sink),
       next_(next),
-      book_(settings.most_decisions, settings.most_decisions),
+      joins_(std::make_shared<SharedJoins>(settings.most_decisions, settings.most_decisions)),
       standard_(std::make_shared<decide::Decision>(
           decide::Decision{.action = Action::kInspect, .rule = "default", .reason = "it began before it could be decided on", .limits = {}})) {}
 
 Outcome Core::accept(const Packet& packet, MarkState state) const {
-  const Marks& marks = settings_.marks;
-  if (state == MarkState::kNone || marks.state(packet.mark) == state) return {};
-  return {.what = Outcome::What::kAccept, .mark = marks.with(packet.mark, state, settings_.shard)};
+  if (state == MarkState::kNone) return {};
+  const std::uint32_t mark = settings_.marks.with(packet.mark, state, settings_.shard);
+  if (mark == packet.mark) return {};
+  return {.what = Outcome::What::kAccept, .mark = mark};
 }
 
 Outcome Core::drop() {
@@ -70,7 +71,11 @@ bool Core::peek(const RawPacket& raw) {
 Outcome Core::take(const Packet& packet) {
   const MarkState state = settings_.marks.state(packet.mark);
   if (state == MarkState::kBlocked) return take_blocked(packet);
-  if (may_be_syn(packet.raw.bytes) && peek(packet.raw)) return take_syn(packet);
+  const bool syn = may_be_syn(packet.raw.bytes) && peek(packet.raw);
+  if (directory_ != nullptr) {
+    if (const auto shard = other_shard(packet, syn)) return steer(packet, *shard);
+  }
+  if (syn) return take_syn(packet);
   switch (state) {
     case MarkState::kStripped:
       return stripped(packet, state);
@@ -158,7 +163,7 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
   if (Connection* const opened = opened_by_syn(judgement); opened != nullptr) {
     Connection& c = *opened;
     if (c.counted == 0 && decision->limits.limits_joins()) {
-      if (const auto reached = book_.open(judgement.connection, decoded_.src, decision->limits); reached != decide::LimitReached::kNone) {
+      if (const auto reached = joins_->open(judgement.connection, decoded_.src, decision->limits); reached != decide::LimitReached::kNone) {
         remembered_[key_of_syn()].strip = true;
         tell({.time_ns = packet.raw.time_ns,
               .endpoints = ends_of_syn(),
@@ -175,6 +180,8 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
     c.offloaded = goes_by;
     c.client_port = decoded_.tcp.src_port;
     c.server_port = decoded_.tcp.dst_port;
+    claim_flow();
+    claim_tokens(judgement.connection, c);
   }
   if (goes_by && judgement.connection == 0 && (judgement.passes() || no_room(judgement.refusal))) return accept(packet, MarkState::kOffloaded);
   if (!judgement.passes()) return refuse(packet, judgement);
@@ -207,7 +214,7 @@ std::optional<std::string> Core::join_refused(const Packet& packet, const wire::
   // No one tells of a subflow's end: those that are live are counted once no handshake can be under way.
   if (packet.raw.time_ns - c.joined_ns > kHandshake) {
     const auto live = static_cast<std::uint32_t>(std::max<std::size_t>(engine_->endings(number).size() / 2, 1));
-    for (; c.counted > live; --c.counted) book_.subflow_ended(number);
+    for (; c.counted > live; --c.counted) joins_->subflow_ended(number);
   }
   const auto keys = engine_->keys(number);
   decide::JoinRequest request;
@@ -218,7 +225,7 @@ std::optional<std::string> Core::join_refused(const Packet& packet, const wire::
   request.interface_in = packet.interface_in;
   request.interface_out = packet.interface_out;
   request.now = packet.raw.time_ns;
-  const decide::LimitReached reached = book_.join(request, decision.limits);
+  const decide::LimitReached reached = joins_->join(request, decision.limits);
   if (reached != decide::LimitReached::kNone) return fmt::format("limits.{}", name_of(reached));
   ++c.counted;
   c.joined_ns = packet.raw.time_ns;
@@ -259,6 +266,7 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
     return drop();
   }
   const engine::Judgement judgement = engine_->judge(packet.raw);
+  claim_flow();
   if (judgement.refusal == Refusal::kBlocked) return refuse(packet, judgement);
   if (connection(number).offloaded && no_room(judgement.refusal)) return accept(packet, MarkState::kOffloaded);
   return judgement.passes() ? accept(packet, MarkState::kTracked) : refuse(packet, judgement);
@@ -267,6 +275,7 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
 /// Handshakes are followed, so that joins are known for what they are; of what comes between, the engine sees too little to judge it.
 Outcome Core::take_offloaded(const Packet& packet) {
   const engine::Judgement judgement = engine_->judge(packet.raw);
+  if (judgement.connection != 0 && directory_ != nullptr) learn(packet, judgement.connection, connection(judgement.connection));
   if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
   if (judgement.connection == 0) return {};
   Connection& c = connection(judgement.connection);
@@ -289,6 +298,7 @@ Outcome Core::take_judged(const Packet& packet) {
   const engine::Judgement judgement = engine_->judge(packet.raw);
   if (judgement.connection == 0) return judgement.passes() ? Outcome{} : refuse(packet, judgement);
   Connection& c = connection(judgement.connection);
+  if (directory_ != nullptr) learn(packet, judgement.connection, c);
   return c.offloaded ? pass_by(packet, judgement, c) : judged(packet, judgement, c);
 }
 
@@ -415,8 +425,10 @@ Closing::Send Core::closing_send() {
 void Core::advance(TimeNs now) { closing_.advance(now, closing_send()); }
 
 Core::Connection& Core::connection(std::uint64_t number) {
+  const auto known = connections_.find(number);
+  if (known != connections_.end()) return known->second;
   Connection& c = connections_[number];
-  if (!c.decision) c.decision = standard_;
+  c.decision = standard_;
   return c;
 }
 
@@ -444,20 +456,31 @@ void Core::on_anomaly(const engine::AnomalyRecord& record) {
 }
 
 void Core::on_connection(const engine::ConnectionRecord& record) {
-  const auto known = connections_.find(record.info.number);
-  if (known != connections_.end()) {
-    if (known->second.has_offers && nat_ != nullptr) nat_->end(record.info.number, record.last_ns);
-    connections_.erase(known);
-  }
-  book_.connection_ended(record.info.number);
+  if (directory_ != nullptr) forget_flows(record);
+  end(record.info.number, record.last_ns);
   next_.on_connection(record);
 }
 
 /// Its SYN was never answered.
 void Core::on_gone(std::uint64_t number) {
-  connections_.erase(number);
-  book_.connection_ended(number);
+  end(number, std::nullopt);
   next_.on_gone(number);
+}
+
+void Core::on_flow(const engine::FlowRecord& record) {
+  end(record.info.number, record.last_ns);
+  next_.on_flow(record);
+}
+
+/// `time`: none, where translated addresses end by their own.
+void Core::end(std::uint64_t number, std::optional<TimeNs> time) {
+  joins_->connection_ended(number);
+  const auto known = connections_.find(number);
+  if (known == connections_.end()) return;
+  const Connection& c = known->second;
+  if (c.has_offers && nat_ != nullptr && time) nat_->end(number, *time);
+  if (directory_ != nullptr) forget(c);
+  connections_.erase(known);
 }
 
 }  // namespace weir::gateway

@@ -13,13 +13,14 @@
 #include <vector>
 
 #include "base/raw_packet.h"
-#include "decide/join_book.h"
 #include "decide/policy.h"
 #include "engine/engine.h"
 #include "gateway/address_nat.h"
 #include "gateway/closing.h"
+#include "gateway/control.h"
+#include "gateway/directory.h"
 #include "gateway/marks.h"
-#include "report/json.h"
+#include "gateway/shared_joins.h"
 #include "report/policy_record.h"
 #include "wire/decode.h"
 #include "wire/mptcp/options.h"
@@ -41,7 +42,7 @@ struct Outcome {
 
 struct CoreSettings {
   Marks marks{Marks::kStandard};
-  unsigned shard = 0;
+  unsigned shard = 0, shards = 1;
   bool prevent = true;                   ///< drop and reject of rules are obeyed; else they only alert
   bool memory_open = true;               ///< what limits leave no room to follow passes; else it is dropped
   bool drop_forged = true;               ///< else what is forged passes, with its anomaly in the log
@@ -85,6 +86,7 @@ struct CoreCounters {
   std::uint64_t decisions_evicted = 0;  ///< for want of room: a SYN that comes again is decided anew
   std::uint64_t unseen_path = 0;        ///< connections
   std::uint64_t offloaded = 0;          ///< connections inspected to their depth
+  std::uint64_t steered = 0;            ///< packets that are for another shard
 };
 
 /// Purpose: policy, limits and prevention over one engine. It is the engine's observer, too, and passes on what that tells.
@@ -98,6 +100,12 @@ class Core : public engine::Observer {
   /// Connections that begin from now on are decided by it.
   void use(std::shared_ptr<const decide::Policy> policy) { policy_ = std::move(policy); }
 
+  /// Other shards are there (CoreSettings::shards), and what is theirs is led to them by it. It outlives this.
+  void use(Directory& directory) { directory_ = &directory; }
+  /// Limits hold for all that use the same; before the first packet.
+  void use(std::shared_ptr<SharedJoins> joins) { joins_ = std::move(joins); }
+  /// Tells the directory of all connections that the engine has: after it has taken over those of another process.
+  void announce();
   /// Offers of inside addresses are told as it says, where limits.add_addr is translate. It outlives this.
   void use(AddressNat& nat) { nat_ = &nat; }
 
@@ -113,8 +121,8 @@ class Core : public engine::Observer {
 
   /// Ends the connection at both hosts, or one subflow of it. False: there is no such one.
   bool cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeNs now);
-  /// Running connections with numbers above `after`, at most `most`, as elements of an array: the last one's number if there are more, else 0.
-  std::uint64_t list(report::JsonWriter& json, std::uint64_t after, std::size_t most);
+  /// Running connections with numbers above `after`: the first `most` of them, by number.
+  void list(std::vector<Listed>& into, std::uint64_t after, std::size_t most);
   /// What was decided of running connections, as octets.
   std::vector<std::byte> save() const;
   /// Before the first packet, and after the engine's own restore(). False: the octets are no such thing; nothing has changed.
@@ -130,7 +138,7 @@ class Core : public engine::Observer {
   void on_reset(const engine::ConnectionInfo& info, Direction d, TimeNs time) override { next_.on_reset(info, d, time); }
   void on_connection(const engine::ConnectionRecord& record) override;
   void on_gone(std::uint64_t number) override;
-  void on_flow(const engine::FlowRecord& record) override { next_.on_flow(record); }
+  void on_flow(const engine::FlowRecord& record) override;
   void on_anomaly(const engine::AnomalyRecord& record) override;
   void on_mptcp_use(const engine::ConnectionInfo& info, const inspect::MptcpUse& use) override { next_.on_mptcp_use(info, use); }
   void on_dns_datagram(const engine::DnsDatagram& datagram) override { next_.on_dns_datagram(datagram); }
@@ -154,6 +162,8 @@ class Core : public engine::Observer {
     std::uint16_t client_port = 0, server_port = 0;  ///< of the first subflow; 0: its SYN was not seen
     std::uint8_t addresses_told = 0;                 ///< records of translated addresses
     bool has_offers = false;                         ///< the NAT knows of some
+    std::uint8_t looked_for_tokens = 0;              ///< how often, until both are in the directory
+    std::optional<std::uint32_t> tokens[2];          ///< in the directory; by host
   };
   struct Remembered {
     std::uint32_t isn = 0;
@@ -161,6 +171,13 @@ class Core : public engine::Observer {
     bool strip = false;
   };
 
+  std::optional<unsigned> other_shard(const Packet& packet, bool syn);
+  Outcome steer(const Packet& packet, unsigned shard);
+  void claim_flow();
+  void learn(const Packet& packet, std::uint64_t number, Connection& connection);
+  void claim_tokens(std::uint64_t number, Connection& connection);
+  void forget_flows(const engine::ConnectionRecord& record);
+  void forget(const Connection& connection);
   Outcome take_syn(const Packet& packet);
   Outcome take_capable(const Packet& packet, const wire::mptcp::MpCapable& option);
   Outcome take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& option);
@@ -191,6 +208,7 @@ class Core : public engine::Observer {
   Remembered& decide(const Packet& packet, const wire::mptcp::MpCapable& option);
   void tell(const report::PolicyRecord& record) { sink_.on_policy(record); }
   Connection& connection(std::uint64_t number);
+  void end(std::uint64_t number, std::optional<TimeNs> time);
   bool peek(const RawPacket& packet);
   bool has_add_addr() const;
 
@@ -201,7 +219,8 @@ class Core : public engine::Observer {
   engine::Observer& next_;
   engine::Engine* engine_ = nullptr;
   AddressNat* nat_ = nullptr;
-  decide::JoinBook book_;
+  Directory* directory_ = nullptr;  ///< none: no other shard
+  std::shared_ptr<SharedJoins> joins_;
   Decided standard_;  ///< of connections whose SYN was not seen
   wire::Decoded decoded_;
   std::vector<std::byte> changed_;

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "gateway/control.h"
 #include "gateway/core.h"
 
 namespace weir::gateway {
@@ -33,13 +32,14 @@ bool Core::cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeN
   return true;
 }
 
-std::uint64_t Core::list(report::JsonWriter& json, std::uint64_t after, std::size_t most) {
-  const auto some = engine_->overview(after, most);
-  for (const engine::ConnectionOverview& o : some) {
+void Core::list(std::vector<Listed>& into, std::uint64_t after, std::size_t most) {
+  for (const engine::ConnectionOverview& o : engine_->overview(after, most)) {
     const decide::Decision& decision = *connection(o.record.info.number).decision;
+    Listed one{.connection = o.record.info.number, .json = {}};
+    report::JsonWriter json(one.json);
     append_overview(json, o, name_of(decision.action), decision.rule);
+    into.push_back(std::move(one));
   }
-  return some.size() < most ? 0 : some.back().record.info.number;
 }
 
 }  // namespace weir::gateway

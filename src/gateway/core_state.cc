@@ -45,8 +45,8 @@ bool Core::restore(Bytes saved, TimeNs now) {
       request.connection = one.connection;
       request.client = one.client;
       request.now = now;
-      book_.open(one.connection, one.client, kNone);
-      for (c.counted = 1; c.counted < one.counted; ++c.counted) book_.join(request, kNone);
+      joins_->open(one.connection, one.client, kNone);
+      for (c.counted = 1; c.counted < one.counted; ++c.counted) joins_->join(request, kNone);
     }
     c.blocked = one.blocked;
     if (!c.blocked) continue;

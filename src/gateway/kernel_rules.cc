@@ -19,10 +19,11 @@ class Text {
 
   std::string whole(bool forward_jumps, bool save_jumps) {
     out_ = "*mangle\n";
-    for (const char* chain : {kForward, kJudge, kQueue, kSave}) out_ += fmt::format(":{} - [0:0]\n", chain);
+    for (const char* chain : {kForward, kJudge, kQueue, kHeld, kSave}) out_ += fmt::format(":{} - [0:0]\n", chain);
     forward();
     judge();
     queue();
+    held();
     save();
     if (!forward_jumps) out_ += fmt::format("-A {}\n", fmt::join(forward_jump(), " "));
     if (!save_jumps) out_ += fmt::format("-A {}\n", fmt::join(save_jump(marks_), " "));
@@ -53,10 +54,7 @@ class Text {
     const std::string save = "-j CONNMARK --save-mark --nfmask " + fmt::format("{0:#x} --ctmask {0:#x}", marks_.mask());
     rule(kJudge, packet(MarkState::kBlocked) + " " + save);
     rule(kJudge, packet(MarkState::kBlocked) + " -j DROP");
-    for (unsigned shard = 0; shard < settings_.shards; ++shard) {
-      const auto mark = mark_of(marks_.value(MarkState::kBlocked, shard), marks_.state_mask() | marks_.shard_mask());
-      rule(kJudge, fmt::format("-m connmark --mark {} -j NFQUEUE --queue-num {}", mark, held_queue(settings_, shard)));
-    }
+    rule(kJudge, fmt::format("{} -g {}", connection(MarkState::kBlocked), kHeld));
     rule(kJudge, fmt::format("{} --tcp-option 30 -j {}", kSyn, kQueue));
     rule(kJudge, fmt::format("{} {} -j {}", connection(MarkState::kStripped), kHasOption, kQueue));
     rule(kJudge, connection(MarkState::kStripped) + " -j RETURN");
@@ -64,7 +62,7 @@ class Text {
     rule(kJudge, fmt::format("{} -m bpf --bytecode \"{}\" -j RETURN", connection(MarkState::kOffloaded), ordinary_filter(family_)));
     for (const MarkState state : {MarkState::kOffloaded, MarkState::kTracked}) rule(kJudge, fmt::format("{} -j {}", connection(state), kQueue));
     // What conntrack does not know has no mark that could say that it is blocked. Without MPTCP it is mostly others' TCP.
-    rule(kJudge, fmt::format("{} -m conntrack --ctstate INVALID -j NFQUEUE --queue-num {}", kHasOption, held_queue(settings_, 0)));
+    rule(kJudge, fmt::format("{} -m conntrack --ctstate INVALID -g {}", kHasOption, kHeld));
     rule(kJudge, fmt::format("-m conntrack --ctstate INVALID -j {}", kQueue));
     rule(kJudge, fmt::format("-m conntrack --ctstate UNTRACKED -j {}", kQueue));
     rule(kJudge, fmt::format("{} -j {}", kHasOption, kQueue));
@@ -74,17 +72,34 @@ class Text {
 
   void queue() {
     const char* const bypass = settings_.fail_open ? " --queue-bypass" : "";
-    // The program sees what was decided of the connection, after a restart too.
-    rule(kQueue, "-m mark --mark " + mark_of(0, marks_.mask()) + fmt::format(" -j CONNMARK --restore-mark --nfmask {0:#x} --ctmask {0:#x}", marks_.mask()));
+    restore(kQueue);
     if (settings_.shards > 1) {
-      for (unsigned shard = 0; shard < settings_.shards; ++shard) {
-        const auto mine = mark_of(marks_.value(MarkState::kNone, shard) | marks_.steered_mask(), marks_.shard_mask() | marks_.steered_mask());
-        rule(kQueue, fmt::format("-m mark --mark {} -j NFQUEUE --queue-num {}{}", mine, settings_.queue + shard, bypass));
-      }
+      by_shard(kQueue, settings_.queue, bypass);
       const std::string all = fmt::format("{}:{}", settings_.queue, settings_.queue + settings_.shards - 1);
       return rule(kQueue, fmt::format("-j NFQUEUE --queue-balance {}{}", all, bypass));
     }
     rule(kQueue, fmt::format("-j NFQUEUE --queue-num {}{}", settings_.queue, bypass));
+  }
+
+  /// Never past a dead program.
+  void held() {
+    restore(kHeld);
+    by_shard(kHeld, held_queue(settings_, 0), "");
+    // What has no mark the first shard leads on to the one that has its flow.
+    rule(kHeld, fmt::format("-j NFQUEUE --queue-num {}", held_queue(settings_, 0)));
+  }
+
+  /// The program sees what was decided of the connection, after a restart too.
+  void restore(const char* chain) {
+    rule(chain, "-m mark --mark " + mark_of(0, marks_.mask()) + fmt::format(" -j CONNMARK --restore-mark --nfmask {0:#x} --ctmask {0:#x}", marks_.mask()));
+  }
+
+  /// Marks of a time with more shards are still there: each has its place.
+  void by_shard(const char* chain, std::uint16_t first, const std::string& bypass) {
+    for (unsigned shard = 0; settings_.shards > 1 && shard < Marks::kMostShards; ++shard) {
+      const auto mine = mark_of(marks_.value(MarkState::kNone, shard) | marks_.steered_mask(), marks_.shard_mask() | marks_.steered_mask());
+      rule(chain, fmt::format("-m mark --mark {} -j NFQUEUE --queue-num {}{}", mine, first + shard % settings_.shards, bypass));
+    }
   }
 
   void save() {
@@ -112,10 +127,10 @@ std::string iptables_rules(const KernelRuleSettings& settings, Family family, bo
 
 std::string iptables_removal(const Marks& marks, bool forward_jumps, bool save_jumps) {
   std::string out = "*mangle\n";
-  for (const char* chain : {kForward, kJudge, kQueue, kSave}) out += fmt::format(":{} - [0:0]\n", chain);
+  for (const char* chain : {kForward, kJudge, kQueue, kHeld, kSave}) out += fmt::format(":{} - [0:0]\n", chain);
   if (forward_jumps) out += fmt::format("-D {}\n", fmt::join(forward_jump(), " "));
   if (save_jumps) out += fmt::format("-D {}\n", fmt::join(save_jump(marks), " "));
-  for (const char* chain : {kForward, kJudge, kQueue, kSave}) out += fmt::format("-X {}\n", chain);
+  for (const char* chain : {kForward, kJudge, kQueue, kHeld, kSave}) out += fmt::format("-X {}\n", chain);
   return out + "COMMIT\n";
 }
 

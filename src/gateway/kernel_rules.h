@@ -23,6 +23,7 @@ struct KernelRuleSettings {
 inline constexpr const char* kForward = "WEIR-FORWARD";
 inline constexpr const char* kJudge = "WEIR-JUDGE";
 inline constexpr const char* kQueue = "WEIR-QUEUE";
+inline constexpr const char* kHeld = "WEIR-HELD";
 inline constexpr const char* kSave = "WEIR-SAVE";
 
 /// The queue of blocked connections: where no one takes packets out of it, they are dropped.

@@ -28,6 +28,7 @@ std::optional<report::Problem> StateKeeper::restore(TimeNs now) {
     }
     restored_ += *resumed;
     if (!worker.core().restore(saved.core, now)) problem = report::Problem{path_, "what was decided of its connections is not readable"};
+    worker.core().announce();
   });
   if (nat_ != nullptr && !state.nat.empty() && !nat_->restore(state.nat, now)) problem = report::Problem{path_, "its translated addresses are not readable"};
   return problem;

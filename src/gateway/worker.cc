@@ -200,6 +200,7 @@ WorkerCounters Worker::counters() {
   add("gateway.offloaded", core.offloaded);
   add("gateway.marks_set", marks_.set_count());
   add("gateway.marks_failed", marks_.failed_count());
+  add("gateway.steered", core.steered);
   add("gateway.own_packets", sender_->sent());
   add("gateway.own_packets_failed", sender_->failed());
   static constexpr auto kRefused = [] {
