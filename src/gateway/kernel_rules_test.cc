@@ -17,7 +17,8 @@ std::string rules(bool fail_open, std::vector<std::string> interfaces = {}, bool
 TEST(KernelRules, FailOpenPassesWhatNoOneTakesButNeverWhatWasBlocked) {
   const std::string text = rules(true);
   EXPECT_NE(text.find("-j NFQUEUE --queue-num 64 --queue-bypass\n"), std::string::npos);
-  EXPECT_NE(text.find("-m connmark --mark 0x4000000/0x7f000000 -j NFQUEUE --queue-num 65\n"), std::string::npos);
+  EXPECT_NE(text.find("-m connmark --mark 0x4000000/0x7000000 -g WEIR-HELD\n"), std::string::npos);
+  EXPECT_NE(text.find("-A WEIR-HELD -j NFQUEUE --queue-num 65\n"), std::string::npos);
   EXPECT_EQ(rules(false).find("bypass"), std::string::npos);
 }
 
@@ -30,6 +31,16 @@ TEST(KernelRules, ASynOnAddressesInUseSavesNoMark) {
 
 TEST(KernelRules, InvalidPacketsWithoutMptcpFollowTheFailMode) {
   EXPECT_NE(rules(true).find("-A WEIR-JUDGE -m conntrack --ctstate INVALID -j WEIR-QUEUE\n"), std::string::npos);
+}
+
+TEST(KernelRules, MarksOfMoreShardsThanThereAreHaveAPlace) {
+  KernelRuleSettings settings;
+  settings.shards = 3;
+  const std::string text = iptables_rules(settings, Family::kIpv4, false, false);
+  EXPECT_NE(text.find("-A WEIR-QUEUE -m mark --mark 0x88000000/0xf8000000 -j NFQUEUE --queue-num 65 --queue-bypass\n"), std::string::npos);
+  EXPECT_NE(text.find("-A WEIR-QUEUE -m mark --mark 0xf8000000/0xf8000000 -j NFQUEUE --queue-num 64 --queue-bypass\n"), std::string::npos) << "shard 15";
+  EXPECT_NE(text.find("-A WEIR-QUEUE -j NFQUEUE --queue-balance 64:66 --queue-bypass\n"), std::string::npos);
+  EXPECT_NE(text.find("-A WEIR-HELD -m mark --mark 0xa8000000/0xf8000000 -j NFQUEUE --queue-num 69\n"), std::string::npos) << "shard 5";
 }
 
 TEST(KernelRules, AJumpThatIsThereIsNotMadeAgain) {

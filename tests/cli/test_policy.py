@@ -130,7 +130,7 @@ class Policy(test_cli.Cli):
 
     def test_every_key_is_checked_with_its_line(self):
         errors = [("gateway: {inside: [10.0.0.0/33]}", "no address"), ("gateway: {fail: maybe}", "open, closed"), ("gateway: {fail: {deed: open}}", "did you mean 'dead'"),
-                  ("gateway: {queues: 0}", "1 to 1"), ("gateway: {queues: 2}", "1 to 1"), ("gateway: {first_queue: 65536}", "0 to 65535"), ("gateway: {forged: keep}", "drop, alert"),
+                  ("gateway: {queues: 0}", "1 to 16"), ("gateway: {queues: 17}", "1 to 16"), ("gateway: {first_queue: 65536}", "0 to 65535"), ("gateway: {forged: keep}", "drop, alert"),
                   ("gateway: {offload: maybe}", "false, true"), ("gateway: {control: {socket: [a]}}", "takes no list"), ("gateway: 5", "takes keys"),
                   ("policy: {default: strip}", "takes keys"), ("policy: {rules: [{name: a}]}", "action is missing"), ("policy: {rules: [{action: fly}]}", "allow, inspect"),
                   ("policy: {rules: [{name: a, action: strip}, {name: a, action: strip}]}", "two rules"), ("policy: {rules: [{name: default, action: strip}]}", "not called"),
