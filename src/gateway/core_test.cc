@@ -39,8 +39,9 @@ class CoreTest : public ::testing::Test, public CoreSink {
  protected:
   CoreTest() { begin(); }
 
-  void begin(std::int64_t inspect_depth_bytes = 0) {
+  void begin(std::int64_t inspect_depth_bytes = 0, unsigned shards = 1) {
     CoreSettings settings;
+    settings.shards = shards;
     settings.inspect_depth_bytes = inspect_depth_bytes;
     decide::PolicySettings policy;
     decide::Rule rule;
@@ -205,6 +206,31 @@ TEST_F(CoreTest, ManyBytesPastTheDepthAreNotJudgedOnAnySubflow) {
   take({.to_server = false, .acks = 2, .options = {mapped(false, 0, 1, 1, 1)}, .payload = "s", .mark = MarkState::kTracked});
   // What the engine would refuse: no mapping covers it.
   EXPECT_EQ(state({.ssn = 2, .acks = 2, .payload = "unmapped", .mark = MarkState::kTracked}), MarkState::kOffloaded);
+}
+
+TEST_F(CoreTest, WhatIsAnotherShardsIsLedThere) {
+  begin(0, 2);
+  Directory directory;
+  core->use(directory);
+  std::uint16_t port = 40'000;
+  while (take({.client_port = port, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}}).what == Outcome::What::kRepeat) ++port;
+  ASSERT_LT(port, 40'100) << "half of all first SYNs are this shard's";
+  connect(kInspectedPort, port);
+  EXPECT_EQ(directory.shard_of_token(join_syn().token), 0U);
+  EXPECT_EQ(take({.client_port = 50'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {join_syn()}}).what, Outcome::What::kAccept);
+
+  MpJoinSyn other = join_syn();
+  ++other.token;
+  directory.claim_token(other.token, 1);
+  const Outcome led = take({.client_port = 50'001, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {other}});
+  EXPECT_EQ(led.what, Outcome::What::kRepeat);
+  ASSERT_TRUE(led.mark);
+  EXPECT_EQ(marks.shard(*led.mark), 1U);
+  EXPECT_EQ(core->counters().steered, static_cast<std::uint64_t>(port - 40'000) + 1);
+
+  engine->finish();
+  EXPECT_EQ(directory.tokens(), 1U) << "those of this shard are forgotten";
+  EXPECT_EQ(directory.flows(), 0U);
 }
 
 }  // namespace
