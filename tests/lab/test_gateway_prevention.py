@@ -54,7 +54,7 @@ class Prevention(unittest.TestCase):
         with namespaces.inside(self.lab.client):
             return endpoint.client(host, (self.lab.target(1, family), PORT), subflows, ports=range(first, first + subflows), **how)
 
-    def end_of(self, connection, seconds=10):
+    def end_of(self, connection, seconds=40):
         """What the server's application got of it, and how it ended there."""
         port = connection.subflows[0].local[1]
         began = time.monotonic()
@@ -78,7 +78,7 @@ class Prevention(unittest.TestCase):
             connection = self.open(host, subflows, family, **how)
             began = time.monotonic()
             plan.perform(connection, steps)
-            host.pump(lambda: connection.fastclosed or not connection.alive(), "the client to see the end", 8)
+            host.pump(lambda: connection.fastclosed or not connection.alive(), "the client to see the end", 30)
             self.assertTrue(connection.fastclosed, "MP_FASTCLOSE with the client's key")
             told = self.end_of(connection)
             self.assertNotIn(SIGNATURE.decode(), told["end"])
