@@ -40,14 +40,13 @@ std::optional<std::vector<IpAddress>> addresses(const std::vector<std::string>& 
 int ProbeRun::raw(Open& open) {
   const auto sources = addresses(options_.sources, "--source"), gateways = addresses(options_.gateways, "--gateway");
   if (!sources || !gateways) return kBadUsage;
-  const raw::OutfitSettings wanted{
-      .interface = options_.interface, .sources = *sources, .gateways = *gateways, .data = options_.data, .examples = targets_.examples};
-  auto outfit = raw::make_outfit(wanted);
-  if (!outfit) return say(outfit.error()), kNotDone;
+  auto outfit = raw::make_outfit({.interface = options_.interface, .sources = *sources, .gateways = *gateways}, targets_.space.addresses());
+  if (!outfit) return say(outfit.error().problem), outfit.error().usage ? kBadUsage : kNotDone;
+  for (const report::Problem& remark : outfit->remarks) say(remark);
 
   raw::ProberSettings settings;
   settings.secret = {random_seed(), random_seed()};
-  settings.identity = outfit->identity;
+  settings.data = options_.data;
   settings.tries = options_.tries;
   settings.timeout_ns = TimeNs{options_.timeout_ms != 0 ? options_.timeout_ms : kUsualTimeoutMs} * 1'000'000;
   settings.packets_per_second = options_.rate > 0 ? options_.rate : kUsualRate;
@@ -72,7 +71,7 @@ int ProbeRun::raw(Open& open) {
     if (!options_.trace || !traces.keep(finding)) return write(finding, nullptr);
     to_trace.emplace(numbered.target, numbered.number);
   };
-  raw::Prober prober(settings, *outfit->link, next, found);
+  raw::Prober prober(settings, *outfit->links, next, found);
   const auto stop = [&] {
     return look(prober.counters().findings, [&] {
       Open all = prober.unfinished();
@@ -81,12 +80,12 @@ int ProbeRun::raw(Open& open) {
     });
   };
   prober.run(stop);
-  if (options_.trace) traces.run(settings, static_cast<std::uint8_t>(options_.most_hops), *outfit->link, stop, write);
+  if (options_.trace) traces.run(settings, static_cast<std::uint8_t>(options_.most_hops), *outfit->links, stop, write);
   progress_.clear();
   if (traces.left_out() > 0) say("--trace", fmt::format("{} targets were not traced: {} are at most", traces.left_out(), ProbeTraces::kMost));
   open = prober.unfinished();
-  if (const std::uint64_t dropped = outfit->link->dropped(); dropped > 0)
-    say(wanted.interface.value_or("--raw"), fmt::format("{} answers found no room in the kernel", dropped), "a lower --rate");
+  if (const std::uint64_t dropped = outfit->links->dropped(); dropped > 0)
+    say("--raw", fmt::format("{} answers found no room in the kernel", dropped), "a lower --rate");
   return kDone;
 }
 

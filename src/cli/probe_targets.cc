@@ -144,13 +144,6 @@ std::expected<ProbeTargets, int> collect_targets(const ProbeOptions& options, st
   if (!excluded) return std::unexpected(excluded.error());
   ProbeTargets out;
   if (const auto status = add_names(options, stop, wanted, out)) return std::unexpected(*status);
-  for (const bool v4 : {true, false}) {
-    // Out of what is left after exclusions: nothing else is to be asked for, not even a route.
-    std::vector<targets::Block> family;
-    std::ranges::copy_if(wanted.blocks, std::back_inserter(family), [&](const targets::Block& b) { return b.prefix.address.is_v4() == v4; });
-    const auto space = targets::TargetSpace::make(family, *excluded);
-    if (space && space->size() > 0) out.examples.push_back(space->at(0).address);
-  }
   auto space = targets::TargetSpace::make(wanted.blocks, *excluded);
   if (!space) return std::unexpected(refuse("probe", space.error()));
   out.space = *std::move(space);

@@ -18,8 +18,7 @@ namespace weir::cli {
 struct ProbeTargets {
   probe::targets::TargetSpace space;
   std::map<IpAddress, std::vector<probe::output::Name>> names;
-  std::vector<IpAddress> examples;  ///< a target of each family that there is
-  std::size_t unresolved = 0;       ///< names without an address: they were told
+  std::size_t unresolved = 0;  ///< names without an address: they were told
 
   std::span<const probe::output::Name> names_of(const IpAddress& address) const {
     const auto found = names.find(address);

@@ -24,11 +24,11 @@ bool ProbeTraces::keep(const probe::Finding& finding) {
   return true;
 }
 
-void ProbeTraces::run(const probe::raw::ProberSettings& settings, std::uint8_t most_hops, probe::raw::Link& link, const std::function<bool()>& stop,
+void ProbeTraces::run(const probe::raw::ProberSettings& settings, std::uint8_t most_hops, probe::raw::Links& links, const std::function<bool()>& stop,
                       const Take& take) {
   trace::TracerSettings wanted;
   wanted.secret = settings.secret;
-  wanted.identity = settings.identity;
+  wanted.data = settings.data;
   wanted.tries = settings.tries;
   wanted.timeout_ns = settings.timeout_ns;
   wanted.packets_per_second = settings.packets_per_second;
@@ -37,7 +37,7 @@ void ProbeTraces::run(const probe::raw::ProberSettings& settings, std::uint8_t m
   for (const auto& [target, finding] : findings_) targets.push_back(target);
   std::size_t next = 0;
   trace::Tracer tracer(
-      wanted, link, [&]() -> std::optional<probe::Target> { return next < targets.size() ? std::optional(targets[next++]) : std::nullopt; },
+      wanted, links, [&]() -> std::optional<probe::Target> { return next < targets.size() ? std::optional(targets[next++]) : std::nullopt; },
       [&](const probe::Target& target, const trace::Report& report) {
         const auto found = findings_.find(target);
         probe::Finding finding = found->second;

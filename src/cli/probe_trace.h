@@ -23,7 +23,7 @@ class ProbeTraces {
   /// True: it is kept for its trace; false: it is to be written as it is.
   bool keep(const probe::Finding& finding);
   /// Traces them; those that `stop` cuts off are told without.
-  void run(const probe::raw::ProberSettings& settings, std::uint8_t most_hops, probe::raw::Link& link, const std::function<bool()>& stop, const Take& take);
+  void run(const probe::raw::ProberSettings& settings, std::uint8_t most_hops, probe::raw::Links& links, const std::function<bool()>& stop, const Take& take);
   std::uint64_t left_out() const { return left_out_; }
 
  private:

@@ -6,7 +6,6 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -18,7 +17,6 @@
 #include <cstring>
 #include <utility>
 
-#include "capture/clock.h"
 #include "probe/raw/cookie.h"
 
 namespace weir::probe::raw {
@@ -82,7 +80,7 @@ std::expected<void, capture::Error> Link::start() {
   std::memcpy(request.ifr_name, name.data(), std::min(name.size(), sizeof request.ifr_name - 1));
   if (::ioctl(receiver_, SIOCGIFHWADDR, &request) != 0) return failed(name, "has no address of its own", errno);
   if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
-    return std::unexpected(capture::Error{.file = name, .offset = 0, .what = "is no Ethernet interface", .hint = "--mode connect works on any"});
+    return std::unexpected(capture::Error{.file = name, .offset = 0, .what = "is no Ethernet interface", .hint = "without --raw any will do"});
   std::memcpy(own_.data(), request.ifr_hwaddr.sa_data, own_.size());
 
   auto filter = answers_filter();
@@ -109,29 +107,21 @@ std::expected<void, capture::Error> Link::start() {
   sender_ = std::make_unique<capture::LiveSender>(out, false, std::make_shared<const std::atomic<unsigned>>(number));
   neighbours_ = std::make_unique<Neighbours>(own_, [this](std::span<const std::byte> frame) { sender_->send(frame); });
   for (const IpAddress& address : settings_.own) neighbours_->answer_for(address);
-  on_link_ = nets_of(name);
   space_.resize(kBatch * kSnapBytes);
   return {};
 }
 
-const IpAddress& Link::next_hop(const IpAddress& target) const {
-  const auto& gateway = target.is_v4() ? settings_.gateway4 : settings_.gateway6;
-  if (!gateway) return target;
-  return std::ranges::any_of(on_link_, [&](const OnLink& net) { return is_within(target, net); }) ? target : *gateway;
-}
-
-void Link::send(std::span<const std::byte> packet, const IpAddress& to, const IpAddress& from, TimeNs now) {
-  const IpAddress& hop = next_hop(to);
+void Link::send(std::span<const std::byte> packet, const IpAddress& next_hop, const IpAddress& from, TimeNs now) {
   frame_.resize(kEthernetHeader + packet.size());
   std::ranges::copy(packet, frame_.begin() + kEthernetHeader);
-  write_ethernet(frame_, Mac{}, own_, hop.is_v4() ? ETH_P_IP : ETH_P_IPV6);
-  const Mac* const mac = neighbours_->find(hop, from, frame_, now);
+  write_ethernet(frame_, Mac{}, own_, from.is_v4() ? ETH_P_IP : ETH_P_IPV6);
+  const Mac* const mac = neighbours_->find(next_hop, from, frame_, now);
   if (mac == nullptr) return;
   std::ranges::copy(*mac, frame_.begin());
   sender_->send(frame_);
 }
 
-std::size_t Link::receive(const std::function<void(std::span<const std::byte> packet)>& take) {
+std::size_t Link::receive(const Take& take) {
   std::array<iovec, kBatch> parts{};
   std::array<mmsghdr, kBatch> messages{};
   for (std::size_t i = 0; i < kBatch; ++i) {
@@ -146,23 +136,6 @@ std::size_t Link::receive(const std::function<void(std::span<const std::byte> pa
     take(frame.subspan(kEthernetHeader));
   }
   return count > 0 ? static_cast<std::size_t>(count) : 0;
-}
-
-std::optional<IpAddress> Link::resolve(std::span<const IpAddress> targets, const Identity& from, TimeNs until) {
-  for (;;) {
-    std::optional<IpAddress> missing;
-    const TimeNs now = capture::steady_ns();
-    for (const IpAddress& target : targets) {
-      const IpAddress& hop = next_hop(target);
-      if (!from.reaches(target) || neighbours_->find(hop, from.source_for(target), {}, now) != nullptr) continue;
-      missing = hop;
-    }
-    flush();
-    if (!missing || now > until) return missing;
-    pollfd waiting{.fd = receiver_, .events = POLLIN, .revents = 0};
-    ::poll(&waiting, 1, 50);
-    receive([](std::span<const std::byte>) {});
-  }
 }
 
 std::uint64_t Link::dropped() {

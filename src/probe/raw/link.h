@@ -7,29 +7,28 @@
 #include <expected>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/ip_address.h"
+#include "base/raw_packet.h"
 #include "capture/error.h"
 #include "capture/live_sender.h"
 #include "probe/raw/neighbours.h"
-#include "probe/raw/packets.h"
-#include "probe/raw/route.h"
 
 namespace weir::probe::raw {
 
 struct LinkSettings {
   std::string interface;
-  std::optional<IpAddress> gateway4, gateway6;  ///< for what is not on the link
-  std::vector<IpAddress> own;                   ///< addresses that the kernel does not have: the link answers for them
+  std::vector<IpAddress> own;  ///< addresses that the kernel does not have: the link answers for them
 };
 
-/// Purpose: IP packets out, each to its next hop, and those in that may be answers: TCP to the prober's ports, ICMP, ICMPv6.
+/// Purpose: IP packets out, each to a next hop, and those in that may be answers: TCP to the prober's ports, ICMP, ICMPv6.
 /// Limits: kSocketBytes of answers wait in the kernel; what does not fit is dropped, and counted. Ownership: its sockets. One owner, one thread.
 class Link {
  public:
+  using Take = std::function<void(std::span<const std::byte> packet)>;
   static constexpr int kSocketBytes = 32 << 20;
   static constexpr std::size_t kBatch = 64;
   static constexpr std::size_t kSnapBytes = 2'048;
@@ -39,14 +38,15 @@ class Link {
   Link& operator=(const Link&) = delete;
   ~Link();
 
-  /// An IP packet. What has no next hop yet waits for it.
-  void send(std::span<const std::byte> packet, const IpAddress& to, const IpAddress& from, TimeNs now);
+  /// An IP packet. What does not know its next hop yet waits for it.
+  void send(std::span<const std::byte> packet, const IpAddress& next_hop, const IpAddress& from, TimeNs now);
   void flush() { sender_->flush(); }
   /// Up to kBatch frames; each IP packet among them is handed over. How many frames there were.
-  std::size_t receive(const std::function<void(std::span<const std::byte> packet)>& take);
-  /// Asks for the next hops and waits until they have answered, or `until`. The one that has not, if any.
-  std::optional<IpAddress> resolve(std::span<const IpAddress> targets, const Identity& from, TimeNs until);
+  std::size_t receive(const Take& take);
+  /// Whether the next hop has answered; it is asked for.
+  bool knows(const IpAddress& next_hop, const IpAddress& from, TimeNs now) { return neighbours_->find(next_hop, from, {}, now) != nullptr; }
 
+  const std::string& interface() const { return settings_.interface; }
   int descriptor() const { return receiver_; }
   const capture::SendCounters& sent() const { return sender_->counters(); }
   /// Answers that the kernel had no room for. Grows only.
@@ -55,10 +55,8 @@ class Link {
  private:
   explicit Link(const LinkSettings& settings) : settings_(settings) {}
   std::expected<void, capture::Error> start();
-  const IpAddress& next_hop(const IpAddress& target) const;
 
   LinkSettings settings_;
-  std::vector<OnLink> on_link_;
   int receiver_ = -1;
   std::unique_ptr<capture::LiveSender> sender_;
   std::unique_ptr<Neighbours> neighbours_;

@@ -42,7 +42,7 @@ class Options {
 
 wire::EmitTcp header(const Identity& from, const Target& to, std::uint16_t our_port) {
   wire::EmitTcp tcp;
-  tcp.src = from.source_for(to.address);
+  tcp.src = from.source;
   tcp.dst = to.address;
   tcp.src_port = our_port;
   tcp.dst_port = to.port;

@@ -20,12 +20,8 @@ struct Server {
 
 /// Where the prober speaks from, and what it says in the data that must be acknowledged.
 struct Identity {
-  IpAddress v4, v6;
-  bool has_v4 = false, has_v6 = false;
+  IpAddress source;
   std::string_view data;  ///< 1 to kLongestData octets
-
-  const IpAddress& source_for(const IpAddress& target) const { return target.is_v4() ? v4 : v6; }
-  bool reaches(const IpAddress& target) const { return target.is_v4() ? has_v4 : has_v6; }
 };
 inline constexpr std::size_t kLongestData = 512;
 /// In every packet that we send over IPv4: whoever wonders can tell ("WP").

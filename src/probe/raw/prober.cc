@@ -1,7 +1,5 @@
 #include "probe/raw/prober.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -31,9 +29,9 @@ unsigned packets_of(Step step) {
 
 }  // namespace
 
-Prober::Prober(const ProberSettings& settings, Link& link, Next next, Found found)
+Prober::Prober(const ProberSettings& settings, Links& links, Next next, Found found)
     : settings_(settings),
-      link_(link),
+      links_(links),
       next_(std::move(next)),
       found_(std::move(found)),
       rate_(settings.packets_per_second, std::min(kBurst, settings.packets_per_second / 50 + 1)),
@@ -58,17 +56,15 @@ std::vector<std::uint64_t> Prober::unfinished() const {
 void Prober::run(const std::function<bool()>& stop) {
   while (!stop() && !(all_begun_ && in_flight_ == 0)) {
     const TimeNs now = capture::steady_ns();
-    bool busy = link_.receive([&](std::span<const std::byte> packet) { take(packet, now); }) == Link::kBatch;
+    bool busy = links_.receive([&](std::span<const std::byte> packet) { take(packet, now); });
     busy |= pass_timers(now);
     busy |= begin_targets(now);
-    link_.flush();
+    links_.flush();
     if (busy) continue;
     const TimeNs wait = std::clamp<TimeNs>(next_due() - capture::steady_ns(), 0, kLongestWaitNs);
-    const timespec time{.tv_sec = 0, .tv_nsec = wait};
-    pollfd waiting{.fd = link_.descriptor(), .events = POLLIN, .revents = 0};
-    ::ppoll(&waiting, 1, &time, nullptr);
+    links_.wait(wait);
   }
-  link_.flush();
+  links_.flush();
 }
 
 TimeNs Prober::next_due() const {
@@ -90,9 +86,11 @@ bool Prober::begin_targets(TimeNs now) {
     }
     ++begun;
     ++counters_.targets;
-    if (!settings_.identity.reaches(numbered->target.address)) {
+    const Way* const way = links_.way_to(numbered->target.address);
+    if (way == nullptr) {
       Finding finding;
       finding.target = numbered->target;
+      finding.evidence.no_route = true;
       found_(*numbered, finding);
       ++counters_.findings;
       continue;
@@ -106,7 +104,7 @@ bool Prober::begin_targets(TimeNs now) {
       free_.pop_back();
     }
     Flight& f = flights_[flight];
-    f = Flight{.numbered = *numbered, .conversation = {}, .turn = f.turn + 1, .used = true};
+    f = Flight{.numbered = *numbered, .way = way, .conversation = {}, .turn = f.turn + 1, .used = true};
     by_target_.at(hash_of(numbered->target)) = flight;
     ++in_flight_;
     ask(flight, now);
@@ -142,8 +140,8 @@ void Prober::fire(const Timer& timer, TimeNs now) {
   }
 }
 
-void Prober::emit(const Target& target, TimeNs now) {
-  link_.send(packet_, target.address, settings_.identity.source_for(target.address), now);
+void Prober::emit(const Way& way, const Target& target, TimeNs now) {
+  links_.send(packet_, way, target.address, now);
   rate_.spend(now);
   ++counters_.packets;
 }
@@ -160,19 +158,19 @@ void Prober::ask(std::uint32_t flight, TimeNs now) {
 void Prober::send_step(std::uint32_t flight, TimeNs now) {
   Flight& f = flights_[flight];
   const Target& target = f.numbered.target;
-  const Identity& from = settings_.identity;
+  const Identity from = this->from(*f.way);
   const Step step = f.conversation.step;
   if (step == Step::kDataV1 || step == Step::kDataV0) {
     if (step == Step::kDataV0) {
       write_third_ack(from, target, settings_.secret, f.conversation.server, packet_);
-      emit(target, now);
+      emit(*f.way, target, now);
       ++f.packets;
     }
     write_data(from, target, settings_.secret, question_for(step), f.conversation.server, packet_);
   } else {
     write_syn(from, target, settings_.secret, question_for(step), packet_);
   }
-  emit(target, now);
+  emit(*f.way, target, now);
   if (f.packets++ == 0) f.first_ns = now;
   timeouts_.push_back({.due_ns = now + settings_.timeout_ns, .flight = flight, .turn = f.turn});
 }
@@ -182,13 +180,13 @@ void Prober::act(std::uint32_t flight, const Move& move, const Answer* answer, T
   const Target target = f.numbered.target;
   if (move.reset && answer != nullptr) {
     const Cookie cookie = cookie_of(settings_.secret, target, answer->question);
-    write_reset(settings_.identity, target, cookie.port, cookie.seq + 1, packet_);
-    emit(target, now);
+    write_reset(from(*f.way), target, cookie.port, cookie.seq + 1, packet_);
+    emit(*f.way, target, now);
     ++f.packets;
   }
   if (move.close) {
-    write_close(settings_.identity, target, settings_.secret, move.closes, f.conversation.server, packet_);
-    emit(target, now);
+    write_close(from(*f.way), target, settings_.secret, move.closes, f.conversation.server, packet_);
+    emit(*f.way, target, now);
     ++f.packets;
   }
   if (move.kind == Move::Kind::kFinish) return finish(flight, move.verdict);
@@ -224,8 +222,9 @@ void Prober::take(std::span<const std::byte> packet, TimeNs now) {
 void Prober::take_tcp(TimeNs now) {
   const wire::TcpSegment& segment = decoded_.tcp;
   const Target target{.address = decoded_.src, .port = segment.src_port};
-  if (!settings_.identity.reaches(decoded_.dst) || decoded_.dst != settings_.identity.source_for(decoded_.dst)) return;
-  const Answer answer = judge(segment, target, settings_.secret, settings_.identity.data.size());
+  const Way* const way = links_.way_to(target.address);
+  if (way == nullptr || decoded_.dst != way->source) return;
+  const Answer answer = judge(segment, target, settings_.secret, settings_.data.size());
   if (answer.kind == Kind::kForeign) {
     ++counters_.foreign;
     return;
@@ -241,8 +240,8 @@ void Prober::take_tcp(TimeNs now) {
   }
   // To a question that is over: what the server holds for it ends here.
   if (answer.kind == Kind::kReset) return;
-  write_reset(settings_.identity, target, segment.dst_port, segment.ack.value, packet_);
-  emit(target, now);
+  write_reset(from(*way), target, segment.dst_port, segment.ack.value, packet_);
+  emit(*way, target, now);
 }
 
 void Prober::take_icmp(std::span<const std::byte> packet) {

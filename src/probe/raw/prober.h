@@ -8,10 +8,11 @@
 #include <optional>
 #include <queue>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "probe/raw/conversation.h"
-#include "probe/raw/link.h"
+#include "probe/raw/links.h"
 #include "probe/raw/packets.h"
 #include "probe/raw/rate_limit.h"
 #include "probe/verdict.h"
@@ -22,7 +23,7 @@ namespace weir::probe::raw {
 
 struct ProberSettings {
   Secret secret;
-  Identity identity;
+  std::string_view data;  ///< Identity::data
   unsigned tries = kMostTries;
   TimeNs timeout_ns = 1'000'000'000;  ///< of one try
   double packets_per_second = 10'000;
@@ -40,13 +41,13 @@ struct ProberCounters {
 };
 
 /// Purpose: see above. What it keeps of a target lives from its first SYN to its verdict; an answer proves itself by its cookie, whatever is kept.
-/// Limits: ProberSettings::in_flight. Ownership: none of the link. One owner, one thread.
+/// Limits: ProberSettings::in_flight. Ownership: none of the links. One owner, one thread.
 class Prober {
  public:
   using Next = std::function<std::optional<Numbered>()>;
   using Found = std::function<void(const Numbered&, const Finding&)>;
 
-  Prober(const ProberSettings& settings, Link& link, Next next, Found found);
+  Prober(const ProberSettings& settings, Links& links, Next next, Found found);
 
   /// Until all targets have a verdict, or `stop` says so (asked every few milliseconds).
   void run(const std::function<bool()>& stop);
@@ -57,6 +58,7 @@ class Prober {
  private:
   struct Flight {
     Numbered numbered;
+    const Way* way = nullptr;
     Conversation conversation;
     TimeNs first_ns = 0;
     TimeNs rtt_ns = 0;
@@ -80,14 +82,15 @@ class Prober {
   void act(std::uint32_t flight, const Move& move, const Answer* answer, TimeNs now);
   void ask(std::uint32_t flight, TimeNs now);
   void send_step(std::uint32_t flight, TimeNs now);
-  void emit(const Target& target, TimeNs now);
+  Identity from(const Way& way) const { return {.source = way.source, .data = settings_.data}; }
+  void emit(const Way& way, const Target& target, TimeNs now);
   void finish(std::uint32_t flight, Verdict verdict);
   std::uint64_t hash_of(const Target& target) const;
   std::uint32_t* find(const Target& target);
   TimeNs next_due() const;
 
   ProberSettings settings_;
-  Link& link_;
+  Links& links_;
   Next next_;
   Found found_;
   RateLimit rate_;

@@ -11,6 +11,12 @@ TargetSpace::Wide TargetSpace::number_of(const IpAddress& address) {
   return number;
 }
 
+IpAddress TargetSpace::address_of(Wide number) {
+  IpAddress address;
+  for (std::size_t i = address.octets.size(); i-- > 0; number >>= 8U) address.octets[i] = static_cast<std::uint8_t>(number);
+  return address;
+}
+
 TargetSpace::Range TargetSpace::range_of(const Prefix& prefix) {
   Range range;
   range.first = number_of(prefix.address);
@@ -75,11 +81,13 @@ std::expected<TargetSpace, std::string> TargetSpace::make(std::span<const Block>
 Target TargetSpace::at(std::uint64_t index) const {
   const auto behind = std::ranges::upper_bound(ranges_, index, {}, &Range::begin);
   const Range& range = *std::prev(behind);
-  Wide number = range.first + (index - range.begin);
-  Target target;
-  target.port = range.port;
-  for (std::size_t i = 16; i-- > 0; number >>= 8U) target.address.octets[i] = static_cast<std::uint8_t>(number);
-  return target;
+  return {.address = address_of(range.first + (index - range.begin)), .port = range.port};
+}
+
+std::vector<AddressRange> TargetSpace::addresses() const {
+  std::vector<AddressRange> all;
+  for (const Range& range : ranges_) all.push_back({.first = address_of(range.first), .last = address_of(range.last)});
+  return all;
 }
 
 std::uint64_t TargetSpace::fingerprint() const {

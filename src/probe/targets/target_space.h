@@ -18,6 +18,11 @@ struct Block {
   std::uint16_t port = 0;
 };
 
+/// From the first address to the last.
+struct AddressRange {
+  IpAddress first, last;
+};
+
 /// Prefixes wider than this need an exclusion list: an IPv4 /16, and as many addresses of IPv6.
 inline constexpr unsigned kWideBits = 112;
 inline constexpr std::uint64_t kMostTargets = std::uint64_t{1} << 62U;
@@ -31,6 +36,8 @@ class TargetSpace {
 
   std::uint64_t size() const { return size_; }
   Target at(std::uint64_t index) const;
+  /// All addresses; those with several ports may come several times.
+  std::vector<AddressRange> addresses() const;
   /// The same for the same targets and exclusions: what a run was interrupted in.
   std::uint64_t fingerprint() const;
 
@@ -42,6 +49,7 @@ class TargetSpace {
     std::uint64_t begin = 0;  ///< the number of its first target
   };
   static Wide number_of(const IpAddress& address);
+  static IpAddress address_of(Wide number);
   static Range range_of(const Prefix& prefix);
   static std::vector<Range> merged(std::vector<Range> ranges);
   static std::vector<Range> without(const std::vector<Range>& ranges, const std::vector<Range>& excluded);

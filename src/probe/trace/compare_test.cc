@@ -15,13 +15,7 @@ namespace {
 constexpr raw::Secret kSecret{.low = 1, .high = 2};
 constexpr std::size_t kIp = 20;
 
-raw::Identity identity() {
-  raw::Identity from;
-  from.v4 = parse_ip_address("192.0.2.1").value();
-  from.has_v4 = true;
-  from.data = "x";
-  return from;
-}
+raw::Identity identity() { return {.source = parse_ip_address("192.0.2.1").value(), .data = "x"}; }
 
 /// The TCP part of a traced SYN.
 std::vector<std::byte> syn() {

@@ -1,7 +1,5 @@
 #include "probe/trace/tracer.h"
 
-#include <poll.h>
-
 #include <utility>
 
 #include "capture/clock.h"
@@ -15,7 +13,7 @@ namespace {
 using raw::Question;
 
 constexpr std::uint8_t kWholePath = 64;  // the usual TTL
-constexpr int kWaitMs = 5;
+constexpr TimeNs kWaitNs = 5'000'000;
 
 End end_of(const raw::Answer& answer) {
   if (answer.kind == raw::Kind::kReset) return End::kReset;
@@ -25,8 +23,8 @@ End end_of(const raw::Answer& answer) {
 
 }  // namespace
 
-Tracer::Tracer(const TracerSettings& settings, raw::Link& link, Next next, Traced traced)
-    : settings_(settings), link_(link), next_(std::move(next)), traced_(std::move(traced)), rate_(settings.packets_per_second, 8) {}
+Tracer::Tracer(const TracerSettings& settings, raw::Links& links, Next next, Traced traced)
+    : settings_(settings), links_(links), next_(std::move(next)), traced_(std::move(traced)), rate_(settings.packets_per_second, 8) {}
 
 Tracer::Trace* Tracer::find(const Target& target) {
   const auto found = traces_.find(target);
@@ -38,17 +36,20 @@ void Tracer::run(const std::function<bool()>& stop) {
     const TimeNs now = capture::steady_ns();
     while (!all_begun_ && traces_.size() < settings_.at_once && rate_.allows(now)) {
       if (const auto target = next_()) {
-        ask(*target, traces_[*target], now);
+        const raw::Way* const way = links_.way_to(target->address);
+        if (way == nullptr) continue;  // it was asked before: there is one
+        Trace& trace = traces_[*target];
+        trace.way = way;
+        ask(*target, trace, now);
       } else {
         all_begun_ = true;
       }
     }
     if (all_begun_ && traces_.empty()) return;
-    link_.flush();
-    pollfd waiting{.fd = link_.descriptor(), .events = POLLIN, .revents = 0};
-    ::poll(&waiting, 1, kWaitMs);
+    links_.flush();
+    links_.wait(kWaitNs);
     const TimeNs then = capture::steady_ns();
-    link_.receive([&](std::span<const std::byte> packet) { take(packet, then); });
+    links_.receive([&](std::span<const std::byte> packet) { take(packet, then); });
     for (auto at = traces_.begin(); at != traces_.end();) {
       auto& [target, trace] = *at;
       bool over = false;
@@ -70,12 +71,12 @@ void Tracer::run(const std::function<bool()>& stop) {
       at = traces_.erase(at);
     }
   }
-  link_.flush();
+  links_.flush();
 }
 
-void Tracer::send(const Target& target, Question question, std::uint8_t ttl, std::uint32_t offset, TimeNs now) {
-  raw::write_syn(settings_.identity, target, settings_.secret, question, packet_, ttl, offset);
-  link_.send(packet_, target.address, settings_.identity.source_for(target.address), now);
+void Tracer::send(const Target& target, const raw::Way& way, Question question, std::uint8_t ttl, std::uint32_t offset, TimeNs now) {
+  raw::write_syn({.source = way.source, .data = settings_.data}, target, settings_.secret, question, packet_, ttl, offset);
+  links_.send(packet_, way, target.address, now);
   rate_.spend(now);
 }
 
@@ -84,14 +85,14 @@ void Tracer::ask(const Target& target, Trace& trace, TimeNs now) {
   ++trace.tries;
   trace.due_ns = now + settings_.timeout_ns;
   if (trace.ttl == 0) {
-    if (trace.report.capable_end == End::kSilent) send(target, Question::kTraceCapable, kWholePath, 0, now);
-    if (trace.report.control_end == End::kSilent) send(target, Question::kTracePlain, kWholePath, 0, now);
-    if (!trace.join_answered) send(target, Question::kJoin, kWholePath, 0, now);
+    if (trace.report.capable_end == End::kSilent) send(target, *trace.way, Question::kTraceCapable, kWholePath, 0, now);
+    if (trace.report.control_end == End::kSilent) send(target, *trace.way, Question::kTracePlain, kWholePath, 0, now);
+    if (!trace.join_answered) send(target, *trace.way, Question::kJoin, kWholePath, 0, now);
     return;
   }
   const Hop& hop = trace.report.hops.back();
-  if (!hop.router) send(target, Question::kTraceCapable, trace.ttl, trace.ttl, now);
-  if (!hop.control && !trace.arrived) send(target, Question::kTracePlain, trace.ttl, trace.ttl, now);
+  if (!hop.router) send(target, *trace.way, Question::kTraceCapable, trace.ttl, trace.ttl, now);
+  if (!hop.control && !trace.arrived) send(target, *trace.way, Question::kTracePlain, trace.ttl, trace.ttl, now);
 }
 
 bool Tracer::answered(const Trace& trace) const {
@@ -137,7 +138,7 @@ void Tracer::take_tcp(TimeNs now) {
   const std::uint32_t offset = ack - 1 - raw::cookie_of(settings_.secret, target, question).seq;
   if (offset > kMostHops) return;
   segment.ack = SeqNum{ack - offset};
-  const raw::Answer answer = raw::judge(segment, target, settings_.secret, settings_.identity.data.size());
+  const raw::Answer answer = raw::judge(segment, target, settings_.secret, settings_.data.size());
   if (answer.kind == raw::Kind::kForeign) return;
   if (question == Question::kJoin) {
     trace->join_answered = true;
@@ -149,8 +150,8 @@ void Tracer::take_tcp(TimeNs now) {
     if (offset != 0 && offset == trace->ttl) trace->arrived = true;
   }
   if (answer.kind == raw::Kind::kReset) return;
-  raw::write_reset(settings_.identity, target, segment.dst_port, ack, packet_);
-  link_.send(packet_, target.address, settings_.identity.source_for(target.address), now);
+  raw::write_reset({.source = trace->way->source, .data = settings_.data}, target, segment.dst_port, ack, packet_);
+  links_.send(packet_, *trace->way, target.address, now);
   rate_.spend(now);
 }
 

@@ -8,10 +8,11 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "probe/raw/cookie.h"
-#include "probe/raw/link.h"
+#include "probe/raw/links.h"
 #include "probe/raw/packets.h"
 #include "probe/raw/rate_limit.h"
 #include "probe/trace/report.h"
@@ -22,7 +23,7 @@ namespace weir::probe::trace {
 
 struct TracerSettings {
   raw::Secret secret;
-  raw::Identity identity;
+  std::string_view data;              ///< raw::Identity::data
   unsigned tries = 4;                 ///< of each hop
   TimeNs timeout_ns = 1'000'000'000;  ///< of a try
   double packets_per_second = 10'000;
@@ -35,19 +36,20 @@ inline constexpr std::uint8_t kMostHops = 60;
 inline constexpr unsigned kMostSilentHops = 4;
 
 /// Purpose: one target after the other, some at once: first what it answers itself, then hop by hop what the routers quote.
-/// Limits: TracerSettings. Ownership: none of the link. One owner, one thread.
+/// Limits: TracerSettings. Ownership: none of the links. One owner, one thread.
 class Tracer {
  public:
   using Next = std::function<std::optional<Target>()>;
   using Traced = std::function<void(const Target&, const Report&)>;
 
-  Tracer(const TracerSettings& settings, raw::Link& link, Next next, Traced traced);
+  Tracer(const TracerSettings& settings, raw::Links& links, Next next, Traced traced);
   /// Until all are traced, or `stop` says so (asked every few milliseconds).
   void run(const std::function<bool()>& stop);
 
  private:
   struct Trace {
     Report report;
+    const raw::Way* way = nullptr;
     bool join_answered = false;
     std::uint8_t ttl = 0;  ///< 0: the target itself is asked
     std::uint8_t tries = 0;
@@ -58,7 +60,7 @@ class Tracer {
   using Traces = std::map<Target, Trace>;
 
   void ask(const Target& target, Trace& trace, TimeNs now);
-  void send(const Target& target, raw::Question question, std::uint8_t ttl, std::uint32_t offset, TimeNs now);
+  void send(const Target& target, const raw::Way& way, raw::Question question, std::uint8_t ttl, std::uint32_t offset, TimeNs now);
   bool answered(const Trace& trace) const;
   /// On to the next hop; true: there is none.
   bool go_on(const Target& target, Trace& trace, TimeNs now);
@@ -68,7 +70,7 @@ class Tracer {
   Trace* find(const Target& target);
 
   TracerSettings settings_;
-  raw::Link& link_;
+  raw::Links& links_;
   Next next_;
   Traced traced_;
   raw::RateLimit rate_;

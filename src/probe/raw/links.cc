@@ -1,0 +1,33 @@
+#include "probe/raw/links.h"
+
+#include <poll.h>
+
+#include <ctime>
+
+namespace weir::probe::raw {
+
+void Links::flush() {
+  for (const auto& link : links_) link->flush();
+}
+
+bool Links::receive(const Link::Take& take) {
+  bool more = false;
+  for (const auto& link : links_) more |= link->receive(take) == Link::kBatch;
+  return more;
+}
+
+void Links::wait(TimeNs longest) const {
+  constexpr TimeNs kSecond = 1'000'000'000;
+  std::vector<pollfd> waiting;
+  for (const auto& link : links_) waiting.push_back({.fd = link->descriptor(), .events = POLLIN, .revents = 0});
+  const timespec time{.tv_sec = longest / kSecond, .tv_nsec = longest % kSecond};
+  ::ppoll(waiting.data(), waiting.size(), &time, nullptr);
+}
+
+std::uint64_t Links::dropped() const {
+  std::uint64_t all = 0;
+  for (const auto& link : links_) all += link->dropped();
+  return all;
+}
+
+}  // namespace weir::probe::raw

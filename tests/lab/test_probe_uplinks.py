@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""`weir probe --raw` on a host with several uplinks: each target by the way that the kernel would take, from the right address; what the user fixes of it."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import live_sensor
+import network
+import probe_world
+
+from lab import description
+
+# The first path is clean, and on the second MPTCP is stripped.
+CLEAN, STRIPPED, CLEAN6, STRIPPED6 = "10.1.2.2", "10.2.2.2", "fd00:1:2::2", "fd00:2:2::2"
+PORT = 8000
+
+
+class Uplinks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.world = cls.enterClassContext(network.Network(description.of({"families": ["ipv4", "ipv6"], "routers": 2, "box": "far",
+                                                                                  "path": [{}, {"strip": "all"}]})))
+        server = cls.world.start(cls.world.server, sys.executable, "-c", probe_world.SERVE, f"262:{PORT}", stdout=subprocess.PIPE, text=True)
+        assert server.stdout.readline() == "listening\n"
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+
+    def probe(self, *arguments, status=0):
+        done = self.world.run(self.world.client, live_sensor.WEIR, "probe", "--raw", "--port", str(PORT), "--tries", "2", "--timeout-ms", "300", "--quiet", *arguments,
+                              check=False, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.said = done.stderr
+        records = {}
+        output = [arguments[i + 1] for i, word in enumerate(arguments) if word == "--output"]
+        if not output and status == 0:
+            records = {record["ip"]: record for record in map(probe_world.json.loads, done.stdout.splitlines())}
+        return records
+
+    def sent_by(self, interface):
+        def sent():
+            said = self.world.run(self.world.client, "cat", f"/sys/class/net/{interface}/statistics/tx_packets", capture_output=True, text=True).stdout
+            return int(said)
+        return sent
+
+    def verdicts(self, *arguments):
+        return {ip: record["verdict"] for ip, record in self.probe(*arguments).items()}
+
+    def test_each_target_by_its_own_way(self):
+        found = self.probe("--trace", STRIPPED, CLEAN, f"[{CLEAN6}]:{PORT}", f"[{STRIPPED6}]:{PORT}")
+        self.assertEqual(self.said, "")
+        self.assertEqual({ip: record["verdict"] for ip, record in found.items()}, {CLEAN: "v1", STRIPPED: "tcp_only", CLEAN6: "v1", STRIPPED6: "tcp_only"})
+        # What the router on its way quotes stands in its own net.
+        self.assertEqual(found[STRIPPED]["trace"]["hops"][0]["address"], "10.2.1.1")
+        self.assertEqual(found[STRIPPED6]["trace"]["hops"][0]["address"], "fd00:2:1::1")
+
+    def test_a_more_special_route_within_a_prefix(self):
+        """Of one prefix as a target some addresses lie behind another interface."""
+        self.world.run(self.world.client, "ip", "route", "add", "10.1.2.0/30", "via", "10.2.1.1")
+        for router in (self.world.router, self.world.far):
+            self.world.run(router, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0")
+        try:
+            sent = self.sent_by("p2")
+            before = sent()
+            found = self.verdicts("10.1.2.0/29")
+            self.assertGreaterEqual(sent() - before, 3)
+        finally:
+            self.world.run(self.world.client, "ip", "route", "del", "10.1.2.0/30")
+        self.assertEqual(found[CLEAN], "tcp_only")  # from the second interface's address: the answers pass the box
+        self.assertEqual(len(found), 8)
+
+    def test_what_is_fixed_holds_for_every_target(self):
+        # Answers to the second interface's address pass the box. The host's rules know the way by the second interface for what speaks from its address.
+        for fixed in (["-i", "p2"], ["--source", "10.2.1.2"], ["--gateway", "10.2.1.1"], ["-i", "p2", "--gateway", "10.2.1.1"],
+                      ["-i", "p2", "--source", "10.2.1.2"], ["-i", "p2", "--source", "10.2.1.2", "--gateway", "10.2.1.1"], ["--source", "10.2.1.77"],
+                      ["-i", "p2", "--source", "10.2.1.78", "--gateway", "10.2.1.1"]):
+            with self.subTest(fixed):
+                sent = self.sent_by("p1")
+                before = sent()
+                self.assertEqual(self.verdicts(*fixed, CLEAN, STRIPPED), {CLEAN: "tcp_only", STRIPPED: "tcp_only"})
+                self.assertEqual(sent() - before, 0, "packets by the first interface")
+
+    def test_the_kernel_does_not_reset_what_it_did_not_open(self):
+        resets = self.world.kernel_counters(self.world.client)["TcpOutRsts"]
+        for fixed in ([], ["--source", "10.1.1.2"], ["-i", "p2", "--source", "10.2.1.2", "--gateway", "10.2.1.1"]):
+            self.verdicts(*fixed, CLEAN, STRIPPED)
+        self.assertEqual(self.world.kernel_counters(self.world.client)["TcpOutRsts"], resets)
+
+    def test_contradictions_are_told(self):
+        for fixed, said in ((["-i", "p1", "--source", "10.2.1.2"], "is an address of p2, not of p1"),
+                            (["-i", "p1", "--source", "10.2.1.77"], "is in the net of p2, not of p1"),
+                            (["-i", "p1", "--gateway", "10.2.1.1"], "is not on the link of p1"),
+                            (["--source", "10.1.1.2", "--gateway", "10.2.1.1"], "is an address of p1"),
+                            (["--source", "198.51.100.7"], "is in no net of this host's interfaces"),
+                            (["--source", "10.1.1.2", "--source", "10.2.1.2"], "is the second of its family"),
+                            (["--gateway", "10.1.1.2"], "is this host's own address"),
+                            (["--gateway", "198.51.100.1"], "is on no link of this host's"),
+                            (["-i", "p9"], "there is no such interface"),
+                            (["-i", "lo"], "there is no way to it by lo")):
+            with self.subTest(fixed):
+                self.probe(*fixed, CLEAN, STRIPPED, status=2)
+                self.assertIn(said, self.said)
+                self.assertEqual(self.said.count("\n"), 1)
+
+    def test_what_has_no_way_is_told_as_that(self):
+        self.world.run(self.world.client, "ip", "route", "add", "unreachable", "203.0.113.0/24")
+        try:
+            found = self.probe("203.0.113.7", CLEAN, "10.2.1.2")
+            self.assertEqual({ip: (record["verdict"], record["evidence"].get("why"), record["packets"]) for ip, record in found.items() if ip != CLEAN},
+                             {ip: ("inconclusive", "no_route", 0) for ip in ("203.0.113.7", "10.2.1.2")})
+            self.assertEqual(found[CLEAN]["verdict"], "v1")
+            self.assertIn("203.0.113.7: there is no way to it", self.said)
+            self.assertIn("10.2.1.2: is this host itself", self.said)
+            self.probe("203.0.113.7", status=1)
+            self.assertIn("there is no way to it", self.said)
+        finally:
+            self.world.run(self.world.client, "ip", "route", "del", "unreachable", "203.0.113.0/24")
+
+
+if __name__ == "__main__":
+    live_sensor.main()
