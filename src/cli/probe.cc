@@ -15,6 +15,7 @@
 #include "cli/say.h"
 #include "cli/verbs.h"
 #include "probe/output/whole_file.h"
+#include "report/table.h"
 
 namespace weir::cli {
 namespace {
@@ -46,14 +47,28 @@ bool keep_state(const std::string& path, RunState state, ProbeOutputs& outputs) 
   return !problem;
 }
 
+/// Nothing is asked: why.
+int say_nothing_left(const ProbeOptions& options, const ProbeTargets& targets) {
+  if (stop_wanted()) return say("probe", "interrupted before the first target was asked"), kNotDone;
+  if (targets.named == 0 && !options.learn.empty()) return kDone;  // the logs have not named any yet
+  if (targets.named == 0) return say("probe", "the lists name no target"), kNotDone;
+  if (targets.unresolved == targets.named) return say("probe", "nothing is asked: no name has an address"), kNotDone;
+  return say("probe", "nothing is asked: all targets are excluded", options.exclude.value_or("")), kNotDone;
+}
+
+void say_interrupted(const ProbeOptions& options, std::uint64_t left, std::uint64_t total) {
+  say("probe", fmt::format("interrupted: {} of {} targets have no verdict yet", report::grouped(left), report::grouped(total)),
+      options.state ? "the same command goes on from here, by " + *options.state : "with --state FILE a run can go on");
+}
+
 int run_once(const ProbeOptions& options, std::span<const std::string> learnt, bool again) {
   const auto targets = collect_targets(options, learnt, stop_wanted);
   if (!targets) return targets.error();
-  bool goes_on = again;
+  if (targets->space.size() == 0) return say_nothing_left(options, *targets);
+  bool goes_on = false;
   const auto state = beginning(options, targets->space.fingerprint(), goes_on);
   if (!state) return state.error();
-  ProbeOutputs::cut(options, *state);
-  auto outputs = ProbeOutputs::open(options, goes_on);
+  auto outputs = ProbeOutputs::open(options, again, goes_on ? &*state : nullptr);
   if (!outputs) return outputs.error();
 
   probe::targets::Order order(targets->space.size(), *state);
@@ -61,17 +76,17 @@ int run_once(const ProbeOptions& options, std::span<const std::string> learnt, b
   ProbeRun::Keep keep;
   if (options.state) keep = [&](ProbeRun::Open begun) { return keep_state(*options.state, order.state(std::move(begun)), **outputs); };
   ProbeRun run(options, *targets, order, **outputs, stop_wanted, std::move(keep));
-  int status = targets->space.size() == 0 ? kDone : options.raw ? run.raw(open) : run.connect(open);
-  const bool complete = order.left() == 0 && open.empty();
-  if (const int written = (*outputs)->close(complete); written != kDone) status = written;
-  if (options.state && status == kDone) {
-    if (complete) {
-      std::remove(options.state->c_str());
-    } else if (const auto problem = probe::output::write_whole(*options.state, to_text(order.state(open)))) {
-      return say(*problem), kNotDone;
-    }
+  int status = options.raw ? run.raw(open) : run.connect(open);
+  const std::uint64_t left = order.left() + open.size(), total = targets->space.size();
+  if (const int written = (*outputs)->close(left == 0); written != kDone) return written;
+  if (options.state && left == 0) std::remove(options.state->c_str());
+  if (options.state && left != 0 && left != total) {
+    RunState end = order.state(std::move(open));
+    (*outputs)->measure(end);
+    if (const auto problem = probe::output::write_whole(*options.state, to_text(end))) return say(*problem), kNotDone;
   }
-  return status == kDone && targets->unresolved > 0 ? kNotDone : status;
+  if (left != 0 && stop_wanted() && options.watch_seconds == 0) say_interrupted(options, left, total);
+  return status == kDone && (left != 0 || targets->unresolved > 0) ? kNotDone : status;
 }
 
 }  // namespace

@@ -30,10 +30,13 @@ int ProbeRun::connect(Open& open) {
     return probe::Numbered{.number = *number, .target = targets_.space.at(*number)};
   };
   const auto found = [&](const probe::Numbered&, const probe::Finding& finding, const connect::Details& details) {
+    const auto categories = targets_.categories_of(finding.target.address);
     outputs_.take({.time_ns = capture::wall_ns(),
                    .mode = probe::output::Mode::kConnect,
                    .finding = finding,
                    .names = targets_.names_of(finding.target.address),
+                   .categories = categories,
+                   .before = {},
                    .connected = &details});
   };
   connect::Prober prober(settings, next, found);

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
 #include <utility>
 
 #include "capture/clock.h"
@@ -30,6 +31,11 @@ std::optional<std::uint64_t> regular_bytes(const std::string& path) {
   struct stat about{};
   if (::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) return std::nullopt;
   return static_cast<std::uint64_t>(about.st_size);
+}
+
+void cut_file(const std::optional<std::string>& path, const std::optional<std::uint64_t>& bytes) {
+  if (!path || !bytes || regular_bytes(*path).value_or(0) <= *bytes) return;
+  if (::truncate(path->c_str(), static_cast<off_t>(*bytes)) != 0) say(report::system_problem(*path, errno));
 }
 
 }  // namespace
@@ -70,13 +76,45 @@ int ProbeOutputs::open_earlier() {
     if (!*text) return say(*options_.previous, "there is no such file"), kBadUsage;
     earlier = output::read_earlier(**text);
   }
-  if (options_.previous || earlier_) summary_ = output::Summary(std::move(earlier));
+  if (options_.previous || !earlier.empty()) summary_ = output::Summary(std::move(earlier));
   return kDone;
 }
 
-std::expected<std::unique_ptr<ProbeOutputs>, int> ProbeOutputs::open(const ProbeOptions& options, bool goes_on) {
+int ProbeOutputs::take_first_part(const probe::targets::RunState& from) {
+  cut_file(options_.output, from.output_bytes);
+  cut_file(options_.csv, from.csv_bytes);
+  const auto bytes = options_.output ? regular_bytes(*options_.output) : std::nullopt;
+  const bool needed = options_.nft_set || options_.report;
+  if (!bytes || *bytes < from.output_bytes.value_or(0)) {
+    if (needed)
+      return say(options_.output.value_or("--output"), "has not the results of the run's first part, which --nft-set and --report are to tell of",
+                 "without these it goes on"),
+             kNotDone;
+    return kDone;
+  }
+  std::ifstream file(*options_.output);
+  for (std::string line; std::getline(file, line);) {
+    const auto read = output::read_line(line);
+    if (!read) continue;
+    output::Record record;
+    record.finding = read->finding;
+    record.names = read->names;
+    record.categories = read->categories;
+    record.before = read->before;
+    summary_.take(record);
+    if (options_.nft_set && decide::speaks(output::feed_verdict(record.finding.verdict)) && speakers_.size() < decide::kMostFeedEntries)
+      output::append_feed_entries(speakers_, record);
+  }
+  if (file.bad()) return say(*options_.output, "cannot be read"), kNotDone;
+  return kDone;
+}
+
+std::expected<std::unique_ptr<ProbeOutputs>, int> ProbeOutputs::open(const ProbeOptions& options, bool appends, const probe::targets::RunState* from) {
   std::unique_ptr<ProbeOutputs> out(new ProbeOutputs(options));
   if (const int status = out->open_earlier(); status != kDone) return std::unexpected(status);
+  if (from != nullptr)
+    if (const int status = out->take_first_part(*from); status != kDone) return std::unexpected(status);
+  const bool goes_on = appends || from != nullptr;
   if (options.output)
     if (const int status = out->open_lines(*options.output, goes_on, out->json_); status != kDone) return std::unexpected(status);
   if (options.csv) {
@@ -86,7 +124,9 @@ std::expected<std::unique_ptr<ProbeOutputs>, int> ProbeOutputs::open(const Probe
   return out;
 }
 
-void ProbeOutputs::take(const output::Record& record) {
+void ProbeOutputs::take(const output::Record& found) {
+  output::Record record = found;
+  record.before = summary_.before(record.finding.target);
   summary_.take(record);
   if (json_) {
     output::append_json_line(json_->text, record);
@@ -116,18 +156,13 @@ bool ProbeOutputs::flush() {
 
 bool ProbeOutputs::keep(probe::targets::RunState& state) {
   if (!flush()) return false;
-  state.output_bytes = options_.output ? regular_bytes(*options_.output) : std::nullopt;
-  state.csv_bytes = options_.csv ? regular_bytes(*options_.csv) : std::nullopt;
+  measure(state);
   return !options_.feed || write_feed() == kDone;
 }
 
-void ProbeOutputs::cut(const ProbeOptions& options, const probe::targets::RunState& state) {
-  const auto cut_file = [](const std::optional<std::string>& path, const std::optional<std::uint64_t>& bytes) {
-    if (!path || !bytes || regular_bytes(*path).value_or(0) <= *bytes) return;
-    if (::truncate(path->c_str(), static_cast<off_t>(*bytes)) != 0) say(report::system_problem(*path, errno));
-  };
-  cut_file(options.output, state.output_bytes);
-  cut_file(options.csv, state.csv_bytes);
+void ProbeOutputs::measure(probe::targets::RunState& state) const {
+  state.output_bytes = options_.output ? regular_bytes(*options_.output) : std::nullopt;
+  state.csv_bytes = options_.csv ? regular_bytes(*options_.csv) : std::nullopt;
 }
 
 int ProbeOutputs::write_feed() {
@@ -148,8 +183,10 @@ int ProbeOutputs::close(bool complete) {
     if (*lines)
       if (const auto problem = (*lines)->output.close()) say(*problem), status = kNotDone;
   if (options_.feed && write_feed() != kDone) status = kNotDone;
-  if (options_.nft_set)
-    if (const auto problem = output::write_whole(*options_.nft_set, output::nft_sets(entries_))) say(*problem), status = kNotDone;
+  if (options_.nft_set) {
+    speakers_.insert(speakers_.end(), entries_.begin(), entries_.end());
+    if (const auto problem = output::write_whole(*options_.nft_set, output::nft_sets(speakers_))) say(*problem), status = kNotDone;
+  }
   if (options_.report)
     if (const auto problem = output::write_whole(*options_.report, summary_.html(capture::wall_ns()))) say(*problem), status = kNotDone;
   if (entries_left_out_ > 0) say("feed", fmt::format("{} results found no room", entries_left_out_)), status = kNotDone;

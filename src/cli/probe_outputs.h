@@ -23,12 +23,13 @@ namespace weir::cli {
 class ProbeOutputs : public probe::output::Sink {
  public:
   /// Reads what is to be merged or compared before a packet is sent: a damaged feed is not written over. The exit status where it cannot be.
-  static std::expected<std::unique_ptr<ProbeOutputs>, int> open(const ProbeOptions& options, bool goes_on);
-
-  /// What was written behind the state that a killed run has left is taken away: its targets come again.
-  static void cut(const ProbeOptions& options, const probe::targets::RunState& state);
+  /// `appends`: to what an earlier round has written. `from`: the run goes on from there: what was written behind it is taken away, as its
+  /// targets come again, and what stands before it is a part of this run.
+  static std::expected<std::unique_ptr<ProbeOutputs>, int> open(const ProbeOptions& options, bool appends, const probe::targets::RunState* from);
 
   void take(const probe::output::Record& record) override;
+  /// How long the results are that have been written.
+  void measure(probe::targets::RunState& state) const;
   /// Lines so far; false: they could not be written, which close() tells.
   bool flush();
   /// All so far is in its files, and `state` says how long they are; false: it could not be written.
@@ -47,12 +48,15 @@ class ProbeOutputs : public probe::output::Sink {
   explicit ProbeOutputs(const ProbeOptions& options) : options_(options) {}
   int open_lines(const std::string& place, bool goes_on, std::optional<Lines>& into);
   int open_earlier();
+  /// The results of the run's first part, out of its own JSON lines.
+  int take_first_part(const probe::targets::RunState& from);
   int write_feed();
 
   const ProbeOptions& options_;
   std::optional<Lines> json_, csv_;
   std::optional<decide::Feed> earlier_;  ///< the feed as it was
   std::vector<decide::FeedEntry> entries_;
+  std::vector<decide::FeedEntry> speakers_;  ///< of the run's first part: for nftables sets alone
   std::uint64_t entries_left_out_ = 0;
   probe::output::Summary summary_;
 };

@@ -59,10 +59,13 @@ int ProbeRun::raw(Open& open) {
   };
   std::map<probe::Target, std::uint64_t> to_trace;  // what has a verdict, but no line yet
   const auto write = [&](const probe::Finding& finding, const probe::trace::Report* traced) {
+    const auto categories = targets_.categories_of(finding.target.address);
     outputs_.take({.time_ns = capture::wall_ns(),
                    .mode = probe::output::Mode::kRaw,
                    .finding = finding,
                    .names = targets_.names_of(finding.target.address),
+                   .categories = categories,
+                   .before = {},
                    .trace = traced});
     to_trace.erase(finding.target);
   };

@@ -15,12 +15,14 @@
 #include "cli/say.h"
 #include "probe/targets/resolver.h"
 #include "probe/targets/target_text.h"
+#include "report/table.h"
 
 namespace weir::cli {
 namespace {
 
 namespace targets = probe::targets;
 
+constexpr std::size_t kMostTold = 20;           // names without an address, one by one
 constexpr std::size_t kLongestList = 1U << 30;  // octets
 
 struct WantedName {
@@ -31,7 +33,7 @@ struct WantedName {
 struct Wanted {
   std::vector<targets::Block> blocks;
   std::vector<WantedName> names;
-  std::vector<targets::Prefix> wide;
+  targets::Categories categories;
 };
 
 std::expected<std::string, int> read_list(const std::string& path) {
@@ -59,7 +61,7 @@ void want(const targets::TargetText& target, const std::string& category, const 
     wanted.names.push_back({.name = target.name, .category = category, .port = target.port});
     return;
   }
-  if (target.prefix->bits < targets::kWideBits) wanted.wide.push_back(*target.prefix);
+  if (!category.empty()) wanted.categories.add(*target.prefix, category);
   if (target.port) {
     wanted.blocks.push_back({*target.prefix, *target.port});
   } else {
@@ -109,6 +111,18 @@ std::optional<int> want_all(const ProbeOptions& options, std::span<const std::st
   return std::nullopt;
 }
 
+/// A name that stands in two lists comes once for each category, and without one only if it has none.
+void add_name(std::vector<probe::output::Name>& known, probe::output::Name name) {
+  for (probe::output::Name& one : known) {
+    if (one.name != name.name) continue;
+    if (name.category.empty() || one.category == name.category) return;
+    if (!one.category.empty()) continue;
+    one.category = std::move(name.category);
+    return;
+  }
+  known.push_back(std::move(name));
+}
+
 /// Names become addresses; those that have none are told.
 std::optional<int> add_names(const ProbeOptions& options, const std::function<bool()>& stop, Wanted& wanted, ProbeTargets& out) {
   std::vector<std::string> names;
@@ -120,29 +134,51 @@ std::optional<int> add_names(const ProbeOptions& options, const std::function<bo
     const targets::Resolved& found = (*resolved)[i];
     if (found.addresses.empty()) {
       ++out.unresolved;
-      if (!stop()) say(one.name, found.problem);
+      if (!stop() && out.unresolved <= kMostTold) say(one.name, found.problem);
     }
     for (const IpAddress& address : found.addresses) {
       auto& known = out.names[address];
-      if (std::ranges::none_of(known, [&](const auto& k) { return k.name == one.name && k.category == one.category; }))
-        known.push_back({.name = one.name, .category = one.category, .https_record = found.https_record});
+      add_name(known, {.name = one.name, .category = one.category, .https_record = found.https_record});
       for (const std::uint16_t port : one.port ? std::vector{*one.port} : options.ports) wanted.blocks.push_back({{.address = address, .bits = 128}, port});
     }
   }
+  if (out.unresolved > kMostTold && !stop()) say("names", fmt::format("{} more have no address", report::grouped(out.unresolved - kMostTold)));
   return std::nullopt;
+}
+
+/// What is named by address, all together, is as wide as an exclusion list is a must for: how wide, in words.
+std::optional<std::string> too_wide(const Wanted& wanted) {
+  std::vector<targets::Block> addresses = wanted.blocks;
+  for (targets::Block& block : addresses) block.port = 0;
+  const auto space = targets::TargetSpace::make(addresses, {});
+  if (space && space->size() <= targets::kWideAddresses) return std::nullopt;
+  return space ? report::grouped(space->size()) + " addresses" : "more than 2^62 addresses";
 }
 
 }  // namespace
 
+std::vector<std::string> ProbeTargets::categories_of(const IpAddress& address) const {
+  std::vector<std::string> all;
+  for (const probe::output::Name& name : names_of(address))
+    if (!name.category.empty()) all.push_back(name.category);
+  categories.append(address, all);
+  std::ranges::sort(all);
+  all.erase(std::ranges::unique(all).begin(), all.end());
+  return all;
+}
+
 std::expected<ProbeTargets, int> collect_targets(const ProbeOptions& options, std::span<const std::string> learnt, const std::function<bool()>& stop) {
   Wanted wanted;
   if (const auto status = want_all(options, learnt, wanted)) return std::unexpected(*status);
-  if (!wanted.wide.empty() && !options.exclude)
-    return std::unexpected(refuse(to_string(wanted.wide.front()), "is wider than 2^16 addresses, and there is no list of what is to be left alone",
-                                  "--exclude FILE, an empty one if nothing is"));
+  if (!options.exclude)
+    if (const auto wide = too_wide(wanted))
+      return std::unexpected(refuse("probe", fmt::format("the targets are {}, more than a /16 has, and there is no list of what is to be left alone", *wide),
+                                    "--exclude FILE, an empty one if nothing is"));
   const auto excluded = read_exclusions(options);
   if (!excluded) return std::unexpected(excluded.error());
   ProbeTargets out;
+  out.named = wanted.blocks.size() + wanted.names.size();
+  out.categories = std::move(wanted.categories);
   if (const auto status = add_names(options, stop, wanted, out)) return std::unexpected(*status);
   auto space = targets::TargetSpace::make(wanted.blocks, *excluded);
   if (!space) return std::unexpected(refuse("probe", space.error()));

@@ -69,6 +69,41 @@ class Connect(unittest.TestCase):
         self.assertEqual(records[0]["evidence"]["addresses_accepted"], 1)
         self.assertEqual(records[0]["evidence"]["subflows"], 1)
 
+    def test_no_way_to_a_target_is_no_silence(self):
+        """Neither where this host knows that, nor where a router says it."""
+        self.world.run(self.world.router, "nft", "flush", "ruleset")
+        self.world.rules("ip daddr 10.54.0.0/24 reject with icmp host-unreachable\nip6 daddr fd50::/120 reject with icmpv6 no-route")
+        self.world.run(self.world.client, "ip", "route", "add", "unreachable", "198.51.100.0/24")
+        for mode, targets in ((), ["198.51.100.1:80", "10.54.0.1:80", "[fd50::3]:80"]), (["--raw"], ["10.54.0.1:80", "[fd50::3]:80"]):
+            done = self.world.run(self.world.client, live_sensor.WEIR, "probe", *mode, "--tries", "1", "--timeout-ms", "2500", *targets, "10.55.0.1:80", "10.50.0.1:80",
+                                  check=False, capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            found = {record["ip"]: record for record in map(json.loads, done.stdout.splitlines())}
+            for target in targets:
+                record = found.pop(target.rsplit(":", 1)[0].strip("[]"))
+                self.assertEqual((record["verdict"], record["evidence"].get("why")), ("inconclusive", "no_route"), record)
+            self.assertEqual({ip: record["verdict"] for ip, record in found.items()}, {"10.55.0.1": "timeout", "10.50.0.1": "v1"})
+
+    def test_categories_of_addresses(self):
+        cdn, video = self.folder / "cdn", self.folder / "video"
+        cdn.write_text("10.50.0.0/30\n[fd50::4]:80\n")
+        video.write_text("10.50.0.2:80\n10.51.0.7\n")
+        self.folder.chmod(0o755)
+        done, records = self.probe("--port", "80", "--category", f"cdn={cdn}", "--category", f"video={video}", "10.51.0.7:81", "10.50.0.9:80")
+        self.assertEqual(done.returncode, 0)
+        found = {(r["ip"], r["port"]): r.get("categories") for r in records}
+        self.assertEqual(found, {("10.50.0.0", 80): ["cdn"], ("10.50.0.1", 80): ["cdn"], ("10.50.0.2", 80): ["cdn", "video"], ("10.50.0.3", 80): ["cdn"],
+                                 ("fd50::4", 80): ["cdn"], ("10.51.0.7", 80): ["video"], ("10.51.0.7", 81): ["video"], ("10.50.0.9", 80): None})
+
+    def test_a_silent_dns_server_is_told_soon(self):
+        began = time.monotonic()
+        done, records = self.probe("--dns", "10.55.0.1", "one.example", "two.example:80", "localhost:1", "10.50.0.1:80")
+        self.assertLess(time.monotonic() - began, 9)
+        self.assertEqual(done.returncode, 1)
+        for name in ("one.example", "two.example"):
+            self.assertIn(f"weir: {name}: no DNS server answers\n", done.stderr)
+        self.assertEqual({record["ip"]: record["verdict"] for record in records if record["ip"] != "::1"}, {"127.0.0.1": "closed", "10.50.0.1": "v1"})
+
     def test_names_are_resolved_and_kept(self):
         server = addresses.server(1, 4)
         known = self.world.start(self.world.server, sys.executable, str(HERE / "name_server.py"), server, "53", "both.example=10.50.0.7,fd50::7,https",
@@ -77,11 +112,14 @@ class Connect(unittest.TestCase):
         shops = self.folder / "shops"
         shops.write_text("# shops\nBoth.Example:80\nplain.example:81\n")
         self.folder.chmod(0o755)
-        done, records = self.probe("--dns", server, "--category", f"shops={shops}", "same.example:80", "nobody.example")
+        done, records = self.probe("--dns", server, "--category", f"shops={shops}", "same.example:80", "10.51.0.7:82", "both.example:80", "nobody.example")
         self.assertEqual(done.returncode, 1)
         self.assertIn("nobody.example", done.stderr)
         found = {(r["ip"], r["port"]): r for r in records}
-        self.assertEqual(set(found), {("10.50.0.7", 80), ("fd50::7", 80), ("10.51.0.7", 81)})
+        self.assertEqual(set(found), {("10.50.0.7", 80), ("fd50::7", 80), ("10.51.0.7", 81), ("10.51.0.7", 82)})
+        # What came as an address has the category of the name that it has.
+        for port in (81, 82):
+            self.assertEqual((found["10.51.0.7", port]["categories"], found["10.51.0.7", port]["names"][0]["name"]), (["shops"], "plain.example"))
         both = found["10.50.0.7", 80]
         self.assertEqual(both["verdict"], "v1")
         self.assertEqual(sorted(both["names"], key=lambda n: n["name"]), [{"name": "both.example", "category": "shops", "https_record": True}, {"name": "same.example"}])

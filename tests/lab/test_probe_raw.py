@@ -76,22 +76,58 @@ class Raw(unittest.TestCase):
     def test_interrupted_and_resumed_none_twice_and_none_missed(self):
         self.world.boxes()
         output, state = self.folder / "parts.json", self.folder / "state"
-        command = ["--output", str(output), "--state", str(state), "--rate", "4000", *probe_world.targets()]
-        parts = 0
+        sets, page, shops = (self.folder / name for name in ("parts.nft", "parts.html", "shops"))
+        shops.write_text("\n".join(probe_world.targets("speaker", "plain")))
+        command = ["--output", str(output), "--state", str(state), "--nft-set", str(sets), "--report", str(page), "--category", f"shops={shops}", "--rate", "4000",
+                   *probe_world.targets()]
         for share in (0.3, 0.6):
-            process = self.world.start(self.world.client, live_sensor.WEIR, "probe", "--raw", "--network-rate", "0", "--quiet", *command)
+            process = self.world.start(self.world.client, live_sensor.WEIR, "probe", "--raw", "--network-rate", "0", "--quiet", *command, stderr=subprocess.PIPE, text=True)
             live_sensor.wait_for(lambda: output.exists() and output.read_text().count("\n") > share * probe_world.count(), f"{share} of the results", 60)
             process.send_signal(signal.SIGINT)
-            self.assertEqual(process.wait(timeout=5), 0)
+            self.assertEqual(process.wait(timeout=5), 1)
+            said = process.stderr.read()
+            self.assertIn(f"of {probe_world.count():,} targets have no verdict yet (the same command goes on from here, by {state})", said)
             self.assertTrue(state.exists())
-            parts += 1
         self.assertLess(len(probe_world.read(output)), probe_world.count())
         self.probe(*command)
         self.assertFalse(state.exists())
         seen = collections.Counter((r["ip"], r["port"]) for r in probe_world.read(output))
         self.assertEqual(len(seen), probe_world.count())
         self.assertEqual(max(seen.values()), 1)
-        self.assertEqual({r["verdict"] for r in probe_world.read(output)}, {verdict for _, _, verdict in NETS.values()})
+        records = probe_world.read(output)
+        self.assertEqual({r["verdict"] for r in records}, {verdict for _, _, verdict in NETS.values()})
+        # The sets and the summary tell of all parts.
+        speakers = sum(r["verdict"] in ("v1", "v0") for r in records)
+        self.assertEqual(sets.read_text().count(" . ") - 2, speakers, "elements, and the types of two sets")
+        self.assertIn(f"{probe_world.count():,} targets", page.read_text())
+        self.assertIn(f"<td>shops<td class=n>{probe_world.count('speaker', 'plain'):,}<td>", page.read_text())
+
+    def test_what_cannot_tell_of_the_whole_run_is_refused(self):
+        output, state = self.folder / "gone.json", self.folder / "gone-state"
+        command = ["--output", str(output), "--state", str(state), "--report", str(self.folder / "gone.html"), "--rate", "500", *probe_world.targets("speaker")]
+        process = self.world.start(self.world.client, live_sensor.WEIR, "probe", "--raw", "--network-rate", "0", "--quiet", *command, stderr=subprocess.DEVNULL)
+        live_sensor.wait_for(lambda: output.exists() and output.read_text().count("\n") > 100, "results", 60)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=5), 1)
+        output.unlink()
+        self.assertIn("has not the results of the run's first part", self.probe(*command, check=False).stderr)
+        self.assertTrue(state.exists())
+
+    def test_the_time_of_an_answer_is_its_targets_own(self):
+        """Some targets are behind a line that is slow, and they are asked in turn with others."""
+        self.world.run(self.world.router, "tc", "qdisc", "add", "dev", "x1", "root", "tbf", "rate", "256kbit", "burst", "1600", "latency", "3s")
+        try:
+            self.probe("--rate", "2000", "--output", str(self.folder / "times.json"), "10.60.0.0/26:80", "10.50.0.0/26:80")
+        finally:
+            self.world.run(self.world.router, "tc", "qdisc", "del", "dev", "x1", "root")
+        times = {}
+        for record in probe_world.read(self.folder / "times.json"):
+            times.setdefault(record["verdict"], []).append(record["rtt_ms"])
+        self.assertEqual({verdict: len(of) for verdict, of in times.items()}, {"v0": 64, "v1": 64})
+        # Each waits for those before it on the slow line, about 2 ms each; the others wait for nobody.
+        self.assertGreater(max(times["v0"]), 60)
+        self.assertGreater(len(set(times["v0"])), 48)
+        self.assertLess(sorted(times["v1"])[32], 40)
 
     def test_killed_and_resumed_none_twice_and_none_missed(self):
         self.world.boxes()

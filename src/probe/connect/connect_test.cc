@@ -23,6 +23,12 @@ TEST(ConnectDetails, WhatTheKernelRefused) {
   EXPECT_EQ(judge(details), Verdict::kTimeout);
   details.error = EACCES;
   EXPECT_EQ(judge(details), Verdict::kInconclusive);
+  EXPECT_EQ(details.why, "error");
+  for (const int error : {EHOSTUNREACH, ENETUNREACH}) {
+    details = {.why = {}, .error = error};
+    EXPECT_EQ(judge(details), Verdict::kInconclusive);
+    EXPECT_EQ(details.why, "no_route");
+  }
 }
 
 TEST(KernelCounters, TheValueUnderTheName) {

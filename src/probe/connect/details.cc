@@ -16,9 +16,11 @@ Verdict judge(Details& details) {
       return Verdict::kClosed;
     case 0:
     case ETIMEDOUT:
+      return Verdict::kTimeout;
     case EHOSTUNREACH:
     case ENETUNREACH:
-      return Verdict::kTimeout;
+      details.why = "no_route";
+      return Verdict::kInconclusive;
     default:
       details.why = "error";
       return Verdict::kInconclusive;

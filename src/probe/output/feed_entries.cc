@@ -75,7 +75,7 @@ decide::FeedVerdict feed_verdict(Verdict verdict) {
 std::string explain(const Record& record) {
   if (const connect::Details* c = record.connected) {
     if (c->connected) return fmt::format("kernel connection: {}, {} more subflows", c->fallback ? "plain TCP" : "MPTCP", c->subflows);
-    return fmt::format("kernel connection: {}", c->why.empty() ? "not made" : c->why);
+    return fmt::format("kernel connection: {}", c->why == "no_route" ? "no way leads to it" : c->why.empty() ? "not made" : c->why);
   }
   const Evidence& e = record.finding.evidence;
   std::string text;
@@ -86,6 +86,7 @@ std::string explain(const Record& record) {
   if (e.data_v0 != DataOutcome::kNotSent) say("data", meaning(e.data_v0));
   if (e.join != Outcome::kNotAsked) say("MP_JOIN", meaning(e.join));
   if (e.syn_plain != Outcome::kNotAsked) say("plain SYN", meaning(e.syn_plain));
+  if (e.no_route) say("routing", "no way leads to it");
   if (record.trace != nullptr) say("lost on the path", name_of(record.trace->loss));
   return text;
 }

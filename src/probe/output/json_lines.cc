@@ -110,26 +110,36 @@ void append_json_line(std::string& out, const Record& record) {
     }
     json.end_array();
   }
+  if (!record.categories.empty()) {
+    json.key("categories").begin_array();
+    for (const std::string& category : record.categories) json.value(category);
+    json.end_array();
+  }
   json.field("mode", name_of(record.mode)).field("verdict", name_of(f.verdict));
+  if (record.before) json.field("verdict_before", name_of(*record.before));
   append_evidence(json, record);
   if (f.rtt_ns > 0) json.key("rtt_ms").raw(fmt::format("{:.3f}", static_cast<double>(f.rtt_ns) / kNsPerMs));
-  json.field("packets", f.packets);
+  if (record.mode == Mode::kRaw) json.field("packets", f.packets);  // how many the kernel sent it does not tell
   if (record.trace != nullptr) append_trace(json, *record.trace);
   json.end_object();
   out += '\n';
 }
 
-std::string csv_header() { return "timestamp,ip,port,names,mode,verdict,syn_v1,data_ack_v1,syn_v0,data_ack_v0,join,syn_plain,rtt_ms,packets,loss\n"; }
+std::string csv_header() {
+  return "timestamp,ip,port,names,mode,verdict,syn_v1,data_ack_v1,syn_v0,data_ack_v0,join,syn_plain,rtt_ms,packets,loss,categories\n";
+}
 
 void append_csv_line(std::string& out, const Record& record) {
   const Finding& f = record.finding;
   const Evidence& e = f.evidence;
-  std::string names;
+  std::string names, categories;
   for (const Name& name : record.names) names += (names.empty() ? "" : " ") + name.name;
+  for (const std::string& category : record.categories) categories += (categories.empty() ? "" : " ") + category;
   report::append_timestamp(out, record.time_ns);
-  out += fmt::format(",{},{},{},{},{},{},{},{},{},{},{},{:.3f},{},{}\n", to_string(f.target.address), f.target.port, csv_text(names), name_of(record.mode),
+  out += fmt::format(",{},{},{},{},{},{},{},{},{},{},{},{:.3f},{},{},{}\n", to_string(f.target.address), f.target.port, csv_text(names), name_of(record.mode),
                      name_of(f.verdict), name_of(e.syn_v1), name_of(e.data_v1), name_of(e.syn_v0), name_of(e.data_v0), name_of(e.join), name_of(e.syn_plain),
-                     static_cast<double>(f.rtt_ns) / kNsPerMs, f.packets, record.trace != nullptr ? name_of(record.trace->loss) : "");
+                     static_cast<double>(f.rtt_ns) / kNsPerMs, record.mode == Mode::kRaw ? fmt::format("{}", f.packets) : "",
+                     record.trace != nullptr ? name_of(record.trace->loss) : "", csv_text(categories));
 }
 
 }  // namespace weir::probe::output

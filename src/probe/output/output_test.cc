@@ -51,6 +51,24 @@ TEST(JsonLines, ATraceNamesThePairOfHops) {
   EXPECT_THAT(line, HasSubstr(R"("before":{"ttl":1,"address":"10.0.0.1"},"behind":{"ttl":2,"address":"10.0.0.2"})"));
 }
 
+TEST(JsonLines, WhatASummaryTakesIsReadAgain) {
+  const Name names[] = {{.name = "www.example", .category = "cdn"}};
+  const std::vector<std::string> categories{"cdn", "video"};
+  Record record = speaker(names);
+  record.categories = categories;
+  record.before = Verdict::kTcpOnly;
+  std::string line;
+  append_json_line(line, record);
+  const auto read = read_line(line);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->finding.target, record.finding.target);
+  EXPECT_EQ(read->finding.verdict, Verdict::kV1);
+  EXPECT_EQ(read->names.at(0).name, "www.example");
+  EXPECT_EQ(read->categories, categories);
+  EXPECT_EQ(read->before, Verdict::kTcpOnly);
+  EXPECT_FALSE(read_line(line.substr(0, 40)));
+}
+
 TEST(Feed, OneEntryForEachNameAndOneWithout) {
   const Name names[] = {{.name = "a.example", .category = "x"}, {.name = "a.example", .category = "y"}, {.name = "b.example", .category = {}}};
   std::vector<decide::FeedEntry> entries;
@@ -82,7 +100,11 @@ TEST(Summary, TellsSharesAndChanges) {
   append_json_line(before, record);
   Summary summary(read_earlier(before + "no JSON\n{\"ip\":5}\n"));
   const Name names[] = {{.name = "<b>.example", .category = "cdn"}};
-  summary.take(speaker(names));
+  Record changed = speaker(names);
+  const std::vector<std::string> categories{"cdn"};
+  changed.categories = categories;
+  changed.before = summary.before(changed.finding.target);
+  summary.take(changed);
   Record fresh = speaker();
   fresh.finding.target.port = 80;
   summary.take(fresh);

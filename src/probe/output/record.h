@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ struct Record {
   Mode mode = Mode::kRaw;
   Finding finding;
   std::span<const Name> names;                  ///< none for a target out of a prefix
+  std::span<const std::string> categories;      ///< of its names and its address, each once
+  std::optional<Verdict> before;                ///< of an earlier run
   const trace::Report* trace = nullptr;         ///< where it was traced
   const connect::Details* connected = nullptr;  ///< what the kernel told, in connect mode
 };

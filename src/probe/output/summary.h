@@ -27,6 +27,16 @@ using Earlier = std::map<Target, Verdict>;
 /// Out of its JSON lines; lines that are none are passed over.
 Earlier read_earlier(std::string_view json_lines);
 
+/// A record as its JSON line tells it again, as far as a summary and nftables sets take it.
+struct ReadLine {
+  Finding finding;
+  std::vector<Name> names;
+  std::vector<std::string> categories;
+  std::optional<Verdict> before;
+};
+/// None: it is no record.
+std::optional<ReadLine> read_line(std::string_view line);
+
 /// Purpose: counts records. Limits: kMostChanges changes are kept; all are counted. A value.
 class Summary {
  public:
@@ -36,6 +46,8 @@ class Summary {
   explicit Summary(Earlier earlier) : earlier_(std::move(earlier)), compares_(true) {}
 
   void take(const Record& record);
+  /// The verdict of the earlier run: what Record::before is for.
+  std::optional<Verdict> before(const Target& target) const;
 
   std::uint64_t total() const;
   const Counts& verdicts() const { return verdicts_; }

@@ -164,4 +164,14 @@ Move on_timeout(Conversation& c, unsigned most_tries) {
   return {};
 }
 
+Verdict with_icmp(Verdict verdict, Evidence& evidence) {
+  constexpr std::uint8_t kUnreachable4 = 3, kProtocol4 = 2, kPort4 = 3, kUnreachable6 = 1, kPort6 = 4;  // RFC 792, RFC 4443 section 3.1
+  const std::uint8_t code = evidence.icmp_code;
+  const bool v4 = evidence.icmp_type == kUnreachable4, v6 = evidence.icmp_type == kUnreachable6;
+  if (verdict != Verdict::kTimeout || (!v4 && !v6)) return verdict;
+  if (v4 ? code == kProtocol4 || code == kPort4 : code == kPort6) return Verdict::kClosed;
+  evidence.no_route = true;
+  return Verdict::kInconclusive;
+}
+
 }  // namespace weir::probe::raw

@@ -49,4 +49,7 @@ Move on_answer(Conversation& conversation, const Answer& answer);
 /// The step's time is up. `most_tries`: 1 to kMostTries.
 Move on_timeout(Conversation& conversation, unsigned most_tries);
 
+/// What routers, or the target's own host, said of a target that answered nothing: its port is closed, or no way leads to it.
+Verdict with_icmp(Verdict verdict, Evidence& evidence);
+
 }  // namespace weir::probe::raw

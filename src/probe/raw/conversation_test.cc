@@ -32,6 +32,24 @@ Move silence(Conversation& c) {
   return on_timeout(c, kMostTries);
 }
 
+TEST(Conversation, WhatRoutersSayOfTheSilent) {
+  const auto judged = [](Verdict verdict, std::uint8_t type, std::uint8_t code) {
+    Evidence evidence;
+    evidence.icmp_type = type;
+    evidence.icmp_code = code;
+    const Verdict with = with_icmp(verdict, evidence);
+    EXPECT_EQ(evidence.no_route, with == Verdict::kInconclusive);
+    return with;
+  };
+  EXPECT_EQ(judged(Verdict::kTimeout, 0, 0), Verdict::kTimeout);
+  EXPECT_EQ(judged(Verdict::kTimeout, 3, 1), Verdict::kInconclusive);   // host unreachable
+  EXPECT_EQ(judged(Verdict::kTimeout, 3, 13), Verdict::kInconclusive);  // prohibited
+  EXPECT_EQ(judged(Verdict::kTimeout, 3, 3), Verdict::kClosed);         // port unreachable
+  EXPECT_EQ(judged(Verdict::kTimeout, 1, 0), Verdict::kInconclusive);   // IPv6: no route
+  EXPECT_EQ(judged(Verdict::kTimeout, 1, 4), Verdict::kClosed);
+  EXPECT_EQ(judged(Verdict::kV1, 3, 1), Verdict::kV1);  // it answered: whoever says otherwise is not believed
+}
+
 TEST(Conversation, VersionOneNeedsTheExactDataAck) {
   Conversation c;
   EXPECT_EQ(on_answer(c, syn_ack(Question::kV1, Outcome::kCapable)).kind, Move::Kind::kSend);

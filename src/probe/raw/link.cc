@@ -15,8 +15,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
+#include <optional>
 #include <utility>
 
+#include "capture/clock.h"
 #include "probe/raw/cookie.h"
 
 namespace weir::probe::raw {
@@ -57,6 +60,17 @@ auto answers_filter() {
   };
 }
 
+constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(timespec));
+
+/// When the kernel had the packet, by the wall's clock.
+std::optional<TimeNs> time_of(const msghdr& message) {
+  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SO_TIMESTAMPNS) return std::nullopt;
+  timespec time{};
+  std::memcpy(&time, CMSG_DATA(header), sizeof time);
+  return TimeNs{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<Link>, capture::Error> Link::open(const LinkSettings& settings) {
@@ -87,6 +101,7 @@ std::expected<void, capture::Error> Link::start() {
   const sock_fprog program{.len = static_cast<unsigned short>(filter.size()), .filter = filter.data()};
   if (::setsockopt(receiver_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) return failed(name, "takes no filter", errno);
   const int yes = 1, space = kSocketBytes;
+  ::setsockopt(receiver_, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
   ::setsockopt(receiver_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof yes);
   if (::setsockopt(receiver_, SOL_SOCKET, SO_RCVBUFFORCE, &space, sizeof space) != 0) ::setsockopt(receiver_, SOL_SOCKET, SO_RCVBUF, &space, sizeof space);
   if (!settings_.own.empty()) {
@@ -124,18 +139,24 @@ void Link::send(std::span<const std::byte> packet, const IpAddress& next_hop, co
 std::size_t Link::receive(const Take& take) {
   std::array<iovec, kBatch> parts{};
   std::array<mmsghdr, kBatch> messages{};
+  alignas(cmsghdr) std::array<std::array<std::byte, kControlBytes>, kBatch> control;
   for (std::size_t i = 0; i < kBatch; ++i) {
     parts[i] = {.iov_base = space_.data() + i * kSnapBytes, .iov_len = kSnapBytes};
     messages[i].msg_hdr.msg_iov = &parts[i];
     messages[i].msg_hdr.msg_iovlen = 1;
+    messages[i].msg_hdr.msg_control = control[i].data();
+    messages[i].msg_hdr.msg_controllen = kControlBytes;
   }
   const int count = ::recvmmsg(receiver_, messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+  if (count <= 0) return 0;
+  const TimeNs now = capture::steady_ns(), since_wall = now - capture::wall_ns();
   for (int i = 0; i < count; ++i) {
     const auto frame = std::span<const std::byte>(space_).subspan(static_cast<std::size_t>(i) * kSnapBytes, messages[static_cast<std::size_t>(i)].msg_len);
     if (frame.size() <= kEthernetHeader || neighbours_->receive(frame)) continue;
-    take(frame.subspan(kEthernetHeader));
+    const auto stamped = time_of(messages[static_cast<std::size_t>(i)].msg_hdr);
+    take(frame.subspan(kEthernetHeader), stamped ? std::min(now, *stamped + since_wall) : now);
   }
-  return count > 0 ? static_cast<std::size_t>(count) : 0;
+  return static_cast<std::size_t>(count);
 }
 
 std::uint64_t Link::dropped() {

@@ -28,7 +28,8 @@ struct LinkSettings {
 /// Limits: kSocketBytes of answers wait in the kernel; what does not fit is dropped, and counted. Ownership: its sockets. One owner, one thread.
 class Link {
  public:
-  using Take = std::function<void(std::span<const std::byte> packet)>;
+  /// `received_ns`: when the kernel had it, as capture::steady_ns() counts.
+  using Take = std::function<void(std::span<const std::byte> packet, TimeNs received_ns)>;
   static constexpr int kSocketBytes = 32 << 20;
   static constexpr std::size_t kBatch = 64;
   static constexpr std::size_t kSnapBytes = 2'048;

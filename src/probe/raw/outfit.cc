@@ -91,7 +91,7 @@ std::optional<std::string> resolve_gateways(Links& links, std::vector<report::Pr
     links.flush();
     if (!waits) return std::nullopt;
     links.wait(TimeNs{kAskMs} * 1'000'000);
-    links.receive([](std::span<const std::byte>) {});
+    links.receive([](std::span<const std::byte>, TimeNs) {});
   }
   for (Way& way : links.ways()) {
     if (!silent(way, until)) continue;

@@ -55,8 +55,9 @@ std::vector<std::uint64_t> Prober::unfinished() const {
 
 void Prober::run(const std::function<bool()>& stop) {
   while (!stop() && !(all_begun_ && in_flight_ == 0)) {
-    const TimeNs now = capture::steady_ns();
-    bool busy = links_.receive([&](std::span<const std::byte> packet) { take(packet, now); });
+    TimeNs now = capture::steady_ns();
+    bool busy = links_.receive([&](std::span<const std::byte> packet, TimeNs received_ns) { take(packet, received_ns, now); });
+    now = capture::steady_ns();
     busy |= pass_timers(now);
     busy |= begin_targets(now);
     links_.flush();
@@ -195,6 +196,7 @@ void Prober::act(std::uint32_t flight, const Move& move, const Answer* answer, T
 
 void Prober::finish(std::uint32_t flight, Verdict verdict) {
   Flight& f = flights_[flight];
+  verdict = with_icmp(verdict, f.conversation.evidence);
   const Finding finding{.target = f.numbered.target, .verdict = verdict, .evidence = f.conversation.evidence, .rtt_ns = f.rtt_ns, .packets = f.packets};
   by_target_.erase(hash_of(f.numbered.target));
   f.used = false;
@@ -204,14 +206,14 @@ void Prober::finish(std::uint32_t flight, Verdict verdict) {
   found_(f.numbered, finding);
 }
 
-void Prober::take(std::span<const std::byte> packet, TimeNs now) {
+void Prober::take(std::span<const std::byte> packet, TimeNs received_ns, TimeNs now) {
   wire::decode_ip(packet, static_cast<std::uint32_t>(packet.size()), 0, 0, decoded_);
   if (decoded_.kind == wire::Kind::kTcp) {
     if (wire::check_tcp_checksum(decoded_) == wire::ChecksumState::kWrong) {
       ++counters_.broken;
       return;
     }
-    take_tcp(now);
+    take_tcp(received_ns, now);
   } else if (decoded_.kind == wire::Kind::kOtherIp) {
     take_icmp(packet);
   } else {
@@ -219,7 +221,7 @@ void Prober::take(std::span<const std::byte> packet, TimeNs now) {
   }
 }
 
-void Prober::take_tcp(TimeNs now) {
+void Prober::take_tcp(TimeNs received_ns, TimeNs now) {
   const wire::TcpSegment& segment = decoded_.tcp;
   const Target target{.address = decoded_.src, .port = segment.src_port};
   const Way* const way = links_.way_to(target.address);
@@ -233,7 +235,7 @@ void Prober::take_tcp(TimeNs now) {
   std::uint32_t* const flight = find(target);
   if (flight != nullptr) {
     Flight& f = flights_[*flight];
-    if (f.packets == 1 && f.rtt_ns == 0) f.rtt_ns = now - f.first_ns;
+    if (f.packets == 1 && f.rtt_ns == 0) f.rtt_ns = std::max<TimeNs>(received_ns - f.first_ns, 1);
     const Move move = on_answer(f.conversation, answer);
     const bool late = move.kind == Move::Kind::kWait && answer.question != question_for(f.conversation.step);
     if (!late) return act(*flight, move, &answer, now);

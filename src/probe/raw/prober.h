@@ -76,8 +76,8 @@ class Prober {
   bool begin_targets(TimeNs now);
   bool pass_timers(TimeNs now);
   void fire(const Timer& timer, TimeNs now);
-  void take(std::span<const std::byte> packet, TimeNs now);
-  void take_tcp(TimeNs now);
+  void take(std::span<const std::byte> packet, TimeNs received_ns, TimeNs now);
+  void take_tcp(TimeNs received_ns, TimeNs now);
   void take_icmp(std::span<const std::byte> packet);
   void act(std::uint32_t flight, const Move& move, const Answer* answer, TimeNs now);
   void ask(std::uint32_t flight, TimeNs now);

@@ -1,16 +1,33 @@
 #include "probe/raw/reset_guard.h"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <nftables/libnftables.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <array>
 
 #include "probe/raw/cookie.h"
 
 namespace weir::probe::raw {
 
+namespace {
+
+bool has_net_admin() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  return ::syscall(SYS_capget, &header, sets.data()) == 0 && (sets[CAP_TO_INDEX(CAP_NET_ADMIN)].effective & CAP_TO_MASK(CAP_NET_ADMIN)) != 0;
+}
+
+}  // namespace
+
 void ResetGuard::Free::operator()(nft_ctx* context) const { nft_ctx_free(context); }
 
 std::expected<ResetGuard, std::string> ResetGuard::install() {
+  // Without it libnftables says so on standard error, whatever it was told to keep to itself.
+  if (!has_net_admin()) return std::unexpected("Operation not permitted");
   std::unique_ptr<nft_ctx, Free> context(nft_ctx_new(NFT_CTX_DEFAULT));
   if (!context) return std::unexpected("libnftables cannot be used");
   nft_ctx_buffer_error(context.get());

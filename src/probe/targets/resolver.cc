@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "capture/clock.h"
+#include "probe/output/whole_file.h"
 
 namespace weir::probe::targets {
 namespace {
@@ -18,6 +20,11 @@ namespace {
 constexpr int kInternet = 1, kTypeHttps = 65;  // RFC 1035 section 3.2.4, RFC 9460 section 14.1
 constexpr int kWaitMs = 100;
 constexpr unsigned kQuestionsEach = 3;
+
+constexpr std::size_t kLongestHosts = 64U << 20;
+
+/// Whether a server has said anything yet.
+bool is_answer(int status) { return status != ARES_ETIMEOUT && status != ARES_ECONNREFUSED && status != ARES_ECANCELLED && status != ARES_EDESTRUCTION; }
 
 struct FreeChannel {
   void operator()(ares_channel channel) const { ares_destroy(channel); }
@@ -27,10 +34,12 @@ struct FreeChannel {
 struct Asked {
   Resolved* into = nullptr;
   std::size_t* open_names = nullptr;
+  bool* answered = nullptr;
   unsigned open = kQuestionsEach;
   int status = ARES_SUCCESS;
 
-  void done(int how) {
+  void done(int how, bool is_answered) {
+    *answered |= is_answered;
     if (how != ARES_SUCCESS) status = how;
     if (--open > 0) return;
     std::ranges::sort(into->addresses);
@@ -55,7 +64,7 @@ void take_addresses(void* argument, int status, int /*timeouts*/, ares_addrinfo*
     }
     ares_freeaddrinfo(result);
   }
-  asked.done(status == ARES_ENODATA ? ARES_SUCCESS : status);
+  asked.done(status == ARES_ENODATA ? ARES_SUCCESS : status, is_answer(status));
 }
 
 /// Past a name in a DNS message (RFC 1035 section 4.1.4).
@@ -90,10 +99,37 @@ bool has_https_record(Bytes message) {
   return false;
 }
 
-void take_https(void* argument, int /*status*/, int /*timeouts*/, unsigned char* message, int length) {
+void take_https(void* argument, int status, int /*timeouts*/, unsigned char* message, int length) {
   Asked& asked = *static_cast<Asked*>(argument);
   if (message != nullptr && length > 0) asked.into->https_record = has_https_record(std::as_bytes(std::span(message, static_cast<std::size_t>(length))));
-  asked.done(ARES_SUCCESS);  // a resolver that knows no HTTPS records is no problem
+  asked.done(ARES_SUCCESS, is_answer(status));  // a resolver that knows no HTTPS records is no problem
+}
+
+/// Out of the hosts file, if it is there. localhost is this host, whatever the file says of it.
+void take_from_hosts(ares_channel channel, std::string_view hosts, const std::string& name, Resolved& into) {
+  const bool local = name == "localhost" || name.ends_with(".localhost");
+  if (!local && hosts.find(name) == std::string_view::npos) return;
+  for (const int family : {AF_INET, AF_INET6}) {
+    hostent* found = nullptr;
+    if (ares_gethostbyname_file(channel, name.c_str(), family, &found) != ARES_SUCCESS) continue;
+    for (char** address = found->h_addr_list; *address != nullptr; ++address) {
+      const auto* const octets = reinterpret_cast<const std::byte*>(*address);
+      into.addresses.push_back(found->h_addrtype == AF_INET ? IpAddress::v4(std::span<const std::byte, 4>(octets, 4))
+                                                            : IpAddress::v6(std::span<const std::byte, 16>(octets, 16)));
+    }
+    ares_free_hostent(found);
+  }
+  if (local && into.addresses.empty()) into.addresses = {*parse_ip_address("127.0.0.1"), *parse_ip_address("::1")};
+  std::ranges::sort(into.addresses);
+  into.addresses.erase(std::ranges::unique(into.addresses).begin(), into.addresses.end());
+}
+
+std::string hosts_file() {
+  const auto text = output::read_whole("/etc/hosts", kLongestHosts);
+  std::string lower = text && *text ? **text : std::string();
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+  return lower;
 }
 
 /// Waits for answers a moment, and takes them.
@@ -133,10 +169,16 @@ std::expected<std::vector<Resolved>, report::Problem> resolve(std::span<const st
   if (settings.server && ares_set_servers_ports_csv(channel.get(), settings.server->c_str()) != ARES_SUCCESS)
     return std::unexpected(report::Problem{"--dns", "'" + *settings.server + "' is no ADDRESS or ADDRESS:PORT"});
 
+  const std::string hosts = hosts_file();
+  for (std::size_t i = 0; i < names.size(); ++i) take_from_hosts(channel.get(), hosts, names[i], resolved[i]);
   std::size_t open = 0;
+  bool answered = false;
+  const TimeNs silent_at = capture::steady_ns() + TimeNs{settings.silence_ms} * 1'000'000;
   for (std::size_t next = 0; (next < names.size() || open > 0) && !stop();) {
+    if (!answered && open > 0 && capture::steady_ns() > silent_at) break;
     for (; next < names.size() && open < kOpenNames; ++next) {
-      Asked* const one = asked.emplace_back(std::make_unique<Asked>(Asked{.into = &resolved[next], .open_names = &open})).get();
+      if (!resolved[next].addresses.empty()) continue;
+      Asked* const one = asked.emplace_back(std::make_unique<Asked>(Asked{.into = &resolved[next], .open_names = &open, .answered = &answered})).get();
       resolved[next].problem = "was not asked for";
       ++open;
       const char* const name = names[next].c_str();
@@ -150,9 +192,12 @@ std::expected<std::vector<Resolved>, report::Problem> resolve(std::span<const st
     }
     if (open > 0) turn(channel.get());
   }
+  const bool silent = !answered && open > 0 && !stop();
   ares_cancel(channel.get());
-  for (Resolved& one : resolved)
+  for (Resolved& one : resolved) {
+    if (silent && one.addresses.empty()) one.problem = "no DNS server answers";
     if (!one.addresses.empty()) one.problem.clear();
+  }
   return resolved;
 }
 

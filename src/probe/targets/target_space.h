@@ -23,8 +23,8 @@ struct AddressRange {
   IpAddress first, last;
 };
 
-/// Prefixes wider than this need an exclusion list: an IPv4 /16, and as many addresses of IPv6.
-inline constexpr unsigned kWideBits = 112;
+/// Addresses and prefixes that are more addresses than this, all together, need an exclusion list: an IPv4 /16, and as many of IPv6.
+inline constexpr std::uint64_t kWideAddresses = 1 << 16;
 inline constexpr std::uint64_t kMostTargets = std::uint64_t{1} << 62U;
 
 /// Purpose: at(0) ... at(size() - 1), every target once. Invariant: ranges do not overlap, whatever was named twice; nothing

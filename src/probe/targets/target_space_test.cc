@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+
+#include "probe/targets/categories.h"
 
 namespace weir::probe::targets {
 namespace {
@@ -20,6 +23,24 @@ TEST(TargetText, NamesAddressesPrefixesAndPorts) {
   EXPECT_EQ(six->port, 443);
   for (const char* wrong : {"", "a b", "192.0.2.0/33", "192.0.2.1:0", "192.0.2.1:65536", "[2001:db8::1", "host:", "1.2.3", "a..b", "-/-", "x/24"})
     EXPECT_FALSE(parse_target(wrong)) << wrong;
+}
+
+TEST(Categories, OfAddressesAndOfThePrefixesAroundThem) {
+  Categories categories;
+  categories.add(net("192.0.2.0/24"), "cdn");
+  categories.add(net("192.0.2.128/25"), "video");
+  categories.add(net("192.0.2.200"), "shops");
+  categories.add(net("192.0.2.200"), "cdn");
+  categories.add(net("2001:db8::/32"), "cdn");
+  const auto of = [&](const char* address) {
+    std::vector<std::string> found;
+    categories.append(parse_ip_address(address).value(), found);
+    return std::set(found.begin(), found.end());
+  };
+  EXPECT_EQ(of("192.0.2.1"), (std::set<std::string>{"cdn"}));
+  EXPECT_EQ(of("192.0.2.200"), (std::set<std::string>{"cdn", "video", "shops"}));
+  EXPECT_EQ(of("192.0.3.1"), std::set<std::string>{});
+  EXPECT_EQ(of("2001:db8:7::1"), (std::set<std::string>{"cdn"}));
 }
 
 TEST(TargetText, AListHasCommentsAndRemarks) {

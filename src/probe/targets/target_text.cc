@@ -47,8 +47,13 @@ std::expected<Prefix, std::string> parse_prefix(std::string_view text) {
   const unsigned family = address->is_v4() ? 32 : 128;
   if (!bits || *bits > family) return std::unexpected("a prefix has a length from 0 to " + std::to_string(family));
   prefix.bits = 128 - family + *bits;
-  for (unsigned bit = prefix.bits; bit < 128; ++bit) prefix.address.octets[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
+  prefix.address = first_of(prefix.address, prefix.bits);
   return prefix;
+}
+
+IpAddress first_of(IpAddress address, unsigned bits) {
+  for (unsigned bit = bits; bit < 128; ++bit) address.octets[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
+  return address;
 }
 
 std::string to_string(const Prefix& prefix) {

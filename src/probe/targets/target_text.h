@@ -22,6 +22,8 @@ struct Prefix {
 /// "192.0.2.0/24", "2001:db8::/32", or an address alone. What is wrong, otherwise.
 std::expected<Prefix, std::string> parse_prefix(std::string_view text);
 std::string to_string(const Prefix& prefix);
+/// The first address of the net of that length (of the 128 bits of an IpAddress) that the address is in.
+IpAddress first_of(IpAddress address, unsigned bits);
 
 struct TargetText {
   std::optional<Prefix> prefix;

@@ -49,7 +49,7 @@ void Tracer::run(const std::function<bool()>& stop) {
     links_.flush();
     links_.wait(kWaitNs);
     const TimeNs then = capture::steady_ns();
-    links_.receive([&](std::span<const std::byte> packet) { take(packet, then); });
+    links_.receive([&](std::span<const std::byte> packet, TimeNs) { take(packet, then); });
     for (auto at = traces_.begin(); at != traces_.end();) {
       auto& [target, trace] = *at;
       bool over = false;
