@@ -16,6 +16,8 @@
 #include <string_view>
 #include <utility>
 
+#include "capture/sent_flow.h"
+
 namespace weir::capture {
 namespace {
 
@@ -108,7 +110,17 @@ std::expected<void, Error> NfQueue::configure() {
   mnl_attr_put_u32(head, NFQA_CFG_FLAGS, htonl(flags));
   mnl_attr_put_u32(head, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
   if (!send_config(head)) return std::unexpected(failed(settings_.number, "takes no settings", errno));
+  if (settings_.with_sender) ask_for_sender();
   return {};
+}
+
+/// A kernel that cannot tell has no conntrack, and so no NAT.
+void NfQueue::ask_for_sender() {
+  alignas(NLMSG_ALIGNTO) std::array<char, MNL_NLMSG_HDRLEN + 256> message{};
+  nlmsghdr* const head = nfq_nlmsg_put(message.data(), NFQNL_MSG_CONFIG, settings_.number);
+  mnl_attr_put_u32(head, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_CONNTRACK));
+  mnl_attr_put_u32(head, NFQA_CFG_MASK, htonl(NFQA_CFG_F_CONNTRACK));
+  send_config(head);
 }
 
 /// Sends and reads the answer; packets that come before it cannot be: the queue gives them from the second message on, which is the last.
@@ -169,6 +181,7 @@ void NfQueue::take(std::span<std::byte> message, TimeNs now, bool cut) {
     // Of a bridge the port, where the kernel tells it.
     packet.interface_in = number_of(found[NFQA_IFINDEX_PHYSINDEV] != nullptr ? found[NFQA_IFINDEX_PHYSINDEV] : found[NFQA_IFINDEX_INDEV]);
     packet.interface_out = number_of(found[NFQA_IFINDEX_PHYSOUTDEV] != nullptr ? found[NFQA_IFINDEX_PHYSOUTDEV] : found[NFQA_IFINDEX_OUTDEV]);
+    if (found[NFQA_CT] != nullptr) packet.as_sent = sent_flow(found[NFQA_CT], number_of(found[NFQA_CT_INFO]));
     ++counters_.packets;
     counters_.bytes += packet.raw.original_bytes;
     packets_.push_back(packet);

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "base/endpoints.h"
 #include "base/raw_packet.h"
 #include "capture/error.h"
 
@@ -24,6 +25,7 @@ struct NfQueueSettings {
   bool fail_open = true;                        ///< what the queue or the receive buffer has no room for passes; else it is dropped
   std::uint32_t most_packets = 16'384;          ///< that wait for a verdict; with those that were not read yet
   std::size_t receive_buffer_bytes = 32 << 20;  ///< asked of the kernel, which counts more than the packets' octets
+  bool with_sender = false;                     ///< QueuedPacket::as_sent is asked of conntrack: it costs the kernel time for each packet
   int statistics = -1;                          ///< the kernel's counters of queues (open_statistics), or none; the queue has its own copy
 };
 
@@ -33,6 +35,7 @@ struct QueuedPacket {
   RawPacket raw;
   std::uint32_t mark = 0;
   std::uint32_t interface_in = 0, interface_out = 0;  ///< the kernel's numbers; 0: none
+  std::optional<Endpoints> as_sent;                   ///< as its sender has addressed it, whatever NAT did since; none: not asked for, or not known
 };
 
 enum class Verdict : std::uint8_t {
@@ -85,6 +88,7 @@ class NfQueue {
  private:
   NfQueue(const NfQueueSettings& settings, mnl_socket* socket);
   std::expected<void, Error> configure();
+  void ask_for_sender();
   bool send_config(void* message) const;
   void take(std::span<std::byte> message, TimeNs now, bool cut);
   std::byte* buffer(std::size_t i) const;

@@ -125,12 +125,12 @@ class Gateway {
   bool add_worker(const gateway::WorkerSettings& settings, unsigned shard) {
     auto outputs = std::make_unique<ShardOutputs>(shared_);
     if (!outputs->open(LinkType::kRaw, false, kernel_.shards)) return false;
-    auto sender = gateway::RawSender::open(kernel_.marks.value(gateway::MarkState::kOwn));
+    auto sender = gateway::RawSender::open(kernel_.marks.value(gateway::MarkState::kOwn), kernel_.marks.untracked());
     if (!sender) return say("gateway", sender.error(), "CAP_NET_RAW is needed"), false;
     std::vector<std::unique_ptr<capture::NfQueue>> queues;
     const auto queue = static_cast<std::uint16_t>(kernel_.queue + shard);
-    if (!open_queue(queue, options_.gateway.fail.queue == FailMode::kOpen, queues) || !open_queue(gateway::held_queue(kernel_, shard), false, queues))
-      return false;
+    if (!open_queue({.number = queue, .fail_open = options_.gateway.fail.queue == FailMode::kOpen}, queues)) return false;
+    if (!open_queue({.number = gateway::held_queue(kernel_, shard), .fail_open = false, .with_sender = true}, queues)) return false;
     gateway::Surroundings surroundings;
     if (options_.names) {
       surroundings.names = [this](const Endpoints& connection, TimeNs time) {
@@ -207,9 +207,10 @@ class Gateway {
     return kDone;
   }
 
-  bool open_queue(std::uint16_t number, bool fail_open, std::vector<std::unique_ptr<capture::NfQueue>>& into) const {
-    auto queue = capture::NfQueue::open(
-        {.number = number, .fail_open = fail_open, .most_packets = static_cast<std::uint32_t>(options_.gateway.queue_packets), .statistics = statistics_});
+  bool open_queue(capture::NfQueueSettings settings, std::vector<std::unique_ptr<capture::NfQueue>>& into) const {
+    settings.most_packets = static_cast<std::uint32_t>(options_.gateway.queue_packets);
+    settings.statistics = statistics_;
+    auto queue = capture::NfQueue::open(settings);
     if (!queue) return say(queue.error().file, queue.error().what, queue.error().hint), false;
     into.push_back(*std::move(queue));
     return true;
@@ -364,8 +365,7 @@ class Gateway {
 
 int print_rules(const gateway::KernelRuleSettings& settings, const rewrite::NatSettings& nat) {
   for (const auto family : {gateway::Family::kIpv4, gateway::Family::kIpv6}) {
-    fmt::print("# {}-restore --noflush\n{}", family == gateway::Family::kIpv4 ? "iptables" : "ip6tables",
-               gateway::iptables_rules(settings, family, false, false));
+    fmt::print("# {}-restore --noflush\n{}", family == gateway::Family::kIpv4 ? "iptables" : "ip6tables", gateway::iptables_rules(settings, family, {}));
   }
   if (!nat.empty()) fmt::print("# nft -f -\n{}", gateway::nat_rules(nat));
   return kDone;

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include <array>
+#include <cerrno>
 
 extern "C" {
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
@@ -17,6 +18,7 @@ namespace weir::gateway {
 namespace {
 
 constexpr std::size_t kMessage = 1'024;
+constexpr std::size_t kAnswerBytes = 8'192;
 constexpr timeval kAnswer{.tv_sec = 1, .tv_usec = 0};
 
 void put_flow(nf_conntrack* flow, const Endpoints& e) {
@@ -27,6 +29,22 @@ void put_flow(nf_conntrack* flow, const Endpoints& e) {
   nfct_set_attr_u8(flow, ATTR_L3PROTO, v4 ? AF_INET : AF_INET6);
   nfct_set_attr(flow, v4 ? ATTR_IPV4_SRC : ATTR_IPV6_SRC, e.src.wire().data());
   nfct_set_attr(flow, v4 ? ATTR_IPV4_DST : ATTR_IPV6_DST, e.dst.wire().data());
+}
+
+/// nullptr: it could not be written.
+nlmsghdr* put_request(std::span<char, kMessage> message, std::uint16_t what, const Endpoints& flow) {
+  nlmsghdr* const head = mnl_nlmsg_put_header(message.data());
+  head->nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_CTNETLINK << 8U | what);
+  head->nlmsg_flags = NLM_F_REQUEST;
+  auto* const more = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(head, sizeof(nfgenmsg)));
+  more->nfgen_family = flow.src.is_v4() ? AF_INET : AF_INET6;
+  more->version = NFNETLINK_V0;
+  nf_conntrack* const entry = nfct_new();
+  if (entry == nullptr) return nullptr;
+  put_flow(entry, flow);
+  const bool built = nfct_nlmsg_build(head, entry) == 0;
+  nfct_destroy(entry);
+  return built ? head : nullptr;
 }
 
 }  // namespace
@@ -52,28 +70,35 @@ bool ConnectionMarks::set(const Endpoints& flow, std::uint32_t value) {
 
 bool ConnectionMarks::update(const Endpoints& flow, std::uint32_t value) {
   alignas(NLMSG_ALIGNTO) std::array<char, kMessage> message{};
-  nlmsghdr* const head = mnl_nlmsg_put_header(message.data());
-  head->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8U | IPCTNL_MSG_CT_NEW;
-  head->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;  // without NLM_F_CREATE: only what is there
-  head->nlmsg_seq = ++sequence_;
-  auto* const more = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(head, sizeof(nfgenmsg)));
-  more->nfgen_family = flow.src.is_v4() ? AF_INET : AF_INET6;
-  more->version = NFNETLINK_V0;
-  nf_conntrack* const entry = nfct_new();
-  if (entry == nullptr) return false;
-  put_flow(entry, flow);
-  const bool built = nfct_nlmsg_build(head, entry) == 0;
-  nfct_destroy(entry);
-  if (!built) return false;
+  nlmsghdr* const head = put_request(message, IPCTNL_MSG_CT_NEW, flow);  // without NLM_F_CREATE: only what is there
+  if (head == nullptr) return false;
+  head->nlmsg_flags |= NLM_F_ACK;
   mnl_attr_put_u32(head, CTA_MARK, htonl(value));
   mnl_attr_put_u32(head, CTA_MARK_MASK, htonl(mask_));
-  if (mnl_socket_sendto(socket_, head, head->nlmsg_len) < 0) return false;
+  return ask(head) == 0;
+}
+
+std::optional<bool> ConnectionMarks::follows(const Endpoints& flow) {
+  if (socket_ == nullptr) return std::nullopt;
+  alignas(NLMSG_ALIGNTO) std::array<char, kMessage> message{};
+  nlmsghdr* const head = put_request(message, IPCTNL_MSG_CT_GET, flow);
+  const auto answer = head != nullptr ? ask(head) : std::nullopt;
+  if (answer == 0) return true;
+  return answer == ENOENT ? std::optional(false) : std::nullopt;
+}
+
+std::optional<int> ConnectionMarks::ask(nlmsghdr* head) {
+  head->nlmsg_seq = ++sequence_;
+  if (mnl_socket_sendto(socket_, head, head->nlmsg_len) < 0) return std::nullopt;
+  alignas(NLMSG_ALIGNTO) std::array<char, kAnswerBytes> octets;
   for (;;) {
-    const ssize_t size = mnl_socket_recvfrom(socket_, message.data(), message.size());
-    if (size < 0) return false;
-    const auto* const answer = reinterpret_cast<const nlmsghdr*>(message.data());
+    const ssize_t size = mnl_socket_recvfrom(socket_, octets.data(), octets.size());
+    if (size < 0) return std::nullopt;
+    const auto* const answer = reinterpret_cast<const nlmsghdr*>(octets.data());
+    if (!mnl_nlmsg_ok(answer, static_cast<int>(size))) return std::nullopt;
     if (answer->nlmsg_seq != sequence_) continue;  // of one that was given up
-    return mnl_cb_run(message.data(), static_cast<std::size_t>(size), sequence_, mnl_socket_get_portid(socket_), nullptr, nullptr) >= 0;
+    if (answer->nlmsg_type != NLMSG_ERROR) return 0;
+    return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(answer))->error;
   }
 }
 

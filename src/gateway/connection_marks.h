@@ -1,11 +1,13 @@
-// What conntrack keeps of a flow, changed without a packet of it.
+// What conntrack keeps of a flow, asked for and changed without a packet of it.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/endpoints.h"
 
 struct mnl_socket;
+struct nlmsghdr;
 
 namespace weir::gateway {
 
@@ -20,12 +22,16 @@ class ConnectionMarks {
 
   /// Of the flow between these, in either direction. false: there is none, or the kernel refuses.
   bool set(const Endpoints& flow, std::uint32_t value);
+  /// Whether there is an entry with these addresses, in this direction; none: it cannot be told.
+  std::optional<bool> follows(const Endpoints& flow);
   // Grow only.
   std::uint64_t set_count() const { return set_; }
   std::uint64_t failed_count() const { return failed_; }
 
  private:
   bool update(const Endpoints& flow, std::uint32_t value);
+  /// An answer of the kernel: 0, or its error; none: there is none.
+  std::optional<int> ask(nlmsghdr* head);
 
   std::uint32_t mask_;
   mnl_socket* socket_;

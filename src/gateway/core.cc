@@ -71,6 +71,7 @@ bool Core::peek(const RawPacket& raw) {
 Outcome Core::take(const Packet& packet) {
   const MarkState state = settings_.marks.state(packet.mark);
   if (state == MarkState::kBlocked) return take_blocked(packet);
+  if (state == MarkState::kRefused) return answer_refused(packet);
   const bool syn = may_be_syn(packet.raw.bytes) && peek(packet.raw);
   if (directory_ != nullptr) {
     if (const auto shard = other_shard(packet, syn)) return steer(packet, *shard);
@@ -149,9 +150,7 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
   if (known.strip) return stripped(packet, MarkState::kStripped);
   switch (known.decision->action) {
     case Action::kReset:
-      if (auto reply = rewrite::refuse(packet.raw.bytes, option.version == 0 ? std::optional<rewrite::ResetReason>{} : rewrite::ResetReason::kProhibited))
-        sink_.send(*reply);
-      return drop();
+      return refuse_syn(packet);
     case Action::kProxy:
       return accept(packet, MarkState::kProxy);
     default:
@@ -255,7 +254,6 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
   const Decided decision = connection(number).decision;
   if (const auto why = join_refused(packet, option, number, *decision)) {
     ++counters_.joins_refused;
-    if (auto reply = rewrite::refuse(packet.raw.bytes, rewrite::ResetReason::kProhibited)) sink_.send(*reply);
     const wire::TcpSegment& tcp = decoded_.tcp;
     tell({.time_ns = packet.raw.time_ns,
           .endpoints = {decoded_.src, decoded_.dst, tcp.src_port, tcp.dst_port},
@@ -263,7 +261,7 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
           .action = "reset",
           .rule = decision->rule,
           .reason = *why});
-    return drop();
+    return refuse_syn(packet);
   }
   const engine::Judgement judgement = engine_->judge(packet.raw);
   claim_flow();
@@ -327,11 +325,26 @@ Outcome Core::refuse(const Packet& packet, const engine::Judgement& judgement) {
   if (judgement.refusal == Refusal::kBlocked) return block(packet, judgement.connection, {}, {});
   if (forged(judgement.refusal) && !settings_.drop_forged) return {};
   if (settings_.memory_open && (judgement.refusal == Refusal::kMemory || judgement.refusal == Refusal::kSubflows)) return {};
-  if (judgement.opens_subflow) {
-    if (auto reply = rewrite::refuse(packet.raw.bytes, rewrite::ResetReason::kProhibited)) sink_.send(*reply);
-  }
+  if (judgement.opens_subflow && may_be_syn(packet.raw.bytes)) return refuse_syn(packet);
   if (judgement.refusal == Refusal::kUnconfirmed) ask_receiver(packet, judgement.connection);
   return drop();
+}
+
+/// It comes round once more, on the way that tells how its sender has addressed it.
+Outcome Core::refuse_syn(const Packet& packet) {
+  ++counters_.dropped;
+  return {.what = Outcome::What::kRepeat, .mark = settings_.marks.with(packet.mark, MarkState::kRefused, settings_.shard)};
+}
+
+Outcome Core::answer_refused(const Packet& packet) {
+  std::optional<rewrite::ResetReason> reason = rewrite::ResetReason::kProhibited;
+  if (peek(packet.raw)) {
+    const auto option = syn_option(decoded_.tcp);
+    const auto* capable = std::get_if<wire::mptcp::MpCapable>(&option);
+    if (capable != nullptr && capable->version == 0) reason.reset();
+  }
+  if (auto reply = rewrite::refuse(packet.raw.bytes, reason, packet.as_sent)) sink_.send(*reply);
+  return {.what = Outcome::What::kDrop, .mark = {}};  // counted as it was refused
 }
 
 /// What waits for a DATA_ACK could wait for ever: a receiver that has sent an ACK without it has no reason for another one, as the packet that would be

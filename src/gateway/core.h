@@ -31,6 +31,7 @@ struct Packet {
   RawPacket raw;  ///< LinkType::kRaw
   std::uint32_t mark = 0;
   std::string_view interface_in, interface_out;  ///< empty: unknown
+  std::optional<Endpoints> as_sent{};            ///< as its sender has addressed it, if that is known: a NAT may have changed it since
 };
 
 struct Outcome {
@@ -190,6 +191,8 @@ class Core : public engine::Observer {
   Outcome take_blocked(const Packet& packet);
   Outcome refuse(const Packet& packet, const engine::Judgement& judgement);
   void ask_receiver(const Packet& packet, std::uint64_t number);
+  Outcome refuse_syn(const Packet& packet);
+  Outcome answer_refused(const Packet& packet);
   Outcome block(const Packet& packet, std::uint64_t number, std::string_view rule, std::string reason);
   Outcome accept(const Packet& packet, MarkState state) const;
   Outcome drop();

@@ -33,6 +33,7 @@ struct Sent {
   std::string payload{};
   MarkState mark = MarkState::kNone;
   std::uint32_t isn = kClientIsn;
+  std::optional<Endpoints> as_sent{};
 };
 
 class CoreTest : public ::testing::Test, public CoreSink {
@@ -86,6 +87,7 @@ class CoreTest : public ::testing::Test, public CoreSink {
     packet.raw.time_ns = now += 1'000'000;
     packet.raw.link = LinkType::kRaw;
     packet.mark = p.mark == MarkState::kNone ? 0 : marks.with(0, p.mark);
+    packet.as_sent = p.as_sent;
     return core->take(packet);
   }
   /// The state that the verdict gives the flow; that of the packet where it gives none.
@@ -206,6 +208,35 @@ TEST_F(CoreTest, ManyBytesPastTheDepthAreNotJudgedOnAnySubflow) {
   take({.to_server = false, .acks = 2, .options = {mapped(false, 0, 1, 1, 1)}, .payload = "s", .mark = MarkState::kTracked});
   // What the engine would refuse: no mapping covers it.
   EXPECT_EQ(state({.ssn = 2, .acks = 2, .payload = "unmapped", .mark = MarkState::kTracked}), MarkState::kOffloaded);
+}
+
+TEST_F(CoreTest, ARefusedSynIsAnsweredAsItsSenderKnowsItsPeer) {
+  constexpr std::array<std::byte, 4> kClient{std::byte{10}, std::byte{0}, std::byte{0}, std::byte{1}};
+  constexpr std::array<std::byte, 4> kOutside{std::byte{203}, std::byte{0}, std::byte{113}, std::byte{7}};
+  const Endpoints as_sent{.src = IpAddress::v4(kClient), .dst = IpAddress::v4(kOutside), .src_port = 40'000, .dst_port = 8'080};
+  connect(kInspectedPort);
+  MpJoinSyn stranger = join_syn();
+  ++stranger.token;
+  Sent syn{.client_port = 50'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {stranger}};
+  const Outcome first = take(syn);
+  EXPECT_EQ(first.what, Outcome::What::kRepeat);
+  ASSERT_TRUE(first.mark);
+  EXPECT_EQ(marks.state(*first.mark), MarkState::kRefused);
+  EXPECT_TRUE(own.empty());
+  syn.mark = MarkState::kRefused;
+  syn.as_sent = as_sent;
+  EXPECT_EQ(take(syn).what, Outcome::What::kDrop);
+  ASSERT_EQ(own.size(), 1U);
+  RawPacket raw;
+  raw.bytes = own.front();
+  raw.original_bytes = static_cast<std::uint32_t>(own.front().size());
+  raw.link = LinkType::kRaw;
+  wire::Decoded decoded;
+  wire::decode(raw, decoded);
+  EXPECT_TRUE(decoded.tcp.flags.rst());
+  EXPECT_EQ(decoded.src, as_sent.dst);
+  EXPECT_EQ(decoded.tcp.src_port, as_sent.dst_port);
+  EXPECT_EQ(core->counters().dropped, 1U);
 }
 
 TEST_F(CoreTest, WhatIsAnotherShardsIsLedThere) {

@@ -17,7 +17,7 @@ class Text {
  public:
   Text(const KernelRuleSettings& settings, Family family) : settings_(settings), marks_(settings.marks), family_(family) {}
 
-  std::string whole(bool forward_jumps, bool save_jumps) {
+  std::string whole(const Jumps& there) {
     out_ = "*mangle\n";
     for (const char* chain : {kForward, kJudge, kQueue, kHeld, kSave}) out_ += fmt::format(":{} - [0:0]\n", chain);
     forward();
@@ -25,8 +25,11 @@ class Text {
     queue();
     held();
     save();
-    if (!forward_jumps) out_ += fmt::format("-A {}\n", fmt::join(forward_jump(), " "));
-    if (!save_jumps) out_ += fmt::format("-A {}\n", fmt::join(save_jump(marks_), " "));
+    if (!there.forward) out_ += fmt::format("-A {}\n", fmt::join(forward_jump(), " "));
+    if (!there.save) out_ += fmt::format("-A {}\n", fmt::join(save_jump(marks_), " "));
+    out_ += fmt::format("COMMIT\n*raw\n:{} - [0:0]\n", kOwn);
+    rule(kOwn, "-j CT --notrack");
+    if (!there.own) out_ += fmt::format("-A {}\n", fmt::join(own_jump(marks_), " "));
     return out_ + "COMMIT\n";
   }
 
@@ -54,6 +57,7 @@ class Text {
     const std::string save = "-j CONNMARK --save-mark --nfmask " + fmt::format("{0:#x} --ctmask {0:#x}", marks_.mask());
     rule(kJudge, packet(MarkState::kBlocked) + " " + save);
     rule(kJudge, packet(MarkState::kBlocked) + " -j DROP");
+    rule(kJudge, fmt::format("{} -g {}", packet(MarkState::kRefused), kHeld));
     rule(kJudge, fmt::format("{} -g {}", connection(MarkState::kBlocked), kHeld));
     rule(kJudge, fmt::format("{} --tcp-option 30 -j {}", kSyn, kQueue));
     rule(kJudge, fmt::format("{} {} -j {}", connection(MarkState::kStripped), kHasOption, kQueue));
@@ -121,21 +125,25 @@ class Text {
 
 }  // namespace
 
-std::string iptables_rules(const KernelRuleSettings& settings, Family family, bool forward_jumps, bool save_jumps) {
-  return Text(settings, family).whole(forward_jumps, save_jumps);
-}
+std::string iptables_rules(const KernelRuleSettings& settings, Family family, const Jumps& there) { return Text(settings, family).whole(there); }
 
-std::string iptables_removal(const Marks& marks, bool forward_jumps, bool save_jumps) {
+std::string iptables_removal(const Marks& marks, const Jumps& there) {
   std::string out = "*mangle\n";
   for (const char* chain : {kForward, kJudge, kQueue, kHeld, kSave}) out += fmt::format(":{} - [0:0]\n", chain);
-  if (forward_jumps) out += fmt::format("-D {}\n", fmt::join(forward_jump(), " "));
-  if (save_jumps) out += fmt::format("-D {}\n", fmt::join(save_jump(marks), " "));
+  if (there.forward) out += fmt::format("-D {}\n", fmt::join(forward_jump(), " "));
+  if (there.save) out += fmt::format("-D {}\n", fmt::join(save_jump(marks), " "));
   for (const char* chain : {kForward, kJudge, kQueue, kHeld, kSave}) out += fmt::format("-X {}\n", chain);
-  return out + "COMMIT\n";
+  out += fmt::format("COMMIT\n*raw\n:{} - [0:0]\n", kOwn);
+  if (there.own) out += fmt::format("-D {}\n", fmt::join(own_jump(marks), " "));
+  return out + fmt::format("-X {}\nCOMMIT\n", kOwn);
 }
 
 std::vector<std::string> forward_jump() { return {"FORWARD", "-j", kForward}; }
 
 std::vector<std::string> save_jump(const Marks& marks) { return {"POSTROUTING", "-m", "mark", "!", "--mark", mark_of(0, marks.mask()), "-j", kSave}; }
+
+std::vector<std::string> own_jump(const Marks& marks) {
+  return {"OUTPUT", "-m", "mark", "--mark", mark_of(marks.untracked(), marks.state_mask() | marks.shard_mask()), "-j", kOwn};
+}
 
 }  // namespace weir::gateway

@@ -25,20 +25,27 @@ inline constexpr const char* kJudge = "WEIR-JUDGE";
 inline constexpr const char* kQueue = "WEIR-QUEUE";
 inline constexpr const char* kHeld = "WEIR-HELD";
 inline constexpr const char* kSave = "WEIR-SAVE";
+/// In the table raw, jumped to from OUTPUT: own packets that conntrack is not to see.
+inline constexpr const char* kOwn = "WEIR-OWN";
 
-/// The queue of blocked connections: where no one takes packets out of it, they are dropped.
+/// The queue of blocked connections and refused SYNs: where no one takes packets out of it, they are dropped.
 constexpr std::uint16_t held_queue(const KernelRuleSettings& settings, unsigned shard) {
   return static_cast<std::uint16_t>(settings.queue + settings.shards + shard);
 }
 
 enum class Family : std::uint8_t { kIpv4, kIpv6 };
-/// For iptables-restore or ip6tables-restore with --noflush: the table mangle with own chains, filled anew, and jumps to them unless they are there.
-std::string iptables_rules(const KernelRuleSettings& settings, Family family, bool forward_jumps, bool save_jumps);
+/// Which jumps to own chains are there.
+struct Jumps {
+  bool forward = false, save = false, own = false;
+};
+/// For iptables-restore or ip6tables-restore with --noflush: the tables mangle and raw with own chains, filled anew, and jumps to them unless they are there.
+std::string iptables_rules(const KernelRuleSettings& settings, Family family, const Jumps& there);
 /// All of it goes, jumps first, where they are there.
-std::string iptables_removal(const Marks& marks, bool forward_jumps, bool save_jumps);
-/// What must be at the end of a jump's rule, as iptables -C and -D take it.
+std::string iptables_removal(const Marks& marks, const Jumps& there);
+/// What must be at the end of a jump's rule, as iptables -C and -D take it. The last is in the table raw.
 std::vector<std::string> forward_jump();
 std::vector<std::string> save_jump(const Marks& marks);
+std::vector<std::string> own_jump(const Marks& marks);
 
 /// Classic BPF for xt_bpf, as text: 1 for a TCP packet that is certainly one of an established subflow with nothing in it but time stamps, SACK and one
 /// DSS without DATA_FIN; 0 for every other one, and where a header ends too early. An IPv6 packet with extension headers is another one.

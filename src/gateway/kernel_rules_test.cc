@@ -11,7 +11,7 @@ std::string rules(bool fail_open, std::vector<std::string> interfaces = {}, bool
   KernelRuleSettings settings;
   settings.fail_open = fail_open;
   settings.interfaces = std::move(interfaces);
-  return iptables_rules(settings, Family::kIpv4, jumps, jumps);
+  return iptables_rules(settings, Family::kIpv4, {.forward = jumps, .save = jumps, .own = jumps});
 }
 
 TEST(KernelRules, FailOpenPassesWhatNoOneTakesButNeverWhatWasBlocked) {
@@ -36,11 +36,19 @@ TEST(KernelRules, InvalidPacketsWithoutMptcpFollowTheFailMode) {
 TEST(KernelRules, MarksOfMoreShardsThanThereAreHaveAPlace) {
   KernelRuleSettings settings;
   settings.shards = 3;
-  const std::string text = iptables_rules(settings, Family::kIpv4, false, false);
+  const std::string text = iptables_rules(settings, Family::kIpv4, {});
   EXPECT_NE(text.find("-A WEIR-QUEUE -m mark --mark 0x88000000/0xf8000000 -j NFQUEUE --queue-num 65 --queue-bypass\n"), std::string::npos);
   EXPECT_NE(text.find("-A WEIR-QUEUE -m mark --mark 0xf8000000/0xf8000000 -j NFQUEUE --queue-num 64 --queue-bypass\n"), std::string::npos) << "shard 15";
   EXPECT_NE(text.find("-A WEIR-QUEUE -j NFQUEUE --queue-balance 64:66 --queue-bypass\n"), std::string::npos);
   EXPECT_NE(text.find("-A WEIR-HELD -m mark --mark 0xa8000000/0xf8000000 -j NFQUEUE --queue-num 69\n"), std::string::npos) << "shard 5";
+}
+
+TEST(KernelRules, OwnPacketsThatConntrackWouldMistakeGoPastIt) {
+  const std::string text = rules(true);
+  EXPECT_NE(text.find("COMMIT\n*raw\n:WEIR-OWN - [0:0]\n-A WEIR-OWN -j CT --notrack\n-A OUTPUT -m mark --mark 0xe000000/0x7f000000 -j WEIR-OWN\nCOMMIT\n"),
+            std::string::npos);
+  const std::string gone = iptables_removal(Marks(), {.forward = true, .save = true, .own = true});
+  EXPECT_NE(gone.find("*raw\n:WEIR-OWN - [0:0]\n-D OUTPUT -m mark --mark 0xe000000/0x7f000000 -j WEIR-OWN\n-X WEIR-OWN\nCOMMIT\n"), std::string::npos);
 }
 
 TEST(KernelRules, AJumpThatIsThereIsNotMadeAgain) {

@@ -15,6 +15,7 @@ enum class MarkState : std::uint8_t {
   kBlocked = 4,    ///< nothing passes: judged while the program lives, dropped without it
   kProxy = 5,      ///< for a proxy on this machine: not looked at
   kOwn = 6,        ///< of a packet that the program sends itself
+  kRefused = 7,    ///< of a SYN alone: its sender is told, as soon as it comes with the addresses that this one knows; no connection has it
 };
 
 /// Purpose: packs and reads marks in the bits that the configuration leaves to Weir. A value.
@@ -40,6 +41,8 @@ class Marks {
   constexpr std::uint32_t value(MarkState state, unsigned shard = 0) const {
     return static_cast<std::uint32_t>(state) << shift_ | (shard & 15U) << (shift_ + 3);
   }
+  /// Of own packets that conntrack is not to see.
+  constexpr std::uint32_t untracked() const { return value(MarkState::kOwn, 1); }
   constexpr MarkState state(std::uint32_t mark) const { return static_cast<MarkState>(mark >> shift_ & 7U); }
   constexpr unsigned shard(std::uint32_t mark) const { return mark >> (shift_ + 3) & 15U; }
   /// `mark` with Weir's bits replaced, those of others left: what the verdict on a packet of that shard gives it.

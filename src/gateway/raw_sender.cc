@@ -21,29 +21,33 @@ int open_one(int family, std::uint32_t mark) {
 
 }  // namespace
 
-std::expected<std::unique_ptr<RawSender>, std::string> RawSender::open(std::uint32_t mark) {
+std::expected<std::unique_ptr<RawSender>, std::string> RawSender::open(std::uint32_t mark, std::uint32_t untracked_mark) {
   const int v4 = open_one(AF_INET, mark);
   if (v4 < 0) return std::unexpected(std::string("no raw socket: ") + std::strerror(errno));
-  return std::unique_ptr<RawSender>(new RawSender(v4, open_one(AF_INET6, mark)));  // a machine may have no IPv6
+  // A machine may have no IPv6.
+  return std::unique_ptr<RawSender>(
+      new RawSender({.v4 = v4, .v6 = open_one(AF_INET6, mark)}, {.v4 = open_one(AF_INET, untracked_mark), .v6 = open_one(AF_INET6, untracked_mark)}));
 }
 
 RawSender::~RawSender() {
-  ::close(v4_);
-  if (v6_ >= 0) ::close(v6_);
+  for (const int each : {tracked_.v4, tracked_.v6, untracked_.v4, untracked_.v6}) {
+    if (each >= 0) ::close(each);
+  }
 }
 
-void RawSender::send(std::span<const std::byte> packet) {
+void RawSender::send(std::span<const std::byte> packet, bool untracked) {
+  const Sockets& out = untracked ? untracked_ : tracked_;
   ssize_t taken = -1;
   if (packet.size() >= kIpv4Header && std::to_integer<unsigned>(packet[0]) >> 4U == 4) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     std::memcpy(&to.sin_addr, packet.data() + kIpv4Destination, sizeof to.sin_addr);
-    taken = ::sendto(v4_, packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
-  } else if (packet.size() >= kIpv6Header && v6_ >= 0) {
+    taken = ::sendto(out.v4, packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  } else if (packet.size() >= kIpv6Header && out.v6 >= 0) {
     sockaddr_in6 to{};
     to.sin6_family = AF_INET6;
     std::memcpy(&to.sin6_addr, packet.data() + kIpv6Destination, sizeof to.sin6_addr);
-    taken = ::sendto(v6_, packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+    taken = ::sendto(out.v6, packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
   }
   ++(taken < 0 ? failed_ : sent_);
 }

@@ -76,9 +76,15 @@ int run(const std::vector<std::string>& command, std::string_view input, std::st
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-bool has_rule(const char* tables, std::vector<std::string> words) {
-  words.insert(words.begin(), {tables, "-w", "5", "-t", "mangle", "-C"});
+bool has_rule(const char* tables, const char* table, std::vector<std::string> words) {
+  words.insert(words.begin(), {tables, "-w", "5", "-t", table, "-C"});
   return run(words, {}, nullptr) == 0;
+}
+
+Jumps jumps_of(const char* tables, const Marks& marks) {
+  return {.forward = has_rule(tables, "mangle", forward_jump()),
+          .save = has_rule(tables, "mangle", save_jump(marks)),
+          .own = has_rule(tables, "raw", own_jump(marks))};
 }
 
 std::optional<std::string> restore(const Programs& programs, const std::string& text) {
@@ -92,8 +98,7 @@ std::optional<std::string> restore(const Programs& programs, const std::string& 
 
 std::optional<std::string> install_all(const KernelRuleSettings& settings) {
   for (const Programs& each : kPrograms) {
-    const bool forward = has_rule(each.tables, forward_jump()), save = has_rule(each.tables, save_jump(settings.marks));
-    if (auto problem = restore(each, iptables_rules(settings, each.family, forward, save))) return problem;
+    if (auto problem = restore(each, iptables_rules(settings, each.family, jumps_of(each.tables, settings.marks)))) return problem;
   }
   return std::nullopt;
 }
@@ -101,8 +106,7 @@ std::optional<std::string> install_all(const KernelRuleSettings& settings) {
 std::optional<std::string> remove_all(const Marks& marks) {
   std::optional<std::string> problem;
   for (const Programs& each : kPrograms) {
-    const bool forward = has_rule(each.tables, forward_jump()), save = has_rule(each.tables, save_jump(marks));
-    if (auto failed = restore(each, iptables_removal(marks, forward, save)); failed && !problem) problem = failed;
+    if (auto failed = restore(each, iptables_removal(marks, jumps_of(each.tables, marks))); failed && !problem) problem = failed;
   }
   return problem;
 }

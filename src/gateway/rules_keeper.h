@@ -13,7 +13,7 @@
 namespace weir::gateway {
 
 /// Purpose: the program drops its rights before it looks at packets; a child that it has forked before then runs iptables-restore when asked. It reads
-/// nothing but what its parent wrote. Invariant: each change is one transaction a family. When the parent ends without remove(), however that comes,
+/// nothing but what its parent wrote. Invariant: each change is one transaction a family and table. When the parent ends without remove(), however that comes,
 /// rules stay, and the kernel does what they say (fail). Ownership: the child, which ends with it. Threads: one.
 class RulesKeeper {
  public:

@@ -8,6 +8,9 @@
 #include <array>
 #include <csignal>
 #include <latch>
+#include <optional>
+
+#include "wire/decode.h"
 
 namespace weir::gateway {
 namespace {
@@ -22,6 +25,17 @@ constexpr std::size_t kMostNames = 4'096;
 capture::PacketVerdict verdict_of(const Outcome& outcome) {
   constexpr std::array kVerdicts = {capture::Verdict::kDrop, capture::Verdict::kAccept, capture::Verdict::kRepeat};
   return {.verdict = kVerdicts[static_cast<std::size_t>(outcome.what)], .mark = outcome.mark, .changed = outcome.changed};
+}
+
+std::optional<Endpoints> flow_of(std::span<const std::byte> packet) {
+  RawPacket raw;
+  raw.bytes = packet;
+  raw.original_bytes = static_cast<std::uint32_t>(packet.size());
+  raw.link = LinkType::kRaw;
+  wire::Decoded decoded;
+  wire::decode(raw, decoded);
+  if (decoded.kind != wire::Kind::kTcp) return std::nullopt;
+  return Endpoints{decoded.src, decoded.dst, decoded.tcp.src_port, decoded.tcp.dst_port};
 }
 
 }  // namespace
@@ -94,8 +108,11 @@ void Worker::run() {
 bool Worker::take(capture::NfQueue& queue, TimeNs now) {
   const auto packets = queue.next_batch(now);
   for (const capture::QueuedPacket& queued : packets) {
-    const Packet packet{
-        .raw = queued.raw, .mark = queued.mark, .interface_in = interface_name(queued.interface_in), .interface_out = interface_name(queued.interface_out)};
+    const Packet packet{.raw = queued.raw,
+                        .mark = queued.mark,
+                        .interface_in = interface_name(queued.interface_in),
+                        .interface_out = interface_name(queued.interface_out),
+                        .as_sent = queued.as_sent};
     queue.verdict(queued.id, verdict_of(core_.take(packet)));
   }
   queue.flush();
@@ -104,10 +121,15 @@ bool Worker::take(capture::NfQueue& queue, TimeNs now) {
 }
 
 /// What the kernel still holds goes first: a host that has not got its peer's last packet takes ours for something else.
+/// Behind a NAT conntrack knows a flow by these addresses in one direction only. In the other one a packet would begin a flow of its own there, and get other
+/// ports: it goes past conntrack, as it is, which is as that host knows its peer.
 void Worker::send_own() {
   for (const auto& [subflow, value] : to_mark_) marks_.set(subflow, value);
   to_mark_.clear();
-  for (const auto& packet : own_) sender_->send(packet);
+  for (const auto& packet : own_) {
+    const auto flow = flow_of(packet);
+    sender_->send(packet, flow && marks_.follows(*flow) == false);
+  }
   own_.clear();
 }
 

@@ -71,7 +71,7 @@ Packet make_fastclose_reset(const Receiver& to, std::uint64_t receiver_key) {
   return make(to, kRstAck, wire::mptcp::MpFastclose{.receiver_key = receiver_key});
 }
 
-std::expected<Packet, Unchangeable> refuse(Bytes packet, std::optional<ResetReason> reason) {
+std::expected<Packet, Unchangeable> refuse(Bytes packet, std::optional<ResetReason> reason, const std::optional<Endpoints>& as_sent) {
   const auto place = find_tcp(packet);
   if (!place) return std::unexpected(place.error());
   wire::Decoded decoded;
@@ -79,6 +79,7 @@ std::expected<Packet, Unchangeable> refuse(Bytes packet, std::optional<ResetReas
   const wire::TcpSegment& segment = decoded.tcp;
   if (segment.flags.rst()) return std::unexpected(Unchangeable::kMalformed);
   Receiver to{.src = place->dst, .dst = place->src, .src_port = segment.dst_port, .dst_port = segment.src_port};
+  if (as_sent) to = {.src = as_sent->dst, .dst = as_sent->src, .src_port = as_sent->dst_port, .dst_port = as_sent->src_port};
   if (segment.has_timestamp) to.timestamps = Receiver::Timestamps{.value = segment.ts_echo, .echo = segment.ts_value};
   if (segment.flags.ack()) {
     to.seq = segment.ack;

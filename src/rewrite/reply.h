@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/endpoints.h"
 #include "base/ip_address.h"
 #include "base/seq.h"
 #include "rewrite/tcp_place.h"
@@ -54,6 +55,8 @@ Packet make_fastclose_reset(const Receiver& to, std::uint64_t receiver_key);
 Packet make_ack(const Receiver& to);
 
 /// The RST that answers a segment (RFC 9293 §3.10.7.1), to who sent it: a refused SYN with MP_JOIN. An RST is not answered: kMalformed.
-std::expected<Packet, Unchangeable> refuse(Bytes packet, std::optional<ResetReason> reason = std::nullopt);
+/// `as_sent`: the addresses that its sender has put there, where a NAT has changed them since; none: those that are there.
+std::expected<Packet, Unchangeable> refuse(Bytes packet, std::optional<ResetReason> reason = std::nullopt,
+                                           const std::optional<Endpoints>& as_sent = std::nullopt);
 
 }  // namespace weir::rewrite

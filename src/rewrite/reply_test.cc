@@ -82,6 +82,19 @@ TEST(Refuse, AnswersASynWithWhatItsSenderWaitsFor) {
     }
 }
 
+TEST(Refuse, AnswersInTheNameThatTheSenderKnows) {
+  const Octets syn = sample::ip_tcp({.src = sample::v4(1), .dst = sample::v4(2), .flags = 0x02});
+  const Endpoints as_sent{.src = sample::v4(3), .dst = sample::v4(4), .src_port = 40'001, .dst_port = 8'443};
+  const auto reset = refuse(syn, ResetReason::kProhibited, as_sent);
+  ASSERT_TRUE(reset);
+  expect_whole(*reset);
+  const wire::Decoded decoded = read_back(*reset);
+  EXPECT_EQ(decoded.src, as_sent.dst);
+  EXPECT_EQ(decoded.dst, as_sent.src);
+  EXPECT_EQ(decoded.tcp.src_port, as_sent.dst_port);
+  EXPECT_EQ(decoded.tcp.dst_port, as_sent.src_port);
+}
+
 TEST(Refuse, AnswersASegmentWithAnAckAtThatAck) {
   const auto reset = refuse(sample::ip_tcp({.flags = 0x12}));
   ASSERT_TRUE(reset);
