@@ -114,7 +114,7 @@ std::expected<void, Error> NfQueue::configure() {
   return {};
 }
 
-/// A kernel that cannot tell has no conntrack, and so no NAT.
+/// Not every kernel can tell (CONFIG_NETFILTER_NETLINK_GLUE_CT): then no packet has it.
 void NfQueue::ask_for_sender() {
   alignas(NLMSG_ALIGNTO) std::array<char, MNL_NLMSG_HDRLEN + 256> message{};
   nlmsghdr* const head = nfq_nlmsg_put(message.data(), NFQNL_MSG_CONFIG, settings_.number);

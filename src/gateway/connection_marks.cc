@@ -9,6 +9,8 @@
 
 #include <array>
 #include <cerrno>
+#include <memory>
+#include <span>
 
 extern "C" {
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
@@ -29,6 +31,26 @@ void put_flow(nf_conntrack* flow, const Endpoints& e) {
   nfct_set_attr_u8(flow, ATTR_L3PROTO, v4 ? AF_INET : AF_INET6);
   nfct_set_attr(flow, v4 ? ATTR_IPV4_SRC : ATTR_IPV6_SRC, e.src.wire().data());
   nfct_set_attr(flow, v4 ? ATTR_IPV4_DST : ATTR_IPV6_DST, e.dst.wire().data());
+}
+
+/// Where an entry has the addresses of one direction.
+struct Direction {
+  nf_conntrack_attr v4_src, v4_dst, v6_src, v6_dst, port_src, port_dst;
+};
+constexpr Direction kOriginal{ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_SRC, ATTR_ORIG_IPV6_DST, ATTR_ORIG_PORT_SRC, ATTR_ORIG_PORT_DST};
+constexpr Direction kReply{ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV4_DST, ATTR_REPL_IPV6_SRC, ATTR_REPL_IPV6_DST, ATTR_REPL_PORT_SRC, ATTR_REPL_PORT_DST};
+
+IpAddress address_of(const nf_conntrack* entry, nf_conntrack_attr v4, nf_conntrack_attr v6) {
+  if (nfct_attr_is_set(entry, v4) > 0) return IpAddress::v4(std::span<const std::byte, 4>(static_cast<const std::byte*>(nfct_get_attr(entry, v4)), 4));
+  if (nfct_attr_is_set(entry, v6) > 0) return IpAddress::v6(std::span<const std::byte, 16>(static_cast<const std::byte*>(nfct_get_attr(entry, v6)), 16));
+  return {};
+}
+
+Endpoints flow_of(const nf_conntrack* entry, const Direction& d) {
+  return {.src = address_of(entry, d.v4_src, d.v6_src),
+          .dst = address_of(entry, d.v4_dst, d.v6_dst),
+          .src_port = ntohs(nfct_get_attr_u16(entry, d.port_src)),
+          .dst_port = ntohs(nfct_get_attr_u16(entry, d.port_dst))};
 }
 
 /// nullptr: it could not be written.
@@ -87,7 +109,20 @@ std::optional<bool> ConnectionMarks::follows(const Endpoints& flow) {
   return answer == ENOENT ? std::optional(false) : std::nullopt;
 }
 
-std::optional<int> ConnectionMarks::ask(nlmsghdr* head) {
+std::optional<Endpoints> ConnectionMarks::as_sent(const Endpoints& flow) {
+  if (socket_ == nullptr) return std::nullopt;
+  if (follows(flow) == true) return flow;
+  const Endpoints back{flow.dst, flow.src, flow.dst_port, flow.src_port};
+  alignas(NLMSG_ALIGNTO) std::array<char, kMessage> message{};
+  nlmsghdr* const head = put_request(message, IPCTNL_MSG_CT_GET, back);
+  const std::unique_ptr<nf_conntrack, void (*)(nf_conntrack*)> entry(nfct_new(), nfct_destroy);
+  if (head == nullptr || !entry || ask(head, entry.get()) != 0) return std::nullopt;
+  const Endpoints original = flow_of(entry.get(), kOriginal);
+  return original == back ? flow_of(entry.get(), kReply) : original;
+}
+
+/// `entry`: gets what the answer says of one.
+std::optional<int> ConnectionMarks::ask(nlmsghdr* head, nf_conntrack* entry) {
   head->nlmsg_seq = ++sequence_;
   if (mnl_socket_sendto(socket_, head, head->nlmsg_len) < 0) return std::nullopt;
   alignas(NLMSG_ALIGNTO) std::array<char, kAnswerBytes> octets;
@@ -97,7 +132,7 @@ std::optional<int> ConnectionMarks::ask(nlmsghdr* head) {
     const auto* const answer = reinterpret_cast<const nlmsghdr*>(octets.data());
     if (!mnl_nlmsg_ok(answer, static_cast<int>(size))) return std::nullopt;
     if (answer->nlmsg_seq != sequence_) continue;  // of one that was given up
-    if (answer->nlmsg_type != NLMSG_ERROR) return 0;
+    if (answer->nlmsg_type != NLMSG_ERROR) return entry == nullptr || nfct_nlmsg_parse(answer, entry) == 0 ? std::optional(0) : std::nullopt;
     return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(answer))->error;
   }
 }

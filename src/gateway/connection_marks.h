@@ -7,6 +7,7 @@
 #include "base/endpoints.h"
 
 struct mnl_socket;
+struct nf_conntrack;
 struct nlmsghdr;
 
 namespace weir::gateway {
@@ -24,6 +25,8 @@ class ConnectionMarks {
   bool set(const Endpoints& flow, std::uint32_t value);
   /// Whether there is an entry with these addresses, in this direction; none: it cannot be told.
   std::optional<bool> follows(const Endpoints& flow);
+  /// How the packets are addressed by who sends them, that Weir sees with these addresses; none: no entry, or both addresses are translated.
+  std::optional<Endpoints> as_sent(const Endpoints& flow);
   // Grow only.
   std::uint64_t set_count() const { return set_; }
   std::uint64_t failed_count() const { return failed_; }
@@ -31,7 +34,7 @@ class ConnectionMarks {
  private:
   bool update(const Endpoints& flow, std::uint32_t value);
   /// An answer of the kernel: 0, or its error; none: there is none.
-  std::optional<int> ask(nlmsghdr* head);
+  std::optional<int> ask(nlmsghdr* head, nf_conntrack* entry = nullptr);
 
   std::uint32_t mask_;
   mnl_socket* socket_;

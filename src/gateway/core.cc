@@ -338,13 +338,27 @@ Outcome Core::refuse_syn(const Packet& packet) {
 
 Outcome Core::answer_refused(const Packet& packet) {
   std::optional<rewrite::ResetReason> reason = rewrite::ResetReason::kProhibited;
+  auto as_sent = packet.as_sent;
   if (peek(packet.raw)) {
     const auto option = syn_option(decoded_.tcp);
     const auto* capable = std::get_if<wire::mptcp::MpCapable>(&option);
     if (capable != nullptr && capable->version == 0) reason.reset();
+    const auto* join = std::get_if<wire::mptcp::MpJoinSyn>(&option);
+    if (join != nullptr && !as_sent) as_sent = join_as_sent(join->token);
   }
-  if (auto reply = rewrite::refuse(packet.raw.bytes, reason, packet.as_sent)) sink_.send(*reply);
+  if (auto reply = rewrite::refuse(packet.raw.bytes, reason, as_sent)) sink_.send(*reply);
   return {.what = Outcome::What::kDrop, .mark = {}};  // counted as it was refused
+}
+
+/// Where the kernel does not tell it: who joins has the peer's address from the connection's other subflows.
+std::optional<Endpoints> Core::join_as_sent(std::uint32_t token) {
+  const Endpoints seen = ends_of_syn();
+  for (const engine::Ending& e : engine_->endings(engine_->connection_of(token))) {
+    if (e.endpoints.dst != seen.dst || e.endpoints.dst_port != seen.dst_port) continue;
+    if (const auto sent = sink_.as_sent(e.endpoints))
+      return Endpoints{.src = seen.src, .dst = sent->dst, .src_port = seen.src_port, .dst_port = sent->dst_port};
+  }
+  return std::nullopt;
 }
 
 /// What waits for a DATA_ACK could wait for ever: a receiver that has sent an ACK without it has no reason for another one, as the packet that would be

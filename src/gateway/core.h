@@ -72,6 +72,8 @@ class CoreSink {
   virtual void send(std::span<const std::byte> packet) = 0;
   /// What the kernel is to keep of a subflow in Weir's bits of its connection mark, once all that was decided before is there.
   virtual void mark(const Endpoints& subflow, std::uint32_t value) = 0;
+  /// How packets of a subflow that is seen with these addresses are addressed by who sends them; none: that is not known.
+  virtual std::optional<Endpoints> as_sent(const Endpoints& /*subflow*/) { return std::nullopt; }
 };
 
 /// Grow only.
@@ -193,6 +195,7 @@ class Core : public engine::Observer {
   void ask_receiver(const Packet& packet, std::uint64_t number);
   Outcome refuse_syn(const Packet& packet);
   Outcome answer_refused(const Packet& packet);
+  std::optional<Endpoints> join_as_sent(std::uint32_t token);
   Outcome block(const Packet& packet, std::uint64_t number, std::string_view rule, std::string reason);
   Outcome accept(const Packet& packet, MarkState state) const;
   Outcome drop();

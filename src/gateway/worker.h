@@ -83,6 +83,7 @@ class Worker : private CoreSink {
   void on_policy(const report::PolicyRecord& record) override { reports_->on_policy(record); }
   void send(std::span<const std::byte> packet) override { own_.emplace_back(packet.begin(), packet.end()); }
   void mark(const Endpoints& subflow, std::uint32_t value) override { to_mark_.emplace_back(subflow, value); }
+  std::optional<Endpoints> as_sent(const Endpoints& subflow) override { return marks_.as_sent(subflow); }
   void send_own();
 
   WorkerSettings settings_;

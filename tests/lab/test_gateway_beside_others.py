@@ -31,7 +31,7 @@ table inet other {
   chain after { type filter hook forward priority 10; ct state invalid counter drop; }
 }
 """
-OTHERS_IPTABLES = ("-t mangle -N OTHER", "-t mangle -A OTHER -p tcp --dport 443 -j MARK --set-xmark 0x1/0xff", "-t mangle -A FORWARD -j OTHER",
+OTHERS_IPTABLES = ("-t raw -A OUTPUT -p tcp --dport 9 -j ACCEPT", "-t mangle -N OTHER", "-t mangle -A OTHER -p tcp --dport 443 -j MARK --set-xmark 0x1/0xff", "-t mangle -A FORWARD -j OTHER",
                    "-t mangle -A FORWARD -p tcp --dport 25 -j ACCEPT", "-t mangle -A POSTROUTING -o lo -j ACCEPT", "-A FORWARD -p tcp --dport 23 -j DROP",
                    "-A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT", "-A FORWARD -j ACCEPT")
 
