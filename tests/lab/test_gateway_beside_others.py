@@ -98,10 +98,11 @@ class BesideOthers(unittest.TestCase):
                 self.assertEqual(talk.stdout.readline(), "listening\n")
                 for family in (4, 6):
                     failed = self.lab.kernel_counters(self.lab.client)["TcpAttemptFails"]
-                    sent = self.lab.run(self.lab.client, sys.executable, str(LAB / "talk.py"), "send", self.lab.target(1, family), str(TALK), "1", "1000000", "1",
-                                        capture_output=True, text=True, timeout=30, check=False)
-                    self.assertEqual((sent.stdout, sent.stderr), ("done\n", ""))
+                    sender = self.lab.start(self.lab.client, sys.executable, str(LAB / "talk.py"), "pause", self.lab.target(1, family), str(TALK), "1000000",
+                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                    self.assertEqual(sender.stdout.readline(), "half\n")
                     wait_for(lambda: self.lab.kernel_counters(self.lab.client)["TcpAttemptFails"] > failed, f"the reset at the client, IPv{family}")  # noqa: B023
+                    self.assertEqual(sender.communicate("\n", timeout=30), ("done\n", None))
                 self.assertEqual(self.lab.kernel_counters(self.lab.server)["MPTcpExtMPJoinSynRx"], 0)
                 self.gateway.end()
                 self.assertEqual(self.rules(), self.before)
