@@ -88,9 +88,11 @@ std::expected<ProbeOptions, int> parse_probe(std::span<const char* const> argume
 
   auto* raw = app.add_flag("--raw", o.raw, "packets of its own instead of the kernel's connections (CAP_NET_RAW, CAP_NET_ADMIN)");
   app.add_flag("--trace", o.trace, "raw: where on the path MPTCP is lost, of targets that answer without it or not at all");
-  app.add_option("-i,--interface", o.interface, "raw: the interface to probe by (default: the route's)")->type_name("IFACE");
+  app.add_option("-i,--interface", o.interface, "raw: the interface to probe by (default: each target's own)")->type_name("IFACE");
   app.add_option("--source", o.sources, "raw: speak from this address; one that no host has is answered for")->type_name("ADDRESS")->allow_extra_args(false);
-  app.add_option("--gateway", o.gateways, "raw: the next hop (default: the route's)")->type_name("ADDRESS")->allow_extra_args(false);
+  app.add_option("--gateway", o.gateways, "raw: the next hop to what is not on its link (default: the routes' own)")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
   app.add_option("--rate", o.rate, "packets a second; connect: connections (default: raw 10000, connect 50)")->type_name("N")->check(rate(false, "packets"));
   app.add_option("--network-rate", o.network_rate, "the same to one /24 or IPv6 /48; 0: no limit (default: 100)")->type_name("N")->check(rate(true, "packets"));
   app.add_option("--tries", o.tries, "raw: of each step, 1 to 4 (default: 4)")->type_name("N")->check(whole(1, 4));

@@ -76,7 +76,7 @@ int ProbeOutputs::open_earlier() {
     if (!*text) return say(*options_.previous, "there is no such file"), kBadUsage;
     earlier = output::read_earlier(**text);
   }
-  if (options_.previous || !earlier.empty()) summary_ = output::Summary(std::move(earlier));
+  if (options_.previous || !earlier.empty()) summary_ = output::Summary(std::move(earlier), options_.previous.has_value());
   return kDone;
 }
 

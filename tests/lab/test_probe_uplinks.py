@@ -96,6 +96,13 @@ class Uplinks(unittest.TestCase):
             self.verdicts(*fixed, CLEAN, STRIPPED)
         self.assertEqual(self.world.kernel_counters(self.world.client)["TcpOutRsts"], resets)
 
+    def test_without_privileges_it_says_what_is_missing_and_nothing_else(self):
+        for capabilities in ([], ["--inh-caps=+net_raw", "--ambient-caps=+net_raw"]):
+            done = self.world.run(self.world.client, "setpriv", "--reuid", "65534", "--clear-groups", *capabilities, live_sensor.WEIR, "probe", "--raw", CLEAN, check=False,
+                                  capture_output=True, text=True, timeout=20)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertRegex(done.stderr, r"\Aweir: --raw: .*CAP_NET_ADMIN is needed.*\n\Z")
+
     def test_contradictions_are_told(self):
         for fixed, said in ((["-i", "p1", "--source", "10.2.1.2"], "is an address of p2, not of p1"),
                             (["-i", "p1", "--source", "10.2.1.77"], "is in the net of p2, not of p1"),

@@ -51,6 +51,19 @@ TEST(JsonLines, ATraceNamesThePairOfHops) {
   EXPECT_THAT(line, HasSubstr(R"("before":{"ttl":1,"address":"10.0.0.1"},"behind":{"ttl":2,"address":"10.0.0.2"})"));
 }
 
+TEST(Summary, NothingHasChangedSinceARunThatHadNoneOfTheTargets) {
+  Record record = speaker();
+  Earlier other;
+  other[{.address = record.finding.target.address, .port = 80}] = Verdict::kV1;
+  Summary feed(other, false), asked(other);
+  for (Summary* const summary : {&feed, &asked}) {
+    record.before = summary->before(record.finding.target);
+    summary->take(record);
+  }
+  EXPECT_THAT(feed.text({}), Not(HasSubstr("earlier run")));
+  EXPECT_THAT(asked.text({}), HasSubstr("0 changed since the earlier run, 1 new"));
+}
+
 TEST(JsonLines, WhatASummaryTakesIsReadAgain) {
   const Name names[] = {{.name = "www.example", .category = "cdn"}};
   const std::vector<std::string> categories{"cdn", "video"};

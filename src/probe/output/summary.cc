@@ -77,7 +77,10 @@ void Summary::take(const Record& record) {
   if (!compares_) return;
   if (!record.before) {
     ++fresh_;
-  } else if (*record.before != record.finding.verdict) {
+    return;
+  }
+  ++known_;
+  if (*record.before != record.finding.verdict) {
     ++changed_;
     if (changes_.size() < kMostChanges)
       changes_.push_back({.target = record.finding.target,
@@ -96,7 +99,7 @@ std::string Summary::text(const report::TextStyle& style) const {
       table.row({std::string(name_of(static_cast<Verdict>(i))), report::grouped(verdicts_[i]), fmt::format("{:.1f} %", share(verdicts_[i], total())), ""});
   std::string text = table.text(style);
   text += fmt::format("{} targets", report::grouped(total()));
-  if (compares_) text += fmt::format(", {} changed since the earlier run, {} new", report::grouped(changed_), report::grouped(fresh_));
+  if (compares()) text += fmt::format(", {} changed since the earlier run, {} new", report::grouped(changed_), report::grouped(fresh_));
   return text + "\n";
 }
 

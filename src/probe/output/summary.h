@@ -43,7 +43,8 @@ class Summary {
   static constexpr std::size_t kMostChanges = 1'000;
 
   Summary() = default;
-  explicit Summary(Earlier earlier) : earlier_(std::move(earlier)), compares_(true) {}
+  /// `asked_for`: it is told even if no target was in it.
+  explicit Summary(Earlier earlier, bool asked_for = true) : earlier_(std::move(earlier)), compares_(true), asked_for_(asked_for) {}
 
   void take(const Record& record);
   /// The verdict of the earlier run: what Record::before is for.
@@ -52,7 +53,7 @@ class Summary {
   std::uint64_t total() const;
   const Counts& verdicts() const { return verdicts_; }
   const std::map<std::string, Counts>& categories() const { return categories_; }
-  bool compares() const { return compares_; }
+  bool compares() const { return compares_ && (asked_for_ || known_ > 0); }
   const std::vector<Change>& changes() const { return changes_; }
   std::uint64_t changed() const { return changed_; }
   std::uint64_t fresh() const { return fresh_; }  ///< not in the earlier run
@@ -66,7 +67,8 @@ class Summary {
   Counts verdicts_{};
   std::map<std::string, Counts> categories_;
   Earlier earlier_;
-  bool compares_ = false;
+  bool compares_ = false, asked_for_ = false;
+  std::uint64_t known_ = 0;  ///< of the earlier run
   std::vector<Change> changes_;
   std::uint64_t changed_ = 0, fresh_ = 0;
 };

@@ -76,7 +76,7 @@ std::string Summary::html(TimeNs time_ns) const {
     }
     out += "</table>\n";
   }
-  if (compares_) {
+  if (compares()) {
     out += fmt::format("<h2>Since the earlier run</h2><p>{} changed, {} new.</p>", report::grouped(changed_), report::grouped(fresh_));
     if (!changes_.empty()) out += "<table><tr><th>target<th>name<th>before<th>now\n";
     for (const Change& change : changes_)
