@@ -165,7 +165,9 @@ void NfQueue::take(std::span<std::byte> message, TimeNs now, bool cut) {
     std::array<nlattr*, NFQA_MAX + 1> found{};
     if (nfq_nlmsg_parse(head, found.data()) < 0 || found[NFQA_PACKET_HDR] == nullptr) continue;
     QueuedPacket packet;
-    packet.id = ntohl(static_cast<const nfqnl_msg_packet_hdr*>(mnl_attr_get_payload(found[NFQA_PACKET_HDR]))->packet_id);
+    const auto* const about = static_cast<const nfqnl_msg_packet_hdr*>(mnl_attr_get_payload(found[NFQA_PACKET_HDR]));
+    packet.id = ntohl(about->packet_id);
+    packet.before_routing = about->hook == NF_INET_PRE_ROUTING;
     if (cut || found[NFQA_PAYLOAD] == nullptr || found[NFQA_CAP_LEN] != nullptr) {
       ++counters_.cut;
       verdict(packet.id, {.verdict = Verdict::kDrop, .mark = {}, .changed = {}});

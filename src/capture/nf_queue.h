@@ -36,6 +36,7 @@ struct QueuedPacket {
   std::uint32_t mark = 0;
   std::uint32_t interface_in = 0, interface_out = 0;  ///< the kernel's numbers; 0: none
   std::optional<Endpoints> as_sent;                   ///< as its sender has addressed it, whatever NAT did since; none: not asked for, or not known
+  bool before_routing = false;                        ///< queued there, and not where it is forwarded
 };
 
 enum class Verdict : std::uint8_t {

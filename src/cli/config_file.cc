@@ -33,7 +33,10 @@ class Reader {
     if (const YAML::Node sensor = root["sensor"]; sensor && sensor.IsMap()) read_sensor(sensor);
     if (const YAML::Node web = root["web"]; web && web.IsMap()) read_listen(web["listen"]);
     if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) read_limits(limits);
-    if (const YAML::Node gateway = root["gateway"]; gateway && gateway.IsMap()) read_gateway(gateway, config_.variables, values_, config_.gateway);
+    if (const YAML::Node gateway = root["gateway"]; gateway && gateway.IsMap()) {
+      read_gateway(gateway, config_.variables, values_, config_.gateway);
+      check_control(gateway["control"]);
+    }
     read_policy(root, config_.variables, values_, config_.policy);
     if (const YAML::Node nat = root["nat"]; nat && nat.IsSequence()) read_nat(nat, values_, config_.nat);
   }
@@ -90,6 +93,14 @@ class Reader {
     if (text != "off" && !web::is_listen_address(text))
       return error(listen, "web.listen is an address and a port, or off", "as in: web: {listen: 127.0.0.1:8384}");
     config_.service.listen = text;
+  }
+
+  /// Whoever can listen on the way would have the token.
+  void check_control(const YAML::Node& control) {
+    const std::string& listen = config_.service.listen;
+    if (config_.gateway.token_file.empty() || config_.gateway.control_remote || listen == "off" || web::is_loopback(listen)) return;
+    error(control["token_file"], fmt::format("gateway.control.token_file: the token would cross the network in the clear to web.listen, {}", listen),
+          "web: {listen: 127.0.0.1:8384}, or gateway: {control: {remote: true}} if that network is trusted");
   }
 
   /// After vars: the list may name them.

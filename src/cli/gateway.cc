@@ -14,6 +14,7 @@
 #include "capture/clock.h"
 #include "capture/nf_queue.h"
 #include "cli/command_line.h"
+#include "cli/control_api.h"
 #include "cli/gateway_options.h"
 #include "cli/host_facts.h"
 #include "cli/outputs.h"
@@ -25,7 +26,9 @@
 #include "cli/shard_outputs.h"
 #include "cli/verbs.h"
 #include "gateway/address_nat.h"
+#include "gateway/answers.h"
 #include "gateway/control_socket.h"
+#include "gateway/drain.h"
 #include "gateway/nat_rules.h"
 #include "gateway/nat_table.h"
 #include "gateway/rules_keeper.h"
@@ -69,7 +72,9 @@ class Gateway {
     if (!keeper) return say("rules", keeper.error()), kNotDone;
     keeper_ = *std::move(keeper);
     statistics_ = capture::NfQueue::open_statistics();
+    web::Api api = control_api(options_.gateway, requests_);
     if (!service_.begin(options_.service)) return hold(kNotDone);
+    service_.use(std::move(api));
     if (const int status = prepare(); status != kDone) return hold(status);
     if (const auto installed = keeper_->install(kernel_); !installed) {
       say("the kernel's rules", installed.error(), "iptables and ip6tables with NFQUEUE are needed, and CAP_NET_ADMIN");
@@ -149,42 +154,18 @@ class Gateway {
   /// Without it traffic is controlled all the same.
   void begin_control() {
     if (options_.gateway.control_socket.empty()) return;
-    auto opened = gateway::ControlSocket::open(options_.gateway.control_socket);
+    auto opened = gateway::ControlSocket::open(options_.gateway.control_socket, requests_);
     if (!opened) return say(opened.error().what, opened.error().why, "goes on without control; gateway.control.socket names another, or none");
     control_ = *std::move(opened);
     control_->start();
   }
 
-  gateway::Answer answer(const gateway::Command& command) {
-    using What = gateway::Command::What;
-    constexpr std::size_t kMost = 1'000;  // connections of an answer
-    gateway::Answer answer;
-    report::JsonWriter json(answer.body);
-    switch (command.what) {
-      case What::kList: {
-        std::vector<gateway::Listed> all;
-        workers_->ask_all([&](gateway::Worker& worker) { worker.core().list(all, command.connection, kMost + 1); });
-        json.begin_object().key("connections").begin_array();
-        const std::uint64_t more = gateway::append_list(json, std::move(all), kMost);
-        json.end_array().key("after");
-        more != 0 ? json.value(more) : json.null();
-        json.end_object();
-        return answer;
-      }
-      case What::kCutConnection:
-      case What::kCutSubflow: {
-        bool cut = false;
-        const auto subflow = command.what == What::kCutSubflow ? std::optional(command.subflow) : std::nullopt;
-        workers_->ask_all([&](gateway::Worker& worker) { cut = worker.core().cut(command.connection, subflow, capture::wall_ns()) || cut; });
-        if (!cut) return gateway::refusal(404, "there is no such connection or subflow");
-        break;
-      }
-      case What::kReload:
-        if (!reload()) return gateway::refusal(422, "configuration or rules have errors, which the gateway has told; what ran goes on");
-        break;
-    }
-    json.begin_object().field("done", true).end_object();
-    return answer;
+  gateway::AnswerSources answer_sources() {
+    return {.ask_all = [this](const std::function<void(gateway::Worker&)>& what) { workers_->ask_all(what); },
+            .reload = [this] { return reload(); },
+            .status = [this] { return web::status_json(status(capture::wall_ns()), WEIR_VERSION); },
+            .drain = [this](bool begin) { drain(begin); },
+            .wall_clock = capture::wall_ns};
   }
 
   /// What cannot be read is said and left: then running connections are taken for ones seen from their middle.
@@ -245,12 +226,13 @@ class Gateway {
       last = capture::steady_ns();
       return true;
     };
-    while (!stop_wanted()) {
+    const std::function<gateway::Answer(const gateway::Command&)> answers = gateway::Answers(answer_sources());
+    while (!stop_wanted() && !drained()) {
       ::poll(nullptr, 0, kTickMs);  // a signal ends it
       if (due(told, kStats)) shared_.stats(totals(), began_, capture::wall_ns());
       if (due(kept, kKeep)) shared_.keep();
       if (const auto problem = state_->keep()) say(*problem);
-      if (control_) control_->run_asked([this](const gateway::Command& command) { return answer(command); });
+      requests_.run(answers);
       if (due(looked, kSecond)) {
         service_.alive(status(capture::wall_ns()));
         if (nat_) nat_->advance(capture::wall_ns());
@@ -259,6 +241,35 @@ class Gateway {
       if (reopen_wanted()) shared_.reopen();
       if (reload_wanted()) reload();
     }
+  }
+
+  /// Whatever the policy would follow is left alone from now on: nothing of it would be over in time.
+  void drain(bool begin) {
+    if (begin == drain_.runs()) return;
+    const bool open = options_.gateway.fail.dead == FailMode::kOpen;
+    begin ? drain_.begin(capture::steady_ns(), options_.gateway.drain_seconds * kSecond) : drain_.stop();
+    const auto newcomers = !begin ? gateway::Newcomers::kTakenIn : open ? gateway::Newcomers::kPass : gateway::Newcomers::kRefused;
+    workers_->ask_all([&](gateway::Worker& worker) { worker.core().use(newcomers); });
+    if (begin) {
+      fmt::print(stderr, "weir: drains; {} connections are left\n", left());
+    } else {
+      fmt::print(stderr, "weir: takes in connections again\n");
+    }
+    service_.alive(status(capture::wall_ns()));
+  }
+
+  std::size_t left() {
+    std::size_t all = 0;
+    workers_->ask_all([&](gateway::Worker& worker) { all += worker.core().remembered() + worker.core().closing(); });
+    return all;
+  }
+
+  bool drained() {
+    if (!drain_.runs()) return false;
+    const std::size_t connections = left();
+    if (!drain_.over(capture::steady_ns(), connections)) return false;
+    fmt::print(stderr, "weir: drained; {} connections are left\n", connections);
+    return true;
   }
 
   /// The prober has written: connections from now on are decided by it.
@@ -286,6 +297,7 @@ class Gateway {
       options_.source = std::move(source);
       feeds_ = FeedFiles(options_.source.lists);
       options_.names = asks_for_names(config->policy);
+      options_.proxies = has_proxy(config->policy);
       options_.gateway.interfaces = config->gateway.interfaces;
       options_.gateway.fail.dead = config->gateway.fail.dead;
     }
@@ -319,6 +331,7 @@ class Gateway {
     });
     all.add(workers_->counters());
     all.add("gateway.state_failures", state_ ? state_->failures() : 0);
+    all.add("gateway.requests_refused", requests_.refused());
     all.add("evicted.host_events", hosts_.evicted());
     if (nat_) add_nat(all);
     return all;
@@ -340,6 +353,7 @@ class Gateway {
   web::Status status(TimeNs time) {
     web::Status status;
     status.uptime_s = (time - began_) / kSecond;
+    status.draining = drain_.runs();
     for (const auto& [name, value] : shared_.counters(totals())) status.counters.emplace_back(name, value);
     if (report::LogWriter* const log = shared_.service_log()) {
       for (std::string& trouble : log->troubles()) status.problems.push_back(std::move(trouble));
@@ -349,6 +363,7 @@ class Gateway {
 
   GatewayOptions options_;
   FeedFiles feeds_{options_.source.lists};
+  gateway::RequestQueue requests_;
   Service service_;
   Outputs shared_;
   HostFacts hosts_{kMostHosts};  ///< asks the inventory of shared_
@@ -360,12 +375,14 @@ class Gateway {
   std::unique_ptr<gateway::AddressNat> nat_;
   std::unique_ptr<gateway::Workers> workers_;  ///< uses them
   std::optional<gateway::StateKeeper> state_;
+  gateway::Drain drain_;
   std::unique_ptr<gateway::ControlSocket> control_;
 };
 
 int print_rules(const gateway::KernelRuleSettings& settings, const rewrite::NatSettings& nat) {
   for (const auto family : {gateway::Family::kIpv4, gateway::Family::kIpv6}) {
     fmt::print("# {}-restore --noflush\n{}", family == gateway::Family::kIpv4 ? "iptables" : "ip6tables", gateway::iptables_rules(settings, family, {}));
+    for (const auto& command : gateway::delivery(settings, family, true)) fmt::print("# {}\n", fmt::join(command, " "));
   }
   if (!nat.empty()) fmt::print("# nft -f -\n{}", gateway::nat_rules(nat));
   return kDone;

@@ -47,11 +47,17 @@ void read_gateway(const YAML::Node& gateway, const inspect::rules::Variables& va
   values.flag(gateway["offload"], "gateway.offload", into.offload);
   read_path(gateway["state"], "gateway.state", values, into.state);
   values.number(gateway["state_seconds"], "gateway.state_seconds", {1, 3'600}, "s", into.state_seconds);
+  if (const YAML::Node proxy = gateway["proxy"]; proxy && proxy.IsMap()) {
+    values.number(proxy["port"], "gateway.proxy.port", {0, 65'535}, "a port; 0 is each connection's own", into.proxy_port);
+    values.number(proxy["table"], "gateway.proxy.table", {0, 0xffff'ffff}, "the number of a routing table; 0 is none", into.proxy_table);
+  }
+  values.number(gateway["drain_seconds"], "gateway.drain_seconds", {1, 1'000'000}, "s", into.drain_seconds);
   const YAML::Node control = gateway["control"];
   if (!control.IsDefined() || !control.IsMap()) return;
   read_path(control["socket"], "gateway.control.socket", values, into.control_socket);
   if (into.control_socket.size() >= 108) values.error(control["socket"], "gateway.control.socket is too long for a socket's path (107 octets)");
   read_path(control["token_file"], "gateway.control.token_file", values, into.token_file);
+  values.flag(control["remote"], "gateway.control.remote", into.control_remote);
 }
 
 }  // namespace weir::cli

@@ -36,8 +36,12 @@ struct GatewayConfig {
   bool offload = true;
   std::string state = "/var/lib/weir/gateway.state";  ///< empty: not kept
   std::int64_t state_seconds = 1;
+  std::int64_t proxy_port = 0;         ///< of the action proxy's listener on this machine; 0: each connection's own
+  std::int64_t proxy_table = 8'384;    ///< of routes, by which its packets stay here; 0: they get their mark, and are routed as the operator says
+  std::int64_t drain_seconds = 3'600;  ///< then a drain is over, whatever is left
   std::string control_socket = "/run/weir/gateway.sock";  ///< empty: none
   std::string token_file;                                 ///< empty: no control over HTTP
+  bool control_remote = false;                            ///< by HTTP from other machines too, if web.listen is no loopback address
 };
 
 void read_gateway(const YAML::Node& gateway, const inspect::rules::Variables& variables, ConfigValues& values, GatewayConfig& into);

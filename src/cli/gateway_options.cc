@@ -30,6 +30,11 @@ bool asks_for_names(const PolicyConfig& policy) {
                              [](const decide::Rule& rule) { return !rule.match.names.any() || !rule.match.categories.any() || !rule.match.feeds.any(); });
 }
 
+bool has_proxy(const PolicyConfig& policy) {
+  return policy.otherwise.action == decide::Action::kProxy ||
+         std::ranges::find(policy.rules, decide::Action::kProxy, &decide::Rule::action) != policy.rules.end();
+}
+
 gateway::KernelRuleSettings GatewayOptions::kernel_rules() const {
   gateway::KernelRuleSettings settings;
   settings.interfaces = gateway.interfaces;
@@ -37,6 +42,9 @@ gateway::KernelRuleSettings GatewayOptions::kernel_rules() const {
   settings.shards = static_cast<unsigned>(gateway.queues);
   settings.fail_open = gateway.fail.dead == FailMode::kOpen;
   settings.watch_dns = names;
+  settings.proxy = proxies;
+  settings.proxy_port = static_cast<std::uint16_t>(gateway.proxy_port);
+  settings.proxy_table = static_cast<std::uint32_t>(gateway.proxy_table);
   return settings;
 }
 
@@ -79,6 +87,7 @@ std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> ar
   options.policy = load_policy(options.source);
   if (!options.policy) return std::unexpected(kBadUsage);
   options.names = asks_for_names(config.policy);
+  options.proxies = has_proxy(config.policy);
   options.service.configures_links = true;  // CAP_NET_ADMIN: queues, marks
   return options;
 }

@@ -22,7 +22,8 @@ struct GatewayOptions {
   GatewayConfig gateway;
   PolicySource source;
   std::shared_ptr<const decide::Policy> policy;
-  bool names = false;  ///< some rule of the policy asks for the name of the server
+  bool proxies = false;  ///< some rule of the policy, or its default, has the action proxy
+  bool names = false;    ///< some rule of the policy asks for the name of the server
   rewrite::NatSettings nat;
   ServiceSettings service;
   std::string config;                    ///< the file it came from; empty: none
@@ -35,5 +36,6 @@ struct GatewayOptions {
 /// The options, or the exit status where there is nothing more to do (help, wrong usage): all is said already.
 std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> arguments);
 bool asks_for_names(const PolicyConfig& policy);
+bool has_proxy(const PolicyConfig& policy);
 
 }  // namespace weir::cli

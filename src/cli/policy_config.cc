@@ -230,6 +230,20 @@ void read_rule(const YAML::Node& node, const inspect::rules::Variables& variable
   into.rules.push_back(std::move(rule));
 }
 
+/// What is for a proxy is decided before it is routed: where it would go out is not known, and no rule on the way there may ask for it.
+void check_proxy(const YAML::Node& rules, decide::Action otherwise, ConfigValues& values) {
+  bool proxy = otherwise == decide::Action::kProxy;
+  for (std::size_t i = rules.size(); i-- > 0;) {
+    const YAML::Node rule = rules[i];
+    if (!rule.IsMap()) continue;
+    const YAML::Node action = rule["action"], match = rule["match"];
+    if (action && action.IsScalar() && action.Scalar() == "proxy") proxy = true;
+    if (proxy && match && match.IsMap() && match["interface_out"])
+      values.error(match["interface_out"], "interface_out cannot be asked for in a rule with the action proxy, nor before one",
+                   "it is decided before it is routed");
+  }
+}
+
 }  // namespace
 
 void read_policy(const YAML::Node& root, const inspect::rules::Variables& variables, ConfigValues& values, PolicyConfig& into) {
@@ -247,6 +261,7 @@ void read_policy(const YAML::Node& root, const inspect::rules::Variables& variab
   if (!rules.IsDefined() || !rules.IsSequence()) return;
   std::set<std::string> names;
   for (const auto& rule : rules) read_rule(rule, variables, values, into, names);
+  check_proxy(rules, into.otherwise.action, values);
 }
 
 }  // namespace weir::cli

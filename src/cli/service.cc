@@ -52,6 +52,10 @@ bool Service::begin(const ServiceSettings& settings) {
   return true;
 }
 
+void Service::use(web::Api api) {
+  if (server_) server_->use(std::move(api));
+}
+
 void Service::ready() {
   if (server_) server_->start();
   fmt::print(stderr, "weir: ready\n");

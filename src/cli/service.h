@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "web/api.h"
 #include "web/status.h"
 #include "web/status_server.h"
 
@@ -21,6 +22,8 @@ class Service {
  public:
   /// First of all: before files are opened and threads begun. False: it is said why.
   bool begin(const ServiceSettings& settings);
+  /// What else is answered, where there is a server; before ready().
+  void use(web::Api api);
   /// Traffic is being seen.
   void ready();
   /// Each second, for as long as all goes on.

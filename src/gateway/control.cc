@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace weir::gateway {
 namespace {
@@ -22,15 +23,60 @@ bool take_text(std::string_view& text, std::string_view expected) {
   return true;
 }
 
-/// "/ID/cut", "/ID/subflows/N/cut"
-std::optional<Command> cut_of(std::string_view rest) {
-  Command command{.what = Command::What::kCutConnection};
-  if (!take_text(rest, "/") || !take_number(rest, command.connection) || command.connection == 0) return std::nullopt;
-  if (take_text(rest, "/subflows/")) {
-    command.what = Command::What::kCutSubflow;
-    if (!take_number(rest, command.subflow)) return std::nullopt;
+/// What a path may be asked for, by method.
+struct Path {
+  std::optional<Command> get, post, remove;
+};
+
+/// "?after=ID&limit=N", each once at most, in any order.
+bool read_query(std::string_view query, Command& command) {
+  if (query.empty()) return true;
+  bool after = false, limit = false;
+  for (char before = '?'; !query.empty(); before = '&') {
+    if (!take_text(query, {&before, 1})) return false;
+    if (!after && take_text(query, "after=")) {
+      after = true;
+      if (!take_number(query, command.connection)) return false;
+    } else if (!limit && take_text(query, "limit=")) {
+      limit = true;
+      if (!take_number(query, command.most) || command.most < 1 || command.most > Command::kMostListed) return false;
+    } else {
+      return false;
+    }
   }
-  return rest == "/cut" ? std::optional(command) : std::nullopt;
+  return true;
+}
+
+/// "/ID", "/ID/cut", "/ID/subflows/N", "/ID/subflows/N/cut"
+Path path_of_connection(std::string_view rest) {
+  Command command{.what = Command::What::kConnection};
+  if (!take_text(rest, "/") || !take_number(rest, command.connection) || command.connection == 0) return {};
+  Path path{.get = command, .post = std::nullopt, .remove = command};
+  path.remove->what = Command::What::kCutConnection;
+  if (take_text(rest, "/subflows/")) {
+    path.get.reset();
+    path.remove->what = Command::What::kCutSubflow;
+    if (!take_number(rest, path.remove->subflow)) return {};
+  }
+  if (rest.empty()) return path;
+  return rest == "/cut" ? Path{.get = std::nullopt, .post = path.remove, .remove = std::nullopt} : Path{};
+}
+
+Path path_of(std::string_view path) {
+  using What = Command::What;
+  if (path == kConnections) return {.get = Command{}, .post = std::nullopt, .remove = std::nullopt};
+  if (path == "/api/v1/status") return {.get = Command{.what = What::kStatus}, .post = std::nullopt, .remove = std::nullopt};
+  if (path == "/api/v1/reload") return {.get = std::nullopt, .post = Command{.what = What::kReload}, .remove = std::nullopt};
+  if (path == "/api/v1/drain") return {.get = std::nullopt, .post = Command{.what = What::kDrain}, .remove = Command{.what = What::kTakeIn}};
+  return take_text(path, kConnections) ? path_of_connection(path) : Path{};
+}
+
+std::string methods(const Path& path) {
+  std::string text;
+  for (const auto& [name, there] : {std::pair{"GET", path.get.has_value()}, {"POST", path.post.has_value()}, {"DELETE", path.remove.has_value()}}) {
+    if (there) text += std::string(text.empty() ? "only " : " and ") + name;
+  }
+  return text;
 }
 
 std::string_view name_of(engine::SubflowState state) {
@@ -73,22 +119,20 @@ Answer refusal(unsigned status, std::string_view why) {
 }
 
 std::expected<Command, Answer> parse_command(std::string_view method, std::string_view target) {
-  std::string_view path = target.substr(0, target.find('?'));
-  std::string_view query = target.substr(path.size());
+  const std::string_view name = target.substr(0, target.find('?'));
+  const Path path = path_of(name);
+  if (!path.get && !path.post && !path.remove) return std::unexpected(refusal(404, "there is no such path"));
   std::optional<Command> command;
-  bool reads = false;
-  if (path == kConnections) {
-    command = Command{};
-    reads = true;
-    if (!query.empty() && (!take_text(query, "?after=") || !take_number(query, command->connection) || !query.empty()))
-      return std::unexpected(refusal(400, "only after=NUMBER may be asked with"));
-  } else if (path == "/api/v1/reload") {
-    command = Command{.what = Command::What::kReload};
-  } else if (take_text(path, kConnections)) {
-    command = cut_of(path);
+  if (method == "GET") command = path.get;
+  if (method == "POST") command = path.post;
+  if (method == "DELETE") command = path.remove;
+  if (!command) return std::unexpected(refusal(405, methods(path)));
+  const std::string_view query = target.substr(name.size());
+  if (command->what != Command::What::kList) {
+    if (!query.empty()) return std::unexpected(refusal(400, "nothing may be asked with"));
+  } else if (!read_query(query, *command)) {
+    return std::unexpected(refusal(400, "only after=ID and limit=NUMBER (1 to 1000) may be asked with"));
   }
-  if (!command) return std::unexpected(refusal(404, "there is no such path"));
-  if (method != (reads ? "GET" : "POST")) return std::unexpected(refusal(405, reads ? "only GET" : "only POST"));
   return *command;
 }
 

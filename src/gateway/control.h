@@ -1,4 +1,4 @@
-// What is asked of a running gateway over its Unix socket, and how it answers. No input or output.
+// What is asked of a running gateway, over its Unix socket or by HTTP, and how it answers. No input or output.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,11 @@
 namespace weir::gateway {
 
 struct Command {
-  enum class What : std::uint8_t { kList, kCutConnection, kCutSubflow, kReload };
+  enum class What : std::uint8_t { kList, kConnection, kCutConnection, kCutSubflow, kReload, kStatus, kDrain, kTakeIn };
+  static constexpr std::uint32_t kMostListed = 1'000;
   What what = What::kList;
-  std::uint64_t connection = 0;  ///< kList: those behind it
+  std::uint64_t connection = 0;      ///< kList: those behind it
+  std::uint32_t most = kMostListed;  ///< kList: so many at once
   std::uint32_t subflow = 0;
 };
 

@@ -16,6 +16,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <future>
+#include <optional>
 #include <utility>
 
 namespace weir::gateway {
@@ -24,9 +26,9 @@ namespace {
 namespace http = boost::beast::http;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kHeadBytes = 8 << 10;  ///< of a request
-constexpr std::chrono::seconds kRequest{2};  ///< for it to come, and again for the answer to go
-constexpr std::chrono::seconds kOwner{30};   ///< for the owner to answer: it may be reading rules
+constexpr std::size_t kHeadBytes = 8 << 10;                                                  ///< of a request
+constexpr std::chrono::seconds kRequest{2};                                                  ///< for it to come, and again for the answer to go
+constexpr std::chrono::seconds kOwner = RequestQueue::kPatience + std::chrono::seconds{10};  ///< for the owner to answer
 constexpr int kTickMs = 100;
 
 /// The parser's verdict on what came. None: it did not come in time, or was too long.
@@ -69,7 +71,7 @@ void send_answer(int connection, const Answer& answer) {
 
 }  // namespace
 
-std::expected<std::unique_ptr<ControlSocket>, report::Problem> ControlSocket::open(const std::string& path) {
+std::expected<std::unique_ptr<ControlSocket>, report::Problem> ControlSocket::open(const std::string& path, RequestQueue& queue) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return std::unexpected(report::Problem{path, "is too long for a socket's path"});
@@ -89,17 +91,13 @@ std::expected<std::unique_ptr<ControlSocket>, report::Problem> ControlSocket::op
   const bool bound = ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 && ::listen(listener, 16) == 0;
   const int error = errno;
   ::umask(before);
-  if (bound) return std::unique_ptr<ControlSocket>(new ControlSocket(path, listener));
+  if (bound) return std::unique_ptr<ControlSocket>(new ControlSocket(path, listener, queue));
   ::close(listener);
   return std::unexpected(report::system_problem(path, error));
 }
 
 ControlSocket::~ControlSocket() {
-  {
-    const std::scoped_lock lock(mutex_);
-    stop_ = true;
-  }
-  changed_.notify_all();
+  stop_ = true;
   if (thread_.joinable()) thread_.join();
   ::close(listener_);
   ::unlink(path_.c_str());
@@ -115,11 +113,7 @@ void ControlSocket::start() {
 }
 
 void ControlSocket::run() {
-  const auto stopped = [this] {
-    const std::scoped_lock lock(mutex_);
-    return stop_;
-  };
-  while (!stopped()) {
+  while (!stop_) {
     pollfd polled{listener_, POLLIN, 0};
     if (::poll(&polled, 1, kTickMs) <= 0) continue;
     const int connection = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
@@ -142,30 +136,13 @@ void ControlSocket::serve(int connection) {
 }
 
 Answer ControlSocket::ask(const Command& command) {
-  std::unique_lock lock(mutex_);
-  answered_.reset();
-  asked_ = command;
-  ++number_;
-  changed_.wait_for(lock, kOwner, [this] { return answered_ || stop_; });
-  asked_.reset();
-  return answered_ ? *std::exchange(answered_, std::nullopt) : refusal(503, "the gateway does not answer");
-}
-
-void ControlSocket::run_asked(const std::function<Answer(const Command&)>& what) {
-  std::optional<Command> command;
-  std::uint64_t number = 0;
-  {
-    const std::scoped_lock lock(mutex_);
-    command = std::exchange(asked_, std::nullopt);
-    number = number_;
+  const auto promise = std::make_shared<std::promise<Answer>>();
+  auto answer = promise->get_future();
+  queue_.put(command, [promise](Answer given) { promise->set_value(std::move(given)); });
+  for (const auto until = Clock::now() + kOwner; !stop_ && Clock::now() < until;) {
+    if (answer.wait_for(std::chrono::milliseconds(kTickMs)) == std::future_status::ready) return answer.get();
   }
-  if (!command) return;
-  Answer answer = what(*command);
-  {
-    const std::scoped_lock lock(mutex_);
-    if (number == number_) answered_ = std::move(answer);
-  }
-  changed_.notify_all();
+  return refusal(503, "the gateway does not answer");
 }
 
 }  // namespace weir::gateway

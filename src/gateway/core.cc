@@ -31,8 +31,6 @@ bool forged(Refusal refusal) {
   }
 }
 
-bool may_agree(const decide::JoinLimits& limits, std::uint8_t version) { return limits.versions == 0 || version > 7 || (limits.versions >> version & 1U) != 0; }
-
 bool no_room(Refusal refusal) { return refusal == Refusal::kMemory || refusal == Refusal::kSubflows; }
 
 constexpr TimeNs kHandshake = 2'000'000'000;
@@ -69,6 +67,7 @@ bool Core::peek(const RawPacket& raw) {
 }
 
 Outcome Core::take(const Packet& packet) {
+  if (packet.before_routing) return take_before_routing(packet);
   const MarkState state = settings_.marks.state(packet.mark);
   if (state == MarkState::kBlocked) return take_blocked(packet);
   if (state == MarkState::kRefused) return answer_refused(packet);
@@ -76,6 +75,7 @@ Outcome Core::take(const Packet& packet) {
   if (directory_ != nullptr) {
     if (const auto shard = other_shard(packet, syn)) return steer(packet, *shard);
   }
+  if (syn && (packet.mark & settings_.marks.mask()) == settings_.marks.value(MarkState::kProxy)) return {};  // on its way to a proxy elsewhere
   if (syn) return take_syn(packet);
   switch (state) {
     case MarkState::kStripped:
@@ -97,54 +97,6 @@ Outcome Core::take_syn(const Packet& packet) {
   return take_judged(packet);
 }
 
-Core::Remembered& Core::decide(const Packet& packet, const wire::mptcp::MpCapable& option) {
-  const wire::TcpSegment& tcp = decoded_.tcp;
-  const Endpoints ends{decoded_.src, decoded_.dst, tcp.src_port, tcp.dst_port};
-  const std::uint64_t key = track::hash_flow(ends.src, ends.src_port, ends.dst, ends.dst_port, 0, settings_.hash_seed);
-  if (const auto known = remembered_.find(key); known != remembered_.end() && known->second.isn == tcp.seq.value && known->second.decision)
-    return known->second;
-  make_room();
-  std::vector<std::string> names;
-  if (surroundings_.names) names = surroundings_.names(ends, packet.raw.time_ns);
-  decide::Facts facts;
-  facts.connection = ends;
-  facts.interface_in = packet.interface_in;
-  facts.interface_out = packet.interface_out;
-  facts.version = option.version;
-  facts.names = names;
-  if (surroundings_.local_time) facts.time = surroundings_.local_time(packet.raw.time_ns);
-  if (surroundings_.hosts) surroundings_.hosts(facts, packet.raw.time_ns);
-  Remembered made{.isn = tcp.seq.value, .decision = policy_->decide(facts), .strip = false};
-  const decide::Decision& decision = *made.decision;
-  const bool version = may_agree(decision.limits, option.version);
-  made.strip = decision.action == Action::kStrip || (!version && (decision.action == Action::kAllow || decision.action == Action::kInspect));
-  report::PolicyRecord record{
-      .time_ns = packet.raw.time_ns, .endpoints = ends, .id = {}, .action = name_of(decision.action), .rule = decision.rule, .reason = decision.reason};
-  if (made.strip && decision.action != Action::kStrip) {
-    record.action = name_of(Action::kStrip);
-    record.reason = fmt::format("version {} is not one that may be agreed", option.version);
-  }
-  switch (made.strip ? Action::kStrip : decision.action) {
-    case Action::kAllow:
-      ++counters_.allowed;
-      break;
-    case Action::kInspect:
-      ++counters_.inspected;
-      break;
-    case Action::kStrip:
-      ++counters_.stripped;
-      break;
-    case Action::kReset:
-      ++counters_.reset;
-      break;
-    case Action::kProxy:
-      ++counters_.proxied;
-      break;
-  }
-  tell(record);
-  return remembered_.insert_or_assign(key, std::move(made)).first->second;
-}
-
 Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& option) {
   const Remembered& known = decide(packet, option);
   if (known.strip) return stripped(packet, MarkState::kStripped);
@@ -152,10 +104,12 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
     case Action::kReset:
       return refuse_syn(packet);
     case Action::kProxy:
-      return accept(packet, MarkState::kProxy);
+      return routed_already(packet, *known.decision);
     default:
       break;
   }
+  if (known.newcomer == Newcomers::kPass) return let_by(packet);
+  if (known.newcomer == Newcomers::kRefused) return refuse_syn(packet);
   const Decided decision = known.decision;
   const engine::Judgement judgement = engine_->judge(packet.raw);
   const bool goes_by = decision->action == Action::kAllow && settings_.offload;
@@ -248,6 +202,8 @@ void Core::make_room() {
 Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& option) {
   const std::uint64_t number = engine_->connection_of(option.token);
   if (number == 0) {
+    // Of a connection that was not taken in, for all that is known.
+    if (newcomers_ == Newcomers::kPass) return let_by(packet);
     const engine::Judgement judgement = engine_->judge(packet.raw);
     return judgement.passes() ? accept(packet, MarkState::kTracked) : refuse(packet, judgement);
   }

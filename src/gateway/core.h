@@ -22,6 +22,7 @@
 #include "gateway/marks.h"
 #include "gateway/shared_joins.h"
 #include "report/policy_record.h"
+#include "rewrite/reply.h"
 #include "wire/decode.h"
 #include "wire/mptcp/options.h"
 
@@ -32,6 +33,7 @@ struct Packet {
   std::uint32_t mark = 0;
   std::string_view interface_in, interface_out;  ///< empty: unknown
   std::optional<Endpoints> as_sent{};            ///< as its sender has addressed it, if that is known: a NAT may have changed it since
+  bool before_routing = false;                   ///< asked whether it is for a proxy on this machine; else it is being forwarded
 };
 
 struct Outcome {
@@ -63,6 +65,13 @@ struct Surroundings {
   std::function<void(const engine::AnomalyRecord&)> raised;  ///< told each anomaly
 };
 
+/// What becomes of connections that begin now and would be followed.
+enum class Newcomers : std::uint8_t {
+  kTakenIn,
+  kPass,     ///< it drains: they go by, as with the action allow
+  kRefused,  ///< it drains, and fails closed
+};
+
 /// Where results go. Called from within Core's members, on their thread.
 class CoreSink {
  public:
@@ -89,6 +98,7 @@ struct CoreCounters {
   std::uint64_t decisions_evicted = 0;  ///< for want of room: a SYN that comes again is decided anew
   std::uint64_t unseen_path = 0;        ///< connections
   std::uint64_t offloaded = 0;          ///< connections inspected to their depth
+  std::uint64_t drained = 0;            ///< connections that were not taken in while it drained
   std::uint64_t steered = 0;            ///< packets that are for another shard
 };
 
@@ -102,6 +112,8 @@ class Core : public engine::Observer {
   void use(engine::Engine& engine) { engine_ = &engine; }
   /// Connections that begin from now on are decided by it.
   void use(std::shared_ptr<const decide::Policy> policy) { policy_ = std::move(policy); }
+  /// From now on. What runs goes on, and its JOINs are taken in.
+  void use(Newcomers newcomers) { newcomers_ = newcomers; }
 
   /// Other shards are there (CoreSettings::shards), and what is theirs is led to them by it. It outlives this.
   void use(Directory& directory) { directory_ = &directory; }
@@ -172,6 +184,7 @@ class Core : public engine::Observer {
     std::uint32_t isn = 0;
     Decided decision;  ///< none: a JOIN that its limits let pass
     bool strip = false;
+    Newcomers newcomer = Newcomers::kTakenIn;
   };
 
   std::optional<unsigned> other_shard(const Packet& packet, bool syn);
@@ -185,6 +198,7 @@ class Core : public engine::Observer {
   Outcome take_capable(const Packet& packet, const wire::mptcp::MpCapable& option);
   Outcome take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& option);
   Outcome take_judged(const Packet& packet);
+  Outcome let_by(const Packet& packet) const;
   Outcome judged(const Packet& packet, const engine::Judgement& judgement, Connection& connection);
   Outcome pass_by(const Packet& packet, const engine::Judgement& judgement, const Connection& connection);
   Connection* opened_by_syn(const engine::Judgement& judgement);
@@ -211,7 +225,11 @@ class Core : public engine::Observer {
   void make_room();
   Endpoints ends_of_syn() const;
   std::uint64_t key_of_syn() const;
+  Decided ask_policy(const Packet& packet, std::uint8_t version) const;
+  void count(decide::Action action);
   Remembered& decide(const Packet& packet, const wire::mptcp::MpCapable& option);
+  Outcome take_before_routing(const Packet& packet);
+  Outcome routed_already(const Packet& packet, const decide::Decision& decision);
   void tell(const report::PolicyRecord& record) { sink_.on_policy(record); }
   Connection& connection(std::uint64_t number);
   void end(std::uint64_t number, std::optional<TimeNs> time);
@@ -227,6 +245,7 @@ class Core : public engine::Observer {
   AddressNat* nat_ = nullptr;
   Directory* directory_ = nullptr;  ///< none: no other shard
   std::shared_ptr<SharedJoins> joins_;
+  Newcomers newcomers_ = Newcomers::kTakenIn;
   Decided standard_;  ///< of connections whose SYN was not seen
   wire::Decoded decoded_;
   std::vector<std::byte> changed_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <utility>
 
 namespace weir::gateway {
@@ -9,6 +10,10 @@ namespace {
 
 constexpr const char* kSyn = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN";
 constexpr const char* kHasOption = "-p tcp -m tcp --tcp-option 30";
+
+constexpr unsigned kDeliveryPriority = 8'384;  ///< before the table main; a number, so that one that is there is not made again
+
+constexpr std::array kChains = {kForward, kJudge, kQueue, kHeld, kSave, kProxy, kDeliver};
 
 std::string mark_of(std::uint32_t value, std::uint32_t mask) { return fmt::format("{:#x}/{:#x}", value, mask); }
 
@@ -19,14 +24,16 @@ class Text {
 
   std::string whole(const Jumps& there) {
     out_ = "*mangle\n";
-    for (const char* chain : {kForward, kJudge, kQueue, kHeld, kSave}) out_ += fmt::format(":{} - [0:0]\n", chain);
+    for (const char* chain : kChains) out_ += fmt::format(":{} - [0:0]\n", chain);
     forward();
     judge();
     queue();
     held();
     save();
+    if (settings_.proxy) proxy();
     if (!there.forward) out_ += fmt::format("-A {}\n", fmt::join(forward_jump(), " "));
     if (!there.save) out_ += fmt::format("-A {}\n", fmt::join(save_jump(marks_), " "));
+    if (settings_.proxy != there.proxy) out_ += fmt::format("-{} {}\n", there.proxy ? 'D' : 'A', fmt::join(proxy_jump(), " "));
     out_ += fmt::format("COMMIT\n*raw\n:{} - [0:0]\n", kOwn);
     rule(kOwn, "-j CT --notrack");
     if (!there.own) out_ += fmt::format("-A {}\n", fmt::join(own_jump(marks_), " "));
@@ -117,6 +124,25 @@ class Text {
     rule(kSave, clear);
   }
 
+  /// Before routing: a SYN with MPTCP is asked about, once. What is for the proxy gets its mark, and so do all later packets of the client's.
+  void proxy() {
+    const std::string wanted = "--mark " + mark_of(marks_.value(MarkState::kProxy), marks_.state_mask() | marks_.shard_mask());
+    const std::string ours = fmt::format("{:#x}", marks_.mask());
+    rule(kProxy, fmt::format("-m mark {0} -j CONNMARK --save-mark --nfmask {1} --ctmask {1}", wanted, ours));
+    rule(kProxy, fmt::format("-m mark {} -g {}", wanted, kDeliver));
+    rule(kProxy, fmt::format("-m connmark {} -m conntrack --ctdir ORIGINAL -g {}", wanted, kDeliver));
+    const std::string asked =
+        fmt::format("{} --tcp-option 30 -m mark --mark {} -m addrtype ! --dst-type LOCAL -m conntrack --ctstate NEW -j NFQUEUE --queue-num {}{}", kSyn,
+                    mark_of(0, marks_.mask()), settings_.queue, settings_.fail_open ? " --queue-bypass" : "");
+    if (settings_.interfaces.empty()) rule(kProxy, asked);
+    for (const std::string& name : settings_.interfaces) rule(kProxy, fmt::format("-i {} {}", name, asked));
+    rule(kProxy, fmt::format("{} -j MARK --set-xmark 0x0/{}", packet(MarkState::kTracked), ours));
+    rule(kDeliver, "-j MARK --set-xmark " + mark_of(marks_.value(MarkState::kProxy), marks_.mask()));
+    if (settings_.proxy_table == 0) return;
+    rule(kDeliver,
+         fmt::format("-p tcp -j TPROXY --on-port {} --tproxy-mark {}", settings_.proxy_port, mark_of(marks_.value(MarkState::kProxy), marks_.mask())));
+  }
+
   const KernelRuleSettings& settings_;
   Marks marks_;
   Family family_;
@@ -129,18 +155,31 @@ std::string iptables_rules(const KernelRuleSettings& settings, Family family, co
 
 std::string iptables_removal(const Marks& marks, const Jumps& there) {
   std::string out = "*mangle\n";
-  for (const char* chain : {kForward, kJudge, kQueue, kHeld, kSave}) out += fmt::format(":{} - [0:0]\n", chain);
+  for (const char* chain : kChains) out += fmt::format(":{} - [0:0]\n", chain);
   if (there.forward) out += fmt::format("-D {}\n", fmt::join(forward_jump(), " "));
   if (there.save) out += fmt::format("-D {}\n", fmt::join(save_jump(marks), " "));
-  for (const char* chain : {kForward, kJudge, kQueue, kHeld, kSave}) out += fmt::format("-X {}\n", chain);
+  if (there.proxy) out += fmt::format("-D {}\n", fmt::join(proxy_jump(), " "));
+  for (const char* chain : kChains) out += fmt::format("-X {}\n", chain);
   out += fmt::format("COMMIT\n*raw\n:{} - [0:0]\n", kOwn);
   if (there.own) out += fmt::format("-D {}\n", fmt::join(own_jump(marks), " "));
   return out + fmt::format("-X {}\nCOMMIT\n", kOwn);
 }
 
+std::vector<std::vector<std::string>> delivery(const KernelRuleSettings& settings, Family family, bool install) {
+  if (!settings.proxy || settings.proxy_table == 0) return {};
+  const char* const version = family == Family::kIpv4 ? "-4" : "-6";
+  const char* const all = family == Family::kIpv4 ? "0.0.0.0/0" : "::/0";
+  const std::string table = std::to_string(settings.proxy_table);
+  const std::string mark = mark_of(settings.marks.value(MarkState::kProxy), settings.marks.state_mask());
+  return {{"ip", version, "route", install ? "replace" : "del", "local", all, "dev", "lo", "table", table},
+          {"ip", version, "rule", install ? "add" : "del", "priority", std::to_string(kDeliveryPriority), "fwmark", mark, "lookup", table}};
+}
+
 std::vector<std::string> forward_jump() { return {"FORWARD", "-j", kForward}; }
 
 std::vector<std::string> save_jump(const Marks& marks) { return {"POSTROUTING", "-m", "mark", "!", "--mark", mark_of(0, marks.mask()), "-j", kSave}; }
+
+std::vector<std::string> proxy_jump() { return {"PREROUTING", "-p", "tcp", "-j", kProxy}; }
 
 std::vector<std::string> own_jump(const Marks& marks) {
   return {"OUTPUT", "-m", "mark", "--mark", mark_of(marks.untracked(), marks.state_mask() | marks.shard_mask()), "-j", kOwn};

@@ -14,17 +14,22 @@ struct KernelRuleSettings {
   std::vector<std::string> interfaces;  ///< forwarded traffic that touches one of them; none: all of it
   std::uint16_t queue = 64;             ///< the first; one for each shard, and behind them one for each that never fails open
   unsigned shards = 1;
-  bool fail_open = true;   ///< what no one takes out of the queue passes
-  bool watch_dns = false;  ///< DNS over UDP is seen, for names; it passes in any case
+  bool fail_open = true;          ///< what no one takes out of the queue passes
+  bool watch_dns = false;         ///< DNS over UDP is seen, for names; it passes in any case
+  bool proxy = false;             ///< some connections are for a proxy, and are asked about before they are routed
+  std::uint16_t proxy_port = 0;   ///< where it listens on this machine; 0: at each connection's own port
+  std::uint32_t proxy_table = 0;  ///< the routing table by which its packets stay here; 0: their mark is all
   Marks marks;
 };
 
-// Chains in the table mangle. The first and the last are jumped to from FORWARD and POSTROUTING.
+// Chains in the table mangle. Three are jumped to: from FORWARD, POSTROUTING and, where there is a proxy, PREROUTING.
 inline constexpr const char* kForward = "WEIR-FORWARD";
 inline constexpr const char* kJudge = "WEIR-JUDGE";
 inline constexpr const char* kQueue = "WEIR-QUEUE";
 inline constexpr const char* kHeld = "WEIR-HELD";
 inline constexpr const char* kSave = "WEIR-SAVE";
+inline constexpr const char* kProxy = "WEIR-PROXY";
+inline constexpr const char* kDeliver = "WEIR-DELIVER";
 /// In the table raw, jumped to from OUTPUT: own packets that conntrack is not to see.
 inline constexpr const char* kOwn = "WEIR-OWN";
 
@@ -36,8 +41,9 @@ constexpr std::uint16_t held_queue(const KernelRuleSettings& settings, unsigned 
 enum class Family : std::uint8_t { kIpv4, kIpv6 };
 /// Which jumps to own chains are there.
 struct Jumps {
-  bool forward = false, save = false, own = false;
+  bool forward = false, save = false, proxy = false, own = false;
 };
+/// That for a proxy is there only while one is wanted.
 /// For iptables-restore or ip6tables-restore with --noflush: the tables mangle and raw with own chains, filled anew, and jumps to them unless they are there.
 std::string iptables_rules(const KernelRuleSettings& settings, Family family, const Jumps& there);
 /// All of it goes, jumps first, where they are there.
@@ -45,7 +51,11 @@ std::string iptables_removal(const Marks& marks, const Jumps& there);
 /// What must be at the end of a jump's rule, as iptables -C and -D take it. The last is in the table raw.
 std::vector<std::string> forward_jump();
 std::vector<std::string> save_jump(const Marks& marks);
+std::vector<std::string> proxy_jump();
 std::vector<std::string> own_jump(const Marks& marks);
+
+/// For `ip`: what delivers packets with a proxy's mark on this machine; nothing, if no proxy is there.
+std::vector<std::vector<std::string>> delivery(const KernelRuleSettings& settings, Family family, bool install);
 
 /// Classic BPF for xt_bpf, as text: 1 for a TCP packet that is certainly one of an established subflow with nothing in it but time stamps, SACK and one
 /// DSS without DATA_FIN; 0 for every other one, and where a header ends too early. An IPv6 packet with extension headers is another one.

@@ -64,6 +64,26 @@ TEST(KernelRules, InterfacesAreTheOnlyOnesLookedAt) {
   EXPECT_EQ(text.find("-A WEIR-FORWARD -j"), std::string::npos);
 }
 
+TEST(KernelRules, BeforeRoutingOnlyForAProxy) {
+  KernelRuleSettings settings;
+  EXPECT_EQ(iptables_rules(settings, Family::kIpv4, {}).find("PREROUTING"), std::string::npos);
+  EXPECT_TRUE(delivery(settings, Family::kIpv4, true).empty());
+  settings.proxy = true;
+  settings.proxy_port = 8'080;
+  settings.proxy_table = 99;
+  std::string text = iptables_rules(settings, Family::kIpv4, {});
+  EXPECT_NE(text.find("-A PREROUTING -p tcp -j WEIR-PROXY\n"), std::string::npos);
+  EXPECT_NE(text.find("-A WEIR-DELIVER -p tcp -j TPROXY --on-port 8080 --tproxy-mark 0x5000000/0xff000000\n"), std::string::npos);
+  EXPECT_EQ(delivery(settings, Family::kIpv6, true).size(), 2U);
+  settings.proxy_table = 0;
+  EXPECT_EQ(iptables_rules(settings, Family::kIpv4, {}).find("TPROXY"), std::string::npos);
+  // Policy has no proxy any more.
+  settings.proxy = false;
+  text = iptables_rules(settings, Family::kIpv4, {.proxy = true});
+  EXPECT_NE(text.find("-D PREROUTING -p tcp -j WEIR-PROXY\n"), std::string::npos);
+  EXPECT_EQ(text.find("-A WEIR-PROXY"), std::string::npos);
+}
+
 TEST(KernelRules, TheFilterFitsIntoWhatTheKernelTakes) {
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     const std::string text = ordinary_filter(family);

@@ -13,7 +13,7 @@ enum class MarkState : std::uint8_t {
   kOffloaded = 2,  ///< only what opens, ends or controls: an option of MPTCP other than DSS, SYN, FIN, RST
   kStripped = 3,   ///< only what still has an option of MPTCP
   kBlocked = 4,    ///< nothing passes: judged while the program lives, dropped without it
-  kProxy = 5,      ///< for a proxy on this machine: not looked at
+  kProxy = 5,      ///< for a proxy on this machine: not looked at. With shard 1, see passed()
   kOwn = 6,        ///< of a packet that the program sends itself
   kRefused = 7,    ///< of a SYN alone: its sender is told, as soon as it comes with the addresses that this one knows; no connection has it
 };
@@ -43,6 +43,8 @@ class Marks {
   }
   /// Of own packets that conntrack is not to see.
   constexpr std::uint32_t untracked() const { return value(MarkState::kOwn, 1); }
+  /// It came while the gateway took in nothing new, and goes by: not looked at, and for no proxy.
+  constexpr std::uint32_t passed() const { return value(MarkState::kProxy, 1); }
   constexpr MarkState state(std::uint32_t mark) const { return static_cast<MarkState>(mark >> shift_ & 7U); }
   constexpr unsigned shard(std::uint32_t mark) const { return mark >> (shift_ + 3) & 15U; }
   /// `mark` with Weir's bits replaced, those of others left: what the verdict on a packet of that shard gives it.

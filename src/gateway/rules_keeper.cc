@@ -84,6 +84,7 @@ bool has_rule(const char* tables, const char* table, std::vector<std::string> wo
 Jumps jumps_of(const char* tables, const Marks& marks) {
   return {.forward = has_rule(tables, "mangle", forward_jump()),
           .save = has_rule(tables, "mangle", save_jump(marks)),
+          .proxy = has_rule(tables, "mangle", proxy_jump()),
           .own = has_rule(tables, "raw", own_jump(marks))};
 }
 
@@ -96,23 +97,37 @@ std::optional<std::string> restore(const Programs& programs, const std::string& 
   return fmt::format("{}: {}", programs.restore, said.empty() ? fmt::format("ended with status {}", status) : said);
 }
 
+/// What is there already, or gone already, is as it should be.
+std::optional<std::string> deliver(const KernelRuleSettings& settings, Family family, bool install) {
+  for (const auto& command : delivery(settings, family, install)) {
+    std::string said;
+    if (run(command, {}, &said) == 0 || said.find("File exists") != std::string::npos || !install) continue;
+    return fmt::format("{}: {}", fmt::join(command, " "), said.substr(0, said.find('\n')));
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> install_all(const KernelRuleSettings& settings) {
   for (const Programs& each : kPrograms) {
+    if (auto problem = deliver(settings, each.family, true)) return problem;
     if (auto problem = restore(each, iptables_rules(settings, each.family, jumps_of(each.tables, settings.marks)))) return problem;
   }
   return std::nullopt;
 }
 
-std::optional<std::string> remove_all(const Marks& marks) {
+/// `settings`: what was installed last, where this process has installed anything.
+std::optional<std::string> remove_all(const KernelRuleSettings& settings) {
   std::optional<std::string> problem;
   for (const Programs& each : kPrograms) {
-    if (auto failed = restore(each, iptables_removal(marks, jumps_of(each.tables, marks))); failed && !problem) problem = failed;
+    if (auto failed = restore(each, iptables_removal(settings.marks, jumps_of(each.tables, settings.marks))); failed && !problem) problem = failed;
+    deliver(settings, each.family, false);
   }
   return problem;
 }
 
 std::string write_settings(const KernelRuleSettings& s) {
-  std::string text = fmt::format("{} {} {} {} {}", s.queue, s.shards, s.fail_open ? 1 : 0, s.watch_dns ? 1 : 0, s.marks.mask());
+  std::string text = fmt::format("{} {} {} {} {} {} {} {}", s.queue, s.shards, s.fail_open ? 1 : 0, s.watch_dns ? 1 : 0, s.marks.mask(), s.proxy ? 1 : 0,
+                                 s.proxy_port, s.proxy_table);
   for (const std::string& name : s.interfaces) text += " " + name;
   return text;
 }
@@ -125,13 +140,17 @@ KernelRuleSettings read_settings(std::string_view text) {
     text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
   }
   KernelRuleSettings s;
-  if (words.size() < 5) return s;
+  constexpr std::size_t kFixed = 8;
+  if (words.size() < kFixed) return s;
   s.queue = static_cast<std::uint16_t>(std::stoul(words[0]));
   s.shards = static_cast<unsigned>(std::stoul(words[1]));
   s.fail_open = words[2] == "1";
   s.watch_dns = words[3] == "1";
   s.marks = Marks(static_cast<std::uint32_t>(std::stoul(words[4])));
-  s.interfaces.assign(words.begin() + 5, words.end());
+  s.proxy = words[5] == "1";
+  s.proxy_port = static_cast<std::uint16_t>(std::stoul(words[6]));
+  s.proxy_table = static_cast<std::uint32_t>(std::stoul(words[7]));
+  s.interfaces.assign(words.begin() + kFixed, words.end());
   return s;
 }
 
@@ -139,12 +158,19 @@ KernelRuleSettings read_settings(std::string_view text) {
   // A terminal's or a service manager's signals are the parent's: this one ends when that does.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::signal(signal, SIG_IGN);
   std::vector<char> message(kLongestMessage);
+  std::optional<KernelRuleSettings> installed;
   for (;;) {
     const ssize_t size = ::recv(channel, message.data(), message.size(), 0);
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) ::_exit(0);
     const KernelRuleSettings settings = read_settings({message.data() + 1, static_cast<std::size_t>(size) - 1});
-    const auto problem = message[0] == kInstall ? install_all(settings) : remove_all(settings.marks);
+    const bool installs = message[0] == kInstall;
+    // What another table or a proxy before has left goes first.
+    if (installs && installed && installed->proxy && (!settings.proxy || settings.proxy_table != installed->proxy_table)) {
+      for (const Programs& each : kPrograms) deliver(*installed, each.family, false);
+    }
+    const auto problem = installs ? install_all(settings) : remove_all(installed.value_or(settings));
+    if (installs) installed = settings;
     const std::string answer = problem ? "E" + *problem : "K";
     if (::send(channel, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) ::_exit(0);
   }

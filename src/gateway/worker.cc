@@ -112,7 +112,8 @@ bool Worker::take(capture::NfQueue& queue, TimeNs now) {
                         .mark = queued.mark,
                         .interface_in = interface_name(queued.interface_in),
                         .interface_out = interface_name(queued.interface_out),
-                        .as_sent = queued.as_sent};
+                        .as_sent = queued.as_sent,
+                        .before_routing = queued.before_routing};
     queue.verdict(queued.id, verdict_of(core_.take(packet)));
   }
   queue.flush();
@@ -209,6 +210,8 @@ WorkerCounters Worker::counters() {
   add("gateway.stripped", core.stripped);
   add("gateway.reset", core.reset);
   add("gateway.proxied", core.proxied);
+  add("gateway.drained", core.drained);
+  add("gateway.connections", core_.remembered());
   add("gateway.joins_refused", core.joins_refused);
   add("gateway.packets_dropped", core.dropped);
   add("gateway.packets_changed", core.changed);

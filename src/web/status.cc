@@ -12,8 +12,9 @@ namespace weir::web {
 namespace {
 
 /// Of the counters those that can fall.
-constexpr auto kGauges =
-    std::to_array<std::string_view>({"memory.bytes", "tracked.connections", "capture.workers", "log.queued_bytes", "rules.loaded", "rules.refused"});
+constexpr auto kGauges = std::to_array<std::string_view>({"memory.bytes", "tracked.connections", "capture.workers", "log.queued_bytes", "rules.loaded",
+                                                          "rules.refused", "gateway.connections", "gateway.closing", "gateway.queue.waiting",
+                                                          "gateway.nat.mappings", "gateway.workers", "gateway.directory.tokens", "gateway.directory.flows"});
 
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
@@ -48,8 +49,9 @@ std::string metrics_text(const Status& status, std::string_view version) {
   std::vector<MetricFamily> all;
   MetricFamily& build = all.emplace_back(family("weir_build_info", "The version that runs.", MetricType::Gauge));
   add(build, 1, {{.name = "version", .value = std::string(version)}});
-  add(all.emplace_back(family("weir_uptime_seconds", "Since the sensor was ready.", MetricType::Gauge)), static_cast<double>(status.uptime_s));
-  add(all.emplace_back(family("weir_healthy", "1: /healthz says ok.", MetricType::Gauge)), status.problems.empty() ? 1 : 0);
+  add(all.emplace_back(family("weir_uptime_seconds", "Since the program was ready.", MetricType::Gauge)), static_cast<double>(status.uptime_s));
+  add(all.emplace_back(family("weir_healthy", "1: /healthz says ok.", MetricType::Gauge)), status.problems.empty() && !status.draining ? 1 : 0);
+  add(all.emplace_back(family("weir_draining", "1: nothing new is taken in; it ends when nothing is left.", MetricType::Gauge)), status.draining ? 1 : 0);
 
   auto packets = family("weir_capture_packets_total", "That passed the interface, those dropped included.", MetricType::Counter);
   auto dropped = family("weir_capture_dropped_total", "Packets that the kernel dropped because Weir was too slow.", MetricType::Counter);
@@ -75,7 +77,7 @@ std::string metrics_text(const Status& status, std::string_view version) {
 std::string status_json(const Status& status, std::string_view version) {
   std::string text;
   report::JsonWriter json(text);
-  json.begin_object().field("version", version).field("uptime", status.uptime_s);
+  json.begin_object().field("version", version).field("uptime", status.uptime_s).field("draining", status.draining);
   problems(json, status);
   json.key("interfaces").begin_array();
   for (const Status::Interface& interface : status.interfaces) {
@@ -91,7 +93,7 @@ std::string status_json(const Status& status, std::string_view version) {
 std::string problems_json(const Status& status) {
   std::string text;
   report::JsonWriter json(text);
-  json.begin_object().field("status", "failing");
+  json.begin_object().field("status", status.problems.empty() ? "draining" : "failing");
   problems(json, status);
   json.end_object();
   return text + "\n";

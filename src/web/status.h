@@ -1,4 +1,4 @@
-// What a running sensor says of itself to the outside.
+// What a running program says of itself to the outside.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,14 @@ struct Status {
   std::vector<std::pair<std::string, std::uint64_t>> counters;  ///< names as in the `stats` record
   std::vector<Interface> interfaces;
   std::vector<std::string> problems;  ///< what does not work just now, for people
+  bool draining = false;              ///< it takes in nothing new, and ends when nothing is left
 };
 
 /// Prometheus text (exposition format 0.0.4).
 std::string metrics_text(const Status& status, std::string_view version);
 /// One JSON object with all of it.
 std::string status_json(const Status& status, std::string_view version);
-/// `{"status": "failing", "problems": [...]}`
+/// `{"status": "failing" or "draining", "problems": [...]}`
 std::string problems_json(const Status& status);
 
 }  // namespace weir::web

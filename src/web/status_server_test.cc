@@ -68,8 +68,16 @@ TEST_F(StatusServerTest, HealthSaysWhatIsWrong) {
 
 TEST_F(StatusServerTest, StatusIsJson) {
   server_->publish({.uptime_s = 1, .counters = {{"a.b", 2}}, .interfaces = {{.name = "eth0"}}, .problems = {}});
-  EXPECT_EQ(boost::json::parse(body(get("/api/v1/status"))), boost::json::parse(R"({"version": "1.2.3", "uptime": 1, "problems": [],
+  EXPECT_EQ(boost::json::parse(body(get("/api/v1/status"))), boost::json::parse(R"({"version": "1.2.3", "uptime": 1, "draining": false, "problems": [],
       "interfaces": [{"name": "eth0", "watched": true, "packets": 0, "dropped": 0, "ring_full": 0}], "counters": {"a.b": 2}})"));
+}
+
+TEST_F(StatusServerTest, WhatDrainsIsNotForNewConnections) {
+  server_->publish({.uptime_s = 0, .counters = {}, .interfaces = {}, .problems = {}, .draining = true});
+  const std::string answer = get("/healthz");
+  EXPECT_EQ(first_line(answer), "HTTP/1.1 503 Service Unavailable");
+  EXPECT_EQ(boost::json::parse(body(answer)), boost::json::parse(R"({"status": "draining", "problems": []})"));
+  EXPECT_NE(get("/metrics").find("\nweir_draining 1\n"), std::string::npos);
 }
 
 TEST_F(StatusServerTest, NothingElseIsAnswered) {

@@ -23,7 +23,8 @@ class Gateway:
     def write(self, policy="", gateway="", more=""):
         state = "" if "state:" in gateway else "state: '', "
         state += "" if "control:" in gateway else "control: {socket: ''}, "
-        self.config.write_text(f"web: {{listen: 'off'}}\nlog: {{eve: {self.log}}}\nsensor: {{inventory: {self.folder}/inventory.json, user: root}}\n"
+        web = "" if "web:" in more else "web: {listen: 'off'}\n"
+        self.config.write_text(f"{web}log: {{eve: {self.log}}}\nsensor: {{inventory: {self.folder}/inventory.json, user: root}}\n"
                                f"gateway: {{{state}{gateway}}}\npolicy:\n{policy or '  default: {action: inspect}'}\n{more}\n")
 
     def start(self, *options, wait=True):
