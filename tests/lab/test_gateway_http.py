@@ -187,7 +187,7 @@ class Drain(OverHttp):
     """What has ended is forgotten soon here."""
 
     def start(self, **how):
-        super().start(more="limits: {linger_seconds: 0}", **how)
+        super().start(more="limits: {linger_seconds: 1}", **how)
 
     def drain(self):
         self.assertEqual(self.web("GET", "/healthz")[0], 200)
@@ -212,7 +212,7 @@ class Drain(OverHttp):
         during = self.half_way(2)
         self.assertEqual(len(self.connections()), 1)
         self.assertEqual(during.communicate("\n", timeout=30), ("done\n", ""))
-        self.assertEqual(self.decided()[1:], [("allow", "the gateway drains")])
+        wait_for(lambda: self.decided()[1:] == [("allow", "the gateway drains")], "its record")
         self.assertIsNone(self.gateway.process.poll())
         self.assertEqual(before.communicate("\n", timeout=30), ("done\n", ""))
         self.end()
@@ -226,7 +226,7 @@ class Drain(OverHttp):
         before = self.half_way(1)
         self.drain()
         self.assertIn("refused", self.send().lower())
-        self.assertEqual(self.decided()[1:], [("reset", "the gateway drains")])
+        wait_for(lambda: self.decided()[1:] == [("reset", "the gateway drains")], "its record")
         self.assertEqual(self.ask("DELETE", "/api/v1/drain"), (200, {"done": True}))
         self.assertEqual(self.web("GET", "/healthz"), (200, "ok\n"))
         self.assertEqual(self.send(), "done\n")
@@ -267,8 +267,9 @@ class Proxy(OverHttp):
             self.assertEqual((sent.stdout, sent.stderr), ("done\n", ""))
             self.assertEqual(proxy.stdout.readline(), f"for {target} {PORT}\n")
         self.assertEqual(self.send(REFUSED), "done\n")
-        self.assertEqual([(one["action"], one["rule"]) for one in self.gateway.decisions()], [("proxy", "ours")] * 2 + [("inspect", "default")])
-        self.assertEqual(self.metrics()["weir_gateway_proxied_total"], 2)
+        decided = [("proxy", "ours")] * 2 + [("inspect", "default")]
+        wait_for(lambda: [(one["action"], one["rule"]) for one in self.gateway.decisions()] == decided, "the decisions")
+        wait_for(lambda: self.metrics()["weir_gateway_proxied_total"] == 2, "the counter")
         self.assertEqual(self.rules().count("lookup 8384"), 2)
         self.assertEqual(self.lab.kernel_counters(self.lab.client).get("TcpExtTCPSynRetrans", 0), 0)
         self.assertEqual(self.gateway.end()[0], 0)
@@ -284,11 +285,11 @@ class Proxy(OverHttp):
         self.assertEqual(self.ask("POST", "/api/v1/reload")[0], 200)
         self.assertNotIn("lookup 77", self.rules())
         self.assertEqual(self.send(), "done\n")
-        self.assertEqual([one["action"] for one in self.gateway.decisions()], ["proxy", "inspect"])
+        wait_for(lambda: [one["action"] for one in self.gateway.decisions()] == ["proxy", "inspect"], "the decisions")
 
     def test_what_is_not_known_before_routing(self):
         config = self.folder / "wrong.yaml"
-        config.write_text("policy:\n  rules:\n  - {match: {interface_out: [s1]}, action: strip}\n  - {match: {port: [80]}, action: proxy}\n  - {match: {interface_out: [s1]}}\n")
+        config.write_text("policy:\n  rules:\n  - {match: {interface_out: [s1]}, action: strip}\n  - {match: {port: [80]}, action: proxy}\n  - {match: {interface_out: [s1]}, action: strip}\n")
         checked = self.lab.run(self.lab.router, live_sensor.WEIR, "config", "check", str(config), capture_output=True, text=True, check=False)
         self.assertEqual(checked.returncode, 2)
         self.assertIn(f"{config}:3: interface_out cannot be asked for", checked.stderr)
