@@ -27,7 +27,7 @@ class ProbeOutputs : public probe::output::Sink {
   /// targets come again, and what stands before it is a part of this run.
   static std::expected<std::unique_ptr<ProbeOutputs>, int> open(const ProbeOptions& options, bool appends, const probe::targets::RunState* from);
 
-  void take(const probe::output::Record& record) override;
+  void take(const probe::output::Record& found) override;
   /// How long the results are that have been written.
   void measure(probe::targets::RunState& state) const;
   /// Lines so far; false: they could not be written, which close() tells.
