@@ -18,7 +18,7 @@ namespace weir::probe::targets {
 namespace {
 
 constexpr int kInternet = 1, kTypeHttps = 65;  // RFC 1035 section 3.2.4, RFC 9460 section 14.1
-constexpr int kWaitMs = 100;
+constexpr suseconds_t kWaitUs = 100'000;
 constexpr unsigned kQuestionsEach = 3;
 
 constexpr std::size_t kLongestHosts = 64U << 20;
@@ -143,7 +143,7 @@ void turn(ares_channel channel) {
     if (ARES_GETSOCK_WRITABLE(static_cast<unsigned>(bits), i)) events |= POLLOUT;
     if (events != 0) waiting.push_back({.fd = sockets[i], .events = events, .revents = 0});
   }
-  timeval longest{.tv_sec = 0, .tv_usec = kWaitMs * 1'000}, next{};
+  timeval longest{.tv_sec = 0, .tv_usec = kWaitUs}, next{};
   const timeval* const wait = ares_timeout(channel, &longest, &next);
   ::poll(waiting.data(), waiting.size(), static_cast<int>(wait->tv_sec * 1'000 + wait->tv_usec / 1'000));
   for (const pollfd& one : waiting)
