@@ -13,10 +13,10 @@ namespace {
 
 const nlattr* find(const nlattr* nest, std::uint16_t type) {
   const auto* each = static_cast<const nlattr*>(mnl_attr_get_payload(nest));
-  auto left = static_cast<int>(mnl_attr_get_payload_len(nest));
+  int left = mnl_attr_get_payload_len(nest);
   while (mnl_attr_ok(each, left)) {
     if (mnl_attr_get_type(each) == type) return each;
-    left -= static_cast<int>(MNL_ALIGN(each->nla_len));
+    left -= MNL_ALIGN(each->nla_len);
     each = mnl_attr_next(each);
   }
   return nullptr;

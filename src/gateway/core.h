@@ -233,7 +233,7 @@ class Core : public engine::Observer {
   void tell(const report::PolicyRecord& record) { sink_.on_policy(record); }
   Connection& connection(std::uint64_t number);
   void end(std::uint64_t number, std::optional<TimeNs> time);
-  bool peek(const RawPacket& packet);
+  bool peek(const RawPacket& raw);
   bool has_add_addr() const;
 
   CoreSettings settings_;
