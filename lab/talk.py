@@ -1,6 +1,7 @@
 """The two ends of a test's connections, over MPTCP: each connection carries a text that is known from its number."""
 import fcntl
 import hashlib
+import os
 import socket
 import struct
 import subprocess
@@ -48,7 +49,7 @@ def answer(connection):
 
 def send(address, port, numbers, size, paths=1, pauses=False):
     """A connection for each number, all at once; each goes on after its first octets only when it has so many subflows. `pauses`: half way it says
-    "half" and waits for a line."""
+    "half" and waits for an octet on standard input."""
     def one(number):
         with socket.socket(family(address), socket.SOCK_STREAM, MPTCP) as connection:
             connection.settimeout(60)
@@ -59,8 +60,8 @@ def send(address, port, numbers, size, paths=1, pauses=False):
                 if at == 0 and paths > 1:
                     wait_for_subflows(connection, paths)
                 if pauses and at == size // 8192 * 4096:
-                    print("half", flush=True)
-                    sys.stdin.readline()
+                    print("half\n", end="", flush=True)
+                    os.read(0, 1)  # not readline(): of several threads' at once some find nothing
             connection.shutdown(socket.SHUT_WR)
             answered = b""
             while piece := connection.recv(4096):

@@ -115,6 +115,7 @@ class Gateway {
   }
 
   int prepare() {
+    if (!options_.policy) return kBadUsage;  // why is said
     auto rules = shared_.read_rules();
     if (!rules) return kBadUsage;
     if (!shared_.open()) return kNotDone;

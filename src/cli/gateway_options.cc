@@ -85,7 +85,7 @@ std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> ar
   options.nat = nat_settings(config.nat, config.gateway);
   options.source = policy_source(config);
   options.policy = load_policy(options.source);
-  if (!options.policy) return std::unexpected(kBadUsage);
+  if (!options.policy && options.dry_run) return std::unexpected(kBadUsage);  // else it is for the fail mode to say what becomes of traffic
   options.names = asks_for_names(config.policy);
   options.proxies = has_proxy(config.policy);
   options.service.configures_links = true;  // CAP_NET_ADMIN: queues, marks

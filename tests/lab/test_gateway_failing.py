@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""What becomes of 50 transfers, and of what comes after, when the gateway is dead, stopped, full, without memory or without rules: as each fail mode says."""
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import live_sensor
+import network
+from live_gateway import Gateway, wait_for
+
+from lab import endpoint, namespaces
+from lab.raw import plan
+from lab.raw.host import Host
+
+LAB = pathlib.Path(endpoint.__file__).parent
+PORT = 7000
+MANY, SIZE = 50, 400_000
+SIGNATURE = b"an unmistakable sign"
+DROP = f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n'
+HELD_UP = "weir: gateway.fail: closed: MPTCP is held up until the gateway runs"
+LONG = 60
+
+
+class Failing(unittest.TestCase):
+    def begin(self, fail, more="", limits="", **how):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.lab = self.enterContext(network.Network("two-paths"))
+        talk = self.lab.start(self.lab.server, sys.executable, str(LAB / "talk.py"), "serve", str(PORT), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.assertEqual(talk.stdout.readline(), "listening\n")
+        self.state, self.rules = folder / "gateway.state", folder / "more.rules"
+        self.gateway = Gateway(self.lab, folder, gateway=f"fail: {fail}, state: {self.state}{more}", more=limits, **how)
+
+    def start(self, fail, more="", **how):
+        self.begin(fail, more, **how)
+        self.rules.write_text(DROP)
+        self.gateway.start("--rules", str(self.rules))
+
+    def transfers(self, many=MANY, size=SIZE, subflows=2):
+        return self.lab.start(self.lab.client, sys.executable, str(LAB / "talk.py"), "send", self.lab.target(), str(PORT), str(many), str(size), str(subflows),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def under_way(self):
+        """50 transfers over two subflows each, half way; one half of them is told to go on, the other waits for go_on()."""
+        program = f"import sys; sys.path.insert(0, {str(LAB)!r}); import talk; talk.send({self.lab.target()!r}, {PORT}, range({MANY}), {SIZE}, 2, True)"
+        transfers = self.lab.start(self.lab.client, sys.executable, "-c", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        said = ""
+        while said.count("half") < MANY:
+            self.assertTrue(line := transfers.stdout.readline(), "the transfers have ended")
+            said += line
+        self.go_on(transfers)
+        return transfers
+
+    @staticmethod
+    def go_on(transfers):
+        transfers.stdin.write("\n" * (MANY // 2))
+        transfers.stdin.flush()
+
+    def done(self, transfers):
+        """Octet by octet."""
+        out, said = transfers.communicate(timeout=LONG)
+        self.assertEqual((out.strip(), said), ("done", ""))
+
+    def counted(self, host, name):
+        return self.lab.kernel_counters(host)[name]
+
+    def still(self, transfers):
+        """Nothing comes to the server any more, though the client tries; and they have not ended."""
+        def unchanged():
+            before, sent = self.counted(self.lab.server, "TcpInSegs"), self.counted(self.lab.client, "TcpRetransSegs")
+            wait_for(lambda: self.counted(self.lab.client, "TcpRetransSegs") > sent, "the client to try again")
+            return self.counted(self.lab.server, "TcpInSegs") == before
+        wait_for(unchanged, "all to stand still", LONG)
+        self.assertIsNone(transfers.poll())
+
+    def in_kernel(self):
+        return self.lab.run(self.lab.router, "iptables", "-t", "mangle", "-S", capture_output=True, text=True).stdout
+
+    def plain_tcp_passes(self):
+        said = self.lab.run(self.lab.client, sys.executable, "-c", f"import socket; socket.create_connection(('{self.lab.target()}', {PORT}), timeout=20).close(); print('passes')",
+                            capture_output=True, text=True, check=False)
+        self.assertEqual(said.stdout, "passes\n", said.stderr)
+
+    def held_up(self):
+        """A transfer whose SYN does not get to the server, though it is sent again."""
+        before, sent = self.counted(self.lab.server, "MPTcpExtMPCapableSYNRX"), self.counted(self.lab.client, "TcpExtTCPSynRetrans")
+        transfer = self.transfers(1, 10_000, 1)
+        wait_for(lambda: self.counted(self.lab.client, "TcpExtTCPSynRetrans") > sent, "its SYN to be sent again")
+        self.assertEqual(self.counted(self.lab.server, "MPTcpExtMPCapableSYNRX"), before)
+        return transfer
+
+    def drops_a_signature(self):
+        alerts = len(self.gateway.records("alert"))
+        with Host() as host:
+            with namespaces.inside(self.lab.client):
+                connection = endpoint.client(host, (self.lab.target(), PORT), 2)
+            plan.perform(connection, [plan.Step(text="hello ", wait=True), *plan.split(SIGNATURE, 2, start=6)])
+            host.pump(lambda: connection.fastclosed, "MP_FASTCLOSE")
+        wait_for(lambda: len(self.gateway.records("alert")) > alerts, "the alert")
+
+    # -- the process is gone
+    def test_killed_and_closed(self):
+        self.start("closed")
+        transfers = self.under_way()
+        wait_for(lambda: self.state.exists() and self.state.stat().st_size > MANY * 100, "the state")
+        self.gateway.process.kill()
+        self.gateway.process.wait()
+        self.go_on(transfers)
+        self.still(transfers)
+        self.plain_tcp_passes()
+        self.gateway.start()
+        self.assertIn(f"weir: goes on with {MANY} running connections", self.gateway.errors.read_text())
+        self.done(transfers)
+        self.done(self.transfers(3))
+
+    def test_restarted_and_closed(self):
+        self.start("closed")
+        transfers = self.under_way()
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.gateway.start()
+        self.go_on(transfers)
+        self.done(transfers)
+        self.assertEqual(self.gateway.end()[0], 0)
+
+    def test_reloaded_and_closed(self):
+        self.start("closed")
+        transfers = self.under_way()
+        for number in range(1, 4):
+            self.gateway.process.send_signal(signal.SIGHUP)
+            wait_for(lambda number=number: self.gateway.errors.read_text().count("weir: reloaded") == number, "the reload")
+        self.go_on(transfers)
+        self.done(transfers)
+        self.drops_a_signature()
+
+    # -- what it needs is not there
+    def without_rules(self, fail):
+        self.begin(fail)
+        self.gateway.start("--rules", str(self.rules), wait=False)
+        self.assertEqual(self.gateway.process.wait(timeout=LONG), 2)
+        self.assertIn(f"weir: {self.rules}: ", self.gateway.errors.read_text())
+
+    def test_rules_that_fail_at_the_start_and_closed(self):
+        self.without_rules("closed")
+        self.assertIn(HELD_UP, self.gateway.errors.read_text())
+        self.assertIn("WEIR", self.in_kernel())
+        waiting = self.held_up()
+        self.plain_tcp_passes()
+        self.rules.write_text(DROP)
+        self.gateway.start("--rules", str(self.rules))
+        self.done(waiting)
+        self.drops_a_signature()
+
+    def test_rules_that_fail_at_the_start_and_open(self):
+        self.without_rules("open")
+        self.assertNotIn("WEIR", self.in_kernel())
+        self.done(self.transfers(3))
+
+    def policy_that_fails(self, fail):
+        """Names that the policy asks for are not there: as with rules."""
+        self.begin(fail, policy="  default: {action: inspect}\n  rules: [{name: by-name, match: {category: [finance]}, action: strip}]", limits="categories: {finance: /nowhere/at/all}")
+        self.gateway.start(wait=False)
+        self.assertEqual(self.gateway.process.wait(timeout=LONG), 2)
+
+    def test_a_policy_that_fails_to_load_and_closed(self):
+        self.policy_that_fails("closed")
+        self.assertIn(HELD_UP, self.gateway.errors.read_text())
+        self.assertIn("WEIR", self.in_kernel())
+        waiting = self.held_up()
+        self.gateway.write(gateway="fail: closed")
+        self.gateway.start()
+        self.done(waiting)
+
+    def test_a_policy_that_fails_to_load_and_open(self):
+        self.policy_that_fails("open")
+        self.assertNotIn("WEIR", self.in_kernel())
+        self.done(self.transfers(3))
+
+    # -- rules that fail to load while it runs
+    def rules_that_fail(self, fail):
+        self.start(fail)
+        transfers = self.under_way()
+        self.rules.unlink()
+        self.gateway.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: f"weir: {self.rules}: " in self.gateway.errors.read_text(), "the error")
+        self.go_on(transfers)
+        self.done(transfers)
+        self.assertNotIn("weir: reloaded", self.gateway.errors.read_text())
+        self.drops_a_signature()  # as those say that it had before
+        self.assertEqual(self.gateway.end()[0], 0)
+
+    def test_rules_that_fail_at_a_reload_and_open(self):
+        self.rules_that_fail("open")
+
+    def test_rules_that_fail_at_a_reload_and_closed(self):
+        self.rules_that_fail("closed")
+
+    # -- the queue is full
+    def full(self, fail):
+        self.start(fail, ", queue_packets: 256")
+        transfers = self.under_way()
+        self.gateway.process.send_signal(signal.SIGSTOP)
+        self.go_on(transfers)
+        return transfers
+
+    def test_a_full_queue_and_open(self):
+        transfers = self.full("open")
+        self.done(transfers)  # while it stands still
+        self.gateway.process.send_signal(signal.SIGCONT)
+        self.done(self.transfers(3))
+        self.assertEqual(self.gateway.end()[0], 0)
+
+    def test_a_full_queue_and_closed(self):
+        transfers = self.full("closed")
+        self.still(transfers)
+        self.plain_tcp_passes()
+        self.gateway.process.send_signal(signal.SIGCONT)
+        self.done(transfers)
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.assertGreater(self.gateway.last_stats()["gateway"]["queue"]["full"], 0)
+
+    # -- memory
+    def beyond_the_limit_of_subflows(self, fail, joins):
+        self.start(fail, limits="limits: {max_subflows: 1}")
+        self.done(self.transfers(3, SIZE, 1))
+        wait_for(lambda: self.counted(self.lab.client, "MPTcpExtMPJoinSynTx") >= 3, "the JOINs")
+        self.assertEqual(self.counted(self.lab.server, "MPTcpExtMPJoinAckRx"), joins)
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.assertGreaterEqual(self.gateway.last_stats()["gateway"]["refused"]["subflows"], 3)
+
+    def test_subflows_beyond_the_limit_and_open(self):
+        self.beyond_the_limit_of_subflows("open", 3)
+
+    def test_subflows_beyond_the_limit_and_closed(self):
+        self.beyond_the_limit_of_subflows("closed", 0)
+
+    def beyond_the_limit_of_memory(self, fail):
+        self.start(fail, limits="limits: {memory_bytes: 1048576}")
+        self.done(self.transfers())
+        self.assertEqual(self.gateway.end()[0], 0)
+        print(fail, "refused", self.gateway.last_stats()["gateway"]["refused"], flush=True)
+
+    def test_memory_beyond_the_limit_and_open(self):
+        self.beyond_the_limit_of_memory("open")
+
+    def test_memory_beyond_the_limit_and_closed(self):
+        self.beyond_the_limit_of_memory("closed")
+
+
+if __name__ == "__main__":
+    live_sensor.main()
