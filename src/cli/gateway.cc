@@ -90,9 +90,13 @@ class Gateway {
     service_.ready();
     watch();
     service_.ending();
-    // Rules first: what comes from now on passes by, what waits is still decided.
+    // Rules first: what comes from now on passes by, what waits is still decided. Closed: they stay, so that nothing passes unseen before the next start.
     bool whole = true;
-    if (const auto removed = keeper_->remove(kernel_.marks); !removed) say("the kernel's rules", removed.error()), whole = false;
+    if (!kernel_.fail_open) {
+      tell_held();
+    } else if (const auto removed = keeper_->remove(kernel_.marks); !removed) {
+      say("the kernel's rules", removed.error()), whole = false;
+    }
     const Totals last = totals();
     if (const auto problem = state_->keep_now()) say(*problem), whole = false;
     whole = workers_->stop() && whole;
@@ -109,10 +113,12 @@ class Gateway {
     if (const auto installed = keeper_->install(kernel_); !installed) {
       say("the kernel's rules", installed.error());
     } else {
-      say("gateway.fail", "closed: MPTCP is held up until the gateway runs");
+      tell_held();
     }
     return status;
   }
+
+  static void tell_held() { say("gateway.fail", "closed: MPTCP is held up until the gateway runs"); }
 
   int prepare() {
     if (!options_.policy) return kBadUsage;  // why is said

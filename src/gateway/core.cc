@@ -280,7 +280,7 @@ Outcome Core::refuse(const Packet& packet, const engine::Judgement& judgement) {
   }
   if (judgement.refusal == Refusal::kBlocked) return block(packet, judgement.connection, {}, {});
   if (forged(judgement.refusal) && !settings_.drop_forged) return {};
-  if (settings_.memory_open && (judgement.refusal == Refusal::kMemory || judgement.refusal == Refusal::kSubflows)) return {};
+  if (settings_.memory_open && no_room(judgement.refusal)) return unfollowed(packet, judgement);
   if (judgement.opens_subflow && may_be_syn(packet.raw.bytes)) return refuse_syn(packet);
   if (judgement.refusal == Refusal::kUnconfirmed) ask_receiver(packet, judgement.connection);
   return drop();
@@ -327,6 +327,23 @@ void Core::ask_receiver(const Packet& packet, std::uint64_t number) {
     sink_.send(rewrite::make_ack(receiver_of(e, e.acked - 1U)));
     ++counters_.asked;
   }
+}
+
+/// There is no room to follow it, and that is no reason to hold it up: the connection goes by from now on, as its numbers are known no more.
+Outcome Core::unfollowed(const Packet& packet, const engine::Judgement& judgement) {
+  if (judgement.connection == 0) return {};
+  Connection& c = connection(judgement.connection);
+  if (!std::exchange(c.offloaded, true)) {
+    ++counters_.unfollowed;
+    wire::decode(packet.raw, decoded_);
+    tell({.time_ns = packet.raw.time_ns,
+          .endpoints = {decoded_.src, decoded_.dst, decoded_.tcp.src_port, decoded_.tcp.dst_port},
+          .id = {},
+          .action = "allow",
+          .rule = c.decision->rule,
+          .reason = fmt::format("there is no room to follow it: {} (gateway.fail)", name_of(judgement.refusal))});
+  }
+  return judgement.opens_subflow ? accept(packet, MarkState::kOffloaded) : pass_by(packet, judgement, c);
 }
 
 /// The packet comes round once more with that mark, which the kernel then saves and obeys, whatever becomes of this program.

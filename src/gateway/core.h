@@ -100,6 +100,7 @@ struct CoreCounters {
   std::uint64_t offloaded = 0;          ///< connections inspected to their depth
   std::uint64_t drained = 0;            ///< connections that were not taken in while it drained
   std::uint64_t steered = 0;            ///< packets that are for another shard
+  std::uint64_t unfollowed = 0;         ///< connections that go by for want of room
 };
 
 /// Purpose: policy, limits and prevention over one engine. It is the engine's observer, too, and passes on what that tells.
@@ -210,6 +211,7 @@ class Core : public engine::Observer {
   Outcome refuse_syn(const Packet& packet);
   Outcome answer_refused(const Packet& packet);
   std::optional<Endpoints> join_as_sent(std::uint32_t token);
+  Outcome unfollowed(const Packet& packet, const engine::Judgement& judgement);
   Outcome block(const Packet& packet, std::uint64_t number, std::string_view rule, std::string reason);
   Outcome accept(const Packet& packet, MarkState state) const;
   Outcome drop();

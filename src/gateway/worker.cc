@@ -223,6 +223,7 @@ WorkerCounters Worker::counters() {
   add("gateway.decisions_evicted", core.decisions_evicted);
   add("gateway.unseen_path", core.unseen_path);
   add("gateway.offloaded", core.offloaded);
+  add("gateway.unfollowed", core.unfollowed);
   add("gateway.marks_set", marks_.set_count());
   add("gateway.marks_failed", marks_.failed_count());
   add("gateway.steered", core.steered);
