@@ -54,6 +54,7 @@ void Closing::tell(const One& one, const Send& send) {
     if (one.over[i]) continue;
     if (!fast(e)) {
       send_resets(e, send);
+      send(rewrite::make_ack(receiver_of(e, e.seq - 1U)));  // where its bytes went by unseen, its answer says which number it waits for
       continue;
     }
     send(rewrite::make_fastclose(receiver_of(e, e.seq), *e.key));

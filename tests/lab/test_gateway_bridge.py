@@ -96,7 +96,7 @@ class Bridge(unittest.TestCase):
         self.assertEqual([(one["mptcp"]["bytes_toserver"], one["mptcp"]["visibility"]) for one in self.gateway.records("mptcp")], [(1_000_000, 1)] * 2)
 
     def test_strip(self):
-        self.start(policy="  default: {action: strip}")
+        self.start(policy="  default: {action: strip}", gateway="interfaces: [br1, br2]")
         for family in FAMILIES:
             self.assertEqual(self.send(family, 1), "done\n")
         self.assertEqual(self.count(self.lab.client, "MPTcpExtMPCapableFallbackSYNACK", "TcpExtTCPSynRetrans"), [2, 0])

@@ -104,7 +104,7 @@ class Failing(unittest.TestCase):
     def test_killed_and_closed(self):
         self.start("closed")
         transfers = self.under_way()
-        wait_for(lambda: self.state.exists() and self.state.stat().st_size > MANY * 100, "the state")
+        wait_for(lambda: self.state.exists() and self.state.stat().st_size > MANY * 100, "the state", LONG)
         self.gateway.process.kill()
         self.gateway.process.wait()
         self.go_on(transfers)
@@ -119,10 +119,11 @@ class Failing(unittest.TestCase):
         self.start("closed")
         transfers = self.under_way()
         self.assertEqual(self.gateway.end()[0], 0)
-        self.gateway.start()
+        self.assertIn(HELD_UP, self.gateway.errors.read_text())
         self.go_on(transfers)
+        self.still(transfers)  # nothing goes by unseen meanwhile
+        self.gateway.start()
         self.done(transfers)
-        self.assertEqual(self.gateway.end()[0], 0)
 
     def test_reloaded_and_closed(self):
         self.start("closed")
@@ -235,11 +236,25 @@ class Failing(unittest.TestCase):
     def test_subflows_beyond_the_limit_and_closed(self):
         self.beyond_the_limit_of_subflows("closed", 0)
 
+    def waiting(self):
+        """Packets in the queues."""
+        said = self.lab.run(self.lab.router, "cat", "/proc/net/netfilter/nfnetlink_queue", capture_output=True, text=True).stdout
+        return sum(int(line.split()[2]) for line in said.splitlines())
+
     def beyond_the_limit_of_memory(self, fail):
+        """What came while it stood still is judged at once: more than it may hold."""
         self.start(fail, limits="limits: {memory_bytes: 1048576}")
-        self.done(self.transfers())
+        transfers = self.under_way()
+        self.gateway.process.send_signal(signal.SIGSTOP)
+        self.go_on(transfers)
+        wait_for(lambda: self.waiting() >= 2 * MANY, "packets to wait", LONG)
+        self.gateway.process.send_signal(signal.SIGCONT)
+        self.done(transfers)
         self.assertEqual(self.gateway.end()[0], 0)
-        print(fail, "refused", self.gateway.last_stats()["gateway"]["refused"], flush=True)
+        told = self.gateway.last_stats()["gateway"]
+        self.assertGreater(told["refused"]["memory"], 0)
+        self.assertEqual(told["unfollowed"] > 0, fail == "open")
+        self.assertEqual(any("there is no room to follow it: memory" in one["reason"] for one in self.gateway.decisions()), fail == "open")
 
     def test_memory_beyond_the_limit_and_open(self):
         self.beyond_the_limit_of_memory("open")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What goes by in the kernel alone: connections inspected to their depth, over a restart; what control cuts all the same; marks that a match leaves."""
+import json
 import pathlib
 import re
 import subprocess
@@ -132,7 +133,6 @@ class Offload(unittest.TestCase):
         connection.close()
 
     def listed(self):
-        import json
         connection = OverSocket(self.socket)
         connection.request("GET", "/api/v1/connections")
         answer = json.loads(connection.getresponse().read())
