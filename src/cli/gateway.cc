@@ -94,6 +94,7 @@ class Gateway {
     bool whole = true;
     if (!kernel_.fail_open) {
       tell_held();
+      workers_->ask_all([](gateway::Worker& worker) { worker.rest(); });
     } else if (const auto removed = keeper_->remove(kernel_.marks); !removed) {
       say("the kernel's rules", removed.error()), whole = false;
     }

@@ -5,6 +5,11 @@
 #include "engine/state.h"
 
 namespace weir::engine {
+namespace {
+
+constexpr std::int64_t kBeyondMemory = 8;  ///< the part of memory_bytes that may be used beyond it by what comes next
+
+}  // namespace
 
 using reassemble::DataReceiver;
 using reassemble::Mapping;
@@ -80,7 +85,10 @@ Refusal Engine::State::payload_refusal(Subflow& f, Side side, const Segment& s, 
   if (static_cast<std::int64_t>(at) < 0) return Refusal::kWindow;
   if (f.fin_position[side] != 0 && end > f.fin_position[side]) return Refusal::kAfterEnd;
   if (c.mptcp() && c.fastclosed) return Refusal::kAfterEnd;
-  if (std::cmp_greater(held_memory + passed_memory + tcp.payload_bytes, limits.memory_bytes)) return Refusal::kMemory;
+  // At the limit what comes next still passes, a little beyond it: it is what lets the rest be acknowledged, and so forgotten.
+  const std::uint64_t memory = held_memory + passed_memory + tcp.payload_bytes;
+  const bool memory_full = std::cmp_greater(memory, limits.memory_bytes);
+  if (memory_full && (at > f.rx[side].next() || std::cmp_greater(memory, limits.memory_bytes + limits.memory_bytes / kBeyondMemory))) return Refusal::kMemory;
   if (const Refusal r = segment_refusal(f, side, at, tcp.payload); r != Refusal::kNone) return r;
   if (!c.mptcp()) return Refusal::kNone;
   const SeenMapping seen = seen_mapping(f, side, at, options);
@@ -97,6 +105,9 @@ Refusal Engine::State::payload_refusal(Subflow& f, Side side, const Segment& s, 
   if (!c.midstream && !c.mp->has_key[f.host(side)]) return Refusal::kUnconfirmed;
   if (!seen.mapping) return unmapped_refusal(f, side, at, tcp.payload);
   if (const Refusal r = mapping_refusal(f, side, at, end, *seen.mapping); r != Refusal::kNone) return r;
+  if (const auto& data = c.mp->data[index(f.direction(side))];
+      memory_full && data.started() && static_cast<std::int64_t>(data.position(seen.mapping->delta() + at) - data.next()) > 0)
+    return Refusal::kMemory;
   return data_refusal(f, side, at, tcp.payload, *seen.mapping);
 }
 

@@ -77,6 +77,8 @@ void Closing::seen(const wire::Decoded& packet, const Send& send) {
   One& one = found->second;
   for (std::size_t i = 0; i < one.endings.size(); ++i) {
     engine::Ending& e = one.endings[i];
+    // A time that is before the last one is not taken from anyone.
+    if (e.endpoints == sent && tcp.has_timestamp && after(SeqNum{tcp.ts_value}, SeqNum{e.ts_value})) e.ts_value = tcp.ts_value;
     if (sent_by(e) != sent) continue;
     if (tcp.flags.rst()) {
       one.over[i] = true;

@@ -82,7 +82,7 @@ void Worker::run() {
   while (!stop_.load(std::memory_order_acquire)) {
     const TimeNs now = settings_.clock();
     bool any = false;
-    for (const auto& queue : queues_) any = take(*queue, now) || any;
+    for (const auto& queue : queues_) any = (!resting_ && take(*queue, now)) || any;
     if (asked_any_.load(std::memory_order_acquire)) run_asked();
     core_.advance(now);
     send_own();
@@ -94,7 +94,7 @@ void Worker::run() {
     if (!any) wait();
   }
   const TimeNs until = settings_.clock() + kDrain;
-  for (bool any = true; any && settings_.clock() < until;) {
+  for (bool any = !resting_; any && settings_.clock() < until;) {
     any = false;
     for (const auto& queue : queues_) any = take(*queue, settings_.clock()) || any;
   }

@@ -72,6 +72,8 @@ class Worker : private CoreSink {
   Core& core() { return core_; }
   void use(std::shared_ptr<const inspect::match::RuleSet> rules) { inspection_.use(std::move(rules)); }
   WorkerCounters counters();
+  /// Takes no packet any more: what is saved from now on is all that passed.
+  void rest() { resting_ = true; }
 
  private:
   void run();
@@ -100,6 +102,7 @@ class Worker : private CoreSink {
   std::vector<std::pair<Endpoints, std::uint32_t>> to_mark_;  ///< likewise: those verdicts would set other marks
   int event_ = -1;
   bool written_ = true;
+  bool resting_ = false;
   std::thread thread_;
   std::atomic<bool> stop_ = false, asked_any_ = false;
   std::mutex asked_mutex_;

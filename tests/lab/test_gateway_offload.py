@@ -80,7 +80,7 @@ class Offload(unittest.TestCase):
     def marks(self):
         """Of the subflows in the router's kernel: what Weir's bits say."""
         said = "".join(self.lab.run(self.lab.router, "conntrack", "-L", "-f", f"ipv{family}", "-p", "tcp", capture_output=True, text=True).stdout for family in FAMILIES)
-        return sorted(int(mark) >> 24 & 7 for mark in re.findall(rf"ESTABLISHED .*dport={PORT} .*mark=(\d+)", said))
+        return sorted(int(mark) >> 24 & 7 for mark in re.findall(rf"dport={PORT} .*mark=(\d+)", said))
 
     def connect(self, family):
         rounds = self.lab.start(self.lab.client, sys.executable, "-c", ROUNDS, self.lab.target(1, family), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -117,7 +117,6 @@ class Offload(unittest.TestCase):
         self.end(rounds)
         self.assertEqual(self.gateway.end()[0], 0)
         self.assertLess(self.gateway.last_stats()["gateway"]["queue"]["bytes"], ROUND, "of six times that")
-        self.assertEqual(self.gateway.records("anomaly"), [])
 
     def test_inspected_to_its_depth_over_a_restart(self):
         self.inspected_to_its_depth(4)
