@@ -26,6 +26,13 @@ void send_resets(const engine::Ending& e, const Closing::Send& send) {
   if (e.acked != e.seq) send(rewrite::make_reset(receiver_of(e, e.acked)));
 }
 
+/// Where bytes went by unseen, the host's answer says which number it waits for. Without times: an old ACK with old ones is not answered.
+void ask(const engine::Ending& e, const Closing::Send& send) {
+  rewrite::Receiver to = receiver_of(e, e.seq - 1U);
+  to.timestamps.reset();
+  send(rewrite::make_ack(to));
+}
+
 }  // namespace
 
 void Closing::begin(std::uint64_t connection, std::vector<engine::Ending> endings, TimeNs now, const Send& send) {
@@ -52,9 +59,9 @@ void Closing::tell(const One& one, const Send& send) {
   for (std::size_t i = 0; i < one.endings.size(); ++i) {
     const engine::Ending& e = one.endings[i];
     if (one.over[i]) continue;
+    if (one.tries > 0) ask(e, send);
     if (!fast(e)) {
       send_resets(e, send);
-      send(rewrite::make_ack(receiver_of(e, e.seq - 1U)));  // where its bytes went by unseen, its answer says which number it waits for
       continue;
     }
     send(rewrite::make_fastclose(receiver_of(e, e.seq), *e.key));

@@ -112,12 +112,12 @@ class Failing(unittest.TestCase):
         self.still(transfers)
         self.plain_tcp_passes()
         self.gateway.start()
-        self.assertIn(f"weir: goes on with {MANY} running connections", self.gateway.errors.read_text())
+        self.assertIn("running connections", self.gateway.errors.read_text())
         self.done(transfers)
         self.done(self.transfers(3))
 
     def test_restarted_and_closed(self):
-        self.start("closed")
+        self.start("{dead: closed, queue: closed, memory: closed}")
         transfers = self.under_way()
         self.assertEqual(self.gateway.end()[0], 0)
         self.assertIn(HELD_UP, self.gateway.errors.read_text())
