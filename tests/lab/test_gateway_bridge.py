@@ -67,7 +67,9 @@ class Bridge(unittest.TestCase):
             self.ip(self.lab.client, "-6", "neigh", "replace", addresses.server(1, 6), "lladdr", mac, "dev", f"p{path}")
 
     def connects(self, path, family):
-        """Lines that have just come up may lose a first packet."""
+        """Lines that have just come up may lose a first packet; the router's own, too, until it knows its neighbours."""
+        with namespaces.inside(self.lab.router), contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection((addresses.client(path, family), 9), timeout=5).close()
         with namespaces.inside(self.lab.client), contextlib.suppress(OSError):
             socket.create_connection((addresses.server(path, family), PORT), timeout=5, source_address=(addresses.client(path, family), 0)).close()
             return True
@@ -107,6 +109,7 @@ class Bridge(unittest.TestCase):
         for family in FAMILIES:
             self.assertIn("Connection refused", self.send(family, 1))
         self.assertEqual(self.count(self.lab.client, "TcpExtTCPSynRetrans"), [0])
+        wait_for(lambda: len(self.gateway.decisions()) >= 2, "both records")
         self.assertEqual([(one["action"], one["rule"]) for one in self.gateway.decisions()], [("reset", "in-here")] * 2)
 
     def test_a_path_that_is_not_allowed(self):

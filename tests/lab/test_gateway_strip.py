@@ -13,7 +13,7 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway
+from live_gateway import Gateway, wait_for
 
 from lab import endpoint, namespaces
 from lab.octets import options as o
@@ -117,6 +117,7 @@ class Strip(unittest.TestCase):
         self.assertEqual(self.since(before, self.lab.server, "MPTcpExtMPCapableSYNRX"), [0])
         again = [self.since(before, host, "TcpExtTCPSynRetrans")[0] for host in (self.lab.client, self.lab.server)]
         self.assertGreaterEqual(sum(again), 2)
+        wait_for(lambda: len(self.gateway.decisions()) >= 2, "both records")
         self.assertEqual([one["action"] for one in self.gateway.decisions()], ["strip"] * 2, "a SYN that comes again is the same connection's")
 
     def test_a_syn_that_comes_again(self):
@@ -174,6 +175,7 @@ class Strip(unittest.TestCase):
             with self.subTest(family=family, version=version), Hand(number) as hand, Frames(self.lab) as frames:
                 self.by_hand(hand, family, version)
                 self.assertGreaterEqual(frames.check(self), 5)
+        wait_for(lambda: len(self.gateway.decisions()) >= 4, "all records")
         self.assertEqual([one["action"] for one in self.gateway.decisions()], ["strip"] * 4)
 
 
