@@ -112,12 +112,23 @@ class Bridge(unittest.TestCase):
         wait_for(lambda: len(self.gateway.decisions()) >= 2, "both records")
         self.assertEqual([(one["action"], one["rule"]) for one in self.gateway.decisions()], [("reset", "in-here")] * 2)
 
+    def open(self, host, family, port, subflows):
+        with namespaces.inside(self.lab.client):
+            lines = [host.link(f"p{path}", family) for path in (1, 2)]
+            for path, (line, _) in enumerate(lines, 1):
+                line.gateways[family] = addresses.server(path, family)  # it is on this line
+            return endpoint.client(host, (self.lab.target(1, family), port), subflows), lines[1]
+
     def test_a_path_that_is_not_allowed(self):
         self.start(policy="  default: {action: inspect, limits: {paths: [c1]}}")
         for family in FAMILIES:
-            self.assertEqual(self.send(family, 1), "done\n")
-        wait_for(lambda: self.count(self.lab.client, "MPTcpExtMPJoinSynTx")[0] == 2, "the JOINs")
+            with Host(family) as host:
+                connection, (line, address) = self.open(host, family, PORT, 1)
+                second = connection.join(line, (address, host.port()), (self.lab.target(1, family), PORT), addr_id=1)
+                self.assertEqual(second.state, "reset")
+                connection.finish()
         self.assertEqual(self.count(self.lab.server, "MPTcpExtMPJoinSynRx"), [0])
+        wait_for(lambda: [one["reason"] for one in self.gateway.decisions() if one["action"] == "reset"] == ["limits.paths"] * 2, "both records")
 
     def test_a_signature_over_two_subflows(self):
         self.start(rules=DROP)
@@ -125,12 +136,7 @@ class Bridge(unittest.TestCase):
         self.assertEqual(receiver.stdout.readline(), "listening\n")
         for family in FAMILIES:
             with Host(family) as host:
-                with namespaces.inside(self.lab.client):
-                    for path in (1, 2):
-                        line, _ = host.link(f"p{path}", family)
-                        line.gateways[family] = addresses.server(path, family)  # it is on this line
-                    target = self.lab.target(1, family)
-                    connection = endpoint.client(host, (target, RECEIVER), 2)
+                connection, _ = self.open(host, family, RECEIVER, 2)
                 plan.perform(connection, [plan.Step(text="hello ", wait=True), *plan.split(SIGNATURE, 2, start=6)])
                 host.pump(lambda: connection.fastclosed, "MP_FASTCLOSE")
             for line in receiver.stdout:
