@@ -109,6 +109,7 @@ using Passed = std::vector<std::string>;
 class DispatchTest : public testing::Test {
  protected:
   static DispatchSettings settings(ShardId self) { return {.self = self, .hash_seed = 5}; }
+  static DispatchSettings of_several_points(ShardId self) { return {.self = self, .several_points = true, .hash_seed = 5}; }
   void handshake(Desk& desk, const Flow& flow = {}) {
     desk.take(packet(flow, kSyn, true, capable_syn()), 1);
     desk.take(packet(flow, kSynAck, false, capable_syn_ack()), 2);
@@ -224,11 +225,7 @@ TEST_F(DispatchTest, PlainTcpStaysWithWhomItCameToIfItIsWanted) {
 }
 
 TEST_F(DispatchTest, ANatBetweenTwoPointsChangesNothing) {
-  auto one = settings(1);
-  one.several_points = true;
-  auto two = settings(2);
-  two.several_points = true;
-  Desk first(directory, one), second(directory, two);
+  Desk first(directory, of_several_points(1)), second(directory, of_several_points(2));
   const Flow inside{}, outside{.client = 0xc0000201, .port = 61000};
   first.take(packet(inside, kSyn, true, capable_syn(), 4711), 1, 0);
   second.take(packet(outside, kSyn, true, capable_syn(), 4711), 2, 1);
@@ -248,11 +245,7 @@ TEST_F(DispatchTest, ANatBetweenTwoPointsChangesNothing) {
 }
 
 TEST_F(DispatchTest, AJoinTakesItsStrippedCopiesAlong) {
-  auto one = settings(1);
-  one.several_points = true;
-  auto two = settings(2);
-  two.several_points = true;
-  Desk first(directory, one), second(directory, two);
+  Desk first(directory, of_several_points(1)), second(directory, of_several_points(2));
   handshake(first);
   first.taken();
   second.take(packet(other_path, kSyn, true, {}, 4711), 4, 1);
@@ -265,11 +258,7 @@ TEST_F(DispatchTest, AJoinTakesItsStrippedCopiesAlong) {
 }
 
 TEST_F(DispatchTest, AJoinThatWaitedTakesItsStrippedCopiesAlong) {
-  auto one = settings(1);
-  one.several_points = true;
-  auto two = settings(2);
-  two.several_points = true;
-  Desk first(directory, one), second(directory, two);
+  Desk first(directory, of_several_points(1)), second(directory, of_several_points(2));
   second.take(packet(other_path, kSyn, true, {}, 4711), 1, 1);
   second.take(packet(other_path, kSyn, true, join(server_token()), 4711), 2, 0);
   second.taken();
@@ -279,11 +268,7 @@ TEST_F(DispatchTest, AJoinThatWaitedTakesItsStrippedCopiesAlong) {
 }
 
 TEST_F(DispatchTest, OfPlainSynsTheLatestAreKept) {
-  auto one = settings(1);
-  one.several_points = true;
-  auto two = settings(2);
-  two.several_points = true;
-  Desk first(directory, one), second(directory, two);
+  Desk first(directory, of_several_points(1)), second(directory, of_several_points(2));
   handshake(first);
   for (const std::uint32_t isn : {4711U, 4712U, 4713U}) second.take(packet({.port = static_cast<std::uint16_t>(isn)}, kSyn, true, {}, isn), isn, 1);
   second.taken();
@@ -293,11 +278,7 @@ TEST_F(DispatchTest, OfPlainSynsTheLatestAreKept) {
 }
 
 TEST_F(DispatchTest, ABoxThatChangesSequenceNumbersTooIsSeenByTheKeys) {
-  auto one = settings(1);
-  one.several_points = true;
-  auto two = settings(2);
-  two.several_points = true;
-  Desk first(directory, one), second(directory, two);
+  Desk first(directory, of_several_points(1)), second(directory, of_several_points(2));
   first.take(packet({}, kSyn, true, capable_syn(), 100), 1, 0);
   first.take(packet({}, kSynAck, false, capable_syn_ack(), 100), 2, 0);
   const Flow outside{.client = 0xc0000201, .port = 61000};
