@@ -67,6 +67,18 @@ bool Core::peek(const RawPacket& raw) {
 }
 
 Outcome Core::take(const Packet& packet) {
+  Outcome out = look_at(packet);
+  forget_ended();
+  return out;
+}
+
+/// A packet can end its own connection; what was noted of it after that is no one's.
+void Core::forget_ended() {
+  for (const std::uint64_t number : ended_) connections_.erase(number);
+  ended_.clear();
+}
+
+Outcome Core::look_at(const Packet& packet) {
   if (packet.before_routing) return take_before_routing(packet);
   const MarkState state = settings_.marks.state(packet.mark);
   if (state == MarkState::kBlocked) return take_blocked(packet);
@@ -422,7 +434,10 @@ Closing::Send Core::closing_send() {
   };
 }
 
-void Core::advance(TimeNs now) { closing_.advance(now, closing_send()); }
+void Core::advance(TimeNs now) {
+  closing_.advance(now, closing_send());
+  forget_ended();
+}
 
 Core::Connection& Core::connection(std::uint64_t number) {
   const auto known = connections_.find(number);
@@ -475,6 +490,7 @@ void Core::on_flow(const engine::FlowRecord& record) {
 /// `time`: none, where translated addresses end by their own.
 void Core::end(std::uint64_t number, std::optional<TimeNs> time) {
   joins_->connection_ended(number);
+  ended_.push_back(number);
   const auto known = connections_.find(number);
   if (known == connections_.end()) return;
   const Connection& c = known->second;

@@ -234,6 +234,8 @@ class Core : public engine::Observer {
   Outcome routed_already(const Packet& packet, const decide::Decision& decision);
   void tell(const report::PolicyRecord& record) { sink_.on_policy(record); }
   Connection& connection(std::uint64_t number);
+  Outcome look_at(const Packet& packet);
+  void forget_ended();
   void end(std::uint64_t number, std::optional<TimeNs> time);
   bool peek(const RawPacket& raw);
   bool has_add_addr() const;
@@ -252,6 +254,7 @@ class Core : public engine::Observer {
   wire::Decoded decoded_;
   std::vector<std::byte> changed_;
   boost::unordered_flat_map<std::uint64_t, Connection> connections_;
+  std::vector<std::uint64_t> ended_;                                 ///< of these since the packet before
   boost::unordered_flat_map<std::uint64_t, Remembered> remembered_;  ///< by addresses and ports
   Closing closing_;
   CoreCounters counters_;

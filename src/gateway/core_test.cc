@@ -19,7 +19,7 @@ using namespace wire::mptcp;
 constexpr std::uint64_t kClientKey = 0x0102030405060708, kServerKey = 0xa1b2c3d4e5f60718;
 constexpr std::uint32_t kClientIsn = 1'000, kServerIsn = 5'000'000, kClientNonce = 0x11223344, kServerNonce = 0x55667788;
 constexpr std::uint16_t kInspectedPort = 80, kAllowedPort = 443;
-constexpr std::uint8_t kSynFlag = 0x02, kSynAckFlags = 0x12, kAckFlag = 0x10;
+constexpr std::uint8_t kSynFlag = 0x02, kRstFlag = 0x04, kSynAckFlags = 0x12, kAckFlag = 0x10;
 
 class NoObserver : public engine::Observer {};
 
@@ -40,7 +40,7 @@ class CoreTest : public ::testing::Test, public CoreSink {
  protected:
   CoreTest() { begin(); }
 
-  void begin(std::int64_t inspect_depth_bytes = 0, unsigned shards = 1) {
+  void begin(std::int64_t inspect_depth_bytes = 0, unsigned shards = 1, std::int64_t linger_seconds = 10) {
     CoreSettings settings;
     settings.shards = shards;
     settings.inspect_depth_bytes = inspect_depth_bytes;
@@ -54,6 +54,7 @@ class CoreTest : public ::testing::Test, public CoreSink {
     core = std::make_unique<Core>(settings, std::make_shared<const decide::Policy>(std::move(policy)), Surroundings{}, *this, none);
     engine::Settings how;
     how.inline_mode = true;
+    how.limits.linger_seconds = linger_seconds;
     how.checksums = engine::ChecksumPolicy::kVerify;
     engine = std::make_unique<engine::Engine>(how, *core);
     core->use(*engine);
@@ -150,6 +151,18 @@ TEST_F(CoreTest, WhatIsOverIsForgottenAndCountsInNoLimitOfItsClient) {
   engine->advance(now += 120'000'000'000);
   EXPECT_EQ(core->remembered(), 0U);
   EXPECT_EQ(asks(40'002), MarkState::kTracked);
+}
+
+TEST_F(CoreTest, APacketThatEndsItsConnectionLeavesNothingOfIt) {
+  begin(0, 1, 0);
+  connect(kInspectedPort);
+  EXPECT_GT(core->remembered(), 0U);
+  take({.flags = kRstFlag, .mark = MarkState::kTracked});
+  take({.to_server = false, .flags = kRstFlag, .mark = MarkState::kTracked});
+  take({.mark = MarkState::kTracked});
+  engine->advance(now += 200'000'000'000);
+  core->advance(now);
+  EXPECT_EQ(core->remembered(), 0U);
 }
 
 TEST_F(CoreTest, ASynWithBothOptionsFreesNoOtherConnection) {
