@@ -2,6 +2,8 @@
 
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "capture/clock.h"
@@ -11,6 +13,7 @@
 #include "cli/say.h"
 #include "probe/raw/outfit.h"
 #include "probe/raw/prober.h"
+#include "report/table.h"
 
 namespace weir::cli {
 namespace {
@@ -75,21 +78,30 @@ int ProbeRun::raw(Open& open) {
     to_trace.emplace(numbered.target, numbered.number);
   };
   raw::Prober prober(settings, *outfit->links, next, found);
+  const auto unfinished = [&] {
+    Open all = prober.unfinished();
+    for (const auto& [target, number] : to_trace) all.push_back(number);
+    return all;
+  };
+  bool stopped = false;
+  std::set<std::string> failed;  // interfaces that were told
   const auto stop = [&] {
-    return look(prober.counters().findings, [&] {
-      Open all = prober.unfinished();
-      for (const auto& [target, number] : to_trace) all.push_back(number);
-      return all;
-    });
+    for (const std::string& interface : outfit->links->failed())
+      if (failed.insert(interface).second) say(interface, "is down: what is to go there is not sent");
+    return stopped = stopped || look(prober.counters().findings, unfinished);
   };
   prober.run(stop);
-  if (options_.trace) traces.run(settings, static_cast<std::uint8_t>(options_.most_hops), *outfit->links, stop, write);
+  if (options_.trace && !stopped) traces.run(settings, static_cast<std::uint8_t>(options_.most_hops), *outfit->links, stop, write);
   progress_.clear();
   if (traces.left_out() > 0) say("--trace", fmt::format("{} targets were not traced: {} are at most", traces.left_out(), ProbeTraces::kMost));
-  open = prober.unfinished();
+  open = unfinished();
   if (const std::uint64_t dropped = outfit->links->dropped(); dropped > 0)
     say("--raw", fmt::format("{} answers found no room in the kernel", dropped), "a lower --rate");
-  return kDone;
+  const auto& counters = prober.counters();
+  if (counters.not_ended > 0) say("--raw", fmt::format("{} targets that had not answered got no RST: there was no time", report::grouped(counters.not_ended)));
+  if (counters.not_sent > 0) say("--raw", fmt::format("{} targets could not be asked: their interface was down", report::grouped(counters.not_sent)));
+  if (traces.failed() > 0) say("--trace", fmt::format("{} targets could not be traced: their interface was down", report::grouped(traces.failed())));
+  return counters.not_sent > 0 || traces.failed() > 0 ? kNotDone : kDone;
 }
 
 }  // namespace weir::cli

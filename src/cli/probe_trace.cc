@@ -15,7 +15,7 @@ bool is_located(trace::Loss loss) { return loss != trace::Loss::kNone && loss !=
 }  // namespace
 
 bool ProbeTraces::keep(const probe::Finding& finding) {
-  if (!may_be_stripped(finding.verdict)) return false;
+  if (!may_be_stripped(finding.verdict) || finding.evidence.not_sent || finding.packets == 0) return false;
   if (findings_.size() >= kMost) {
     ++left_out_;
     return false;
@@ -38,16 +38,15 @@ void ProbeTraces::run(const probe::raw::ProberSettings& settings, std::uint8_t m
   std::size_t next = 0;
   trace::Tracer tracer(
       wanted, links, [&]() -> std::optional<probe::Target> { return next < targets.size() ? std::optional(targets[next++]) : std::nullopt; },
-      [&](const probe::Target& target, const trace::Report& report) {
+      [&](const probe::Target& target, const trace::Report* report) {
         const auto found = findings_.find(target);
         probe::Finding finding = found->second;
         findings_.erase(found);
-        if (is_located(report.loss)) finding.verdict = probe::Verdict::kStripped;
-        take(finding, &report);
+        if (report == nullptr) ++failed_;
+        if (report != nullptr && is_located(report->loss)) finding.verdict = probe::Verdict::kStripped;
+        take(finding, report);
       });
   tracer.run(stop);
-  for (const auto& [target, finding] : findings_) take(finding, nullptr);
-  findings_.clear();
 }
 
 }  // namespace weir::cli

@@ -22,13 +22,14 @@ class ProbeTraces {
 
   /// True: it is kept for its trace; false: it is to be written as it is.
   bool keep(const probe::Finding& finding);
-  /// Traces them; those that `stop` cuts off are told without.
+  /// Traces them; those that `stop` cuts off are not told. A trace that the interface failed is none.
   void run(const probe::raw::ProberSettings& settings, std::uint8_t most_hops, probe::raw::Links& links, const std::function<bool()>& stop, const Take& take);
   std::uint64_t left_out() const { return left_out_; }
+  std::uint64_t failed() const { return failed_; }
 
  private:
   std::map<probe::Target, probe::Finding> findings_;
-  std::uint64_t left_out_ = 0;
+  std::uint64_t left_out_ = 0, failed_ = 0;
 };
 
 }  // namespace weir::cli

@@ -66,6 +66,7 @@ struct Evidence {
   bool no_join_here = false;   ///< the server takes no joins to this address and port (v1)
   std::uint8_t icmp_type = 0;  ///< of an error that quoted one of our packets; 0: none
   std::uint8_t icmp_code = 0;
+  bool not_sent = false;  ///< its interface was down while it was asked
   bool no_route = false;  ///< this host knows no way to it, or what is on the way said so
   friend bool operator==(const Evidence&, const Evidence&) = default;
 };

@@ -28,6 +28,7 @@ void append_evidence(JsonWriter& json, const Record& record) {
   if (e.no_join_here) json.field("no_join_here", true);
   if (e.icmp_type != 0) json.field("icmp", fmt::format("{}/{}", e.icmp_type, e.icmp_code));
   if (e.no_route) json.field("why", "no_route");
+  if (e.not_sent) json.field("why", "not_sent");
   if (const connect::Details* c = record.connected) {
     json.field("connected", c->connected);
     if (c->connected) {

@@ -136,6 +136,13 @@ void Link::send(std::span<const std::byte> packet, const IpAddress& next_hop, co
   sender_->send(frame_);
 }
 
+void Link::flush() {
+  sender_->flush();
+  const std::uint64_t not_sent = sender_->counters().interface_down;
+  if (not_sent != not_sent_) failed_ns_ = capture::steady_ns();
+  not_sent_ = not_sent;
+}
+
 std::size_t Link::receive(const Take& take) {
   std::array<iovec, kBatch> parts{};
   std::array<mmsghdr, kBatch> messages{};
@@ -148,6 +155,7 @@ std::size_t Link::receive(const Take& take) {
     messages[i].msg_hdr.msg_controllen = kControlBytes;
   }
   const int count = ::recvmmsg(receiver_, messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+  if (count < 0 && errno == ENETDOWN) failed_ns_ = capture::steady_ns();
   if (count <= 0) return 0;
   const TimeNs now = capture::steady_ns(), since_wall = now - capture::wall_ns();
   for (int i = 0; i < count; ++i) {

@@ -7,6 +7,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,7 +42,7 @@ class Link {
 
   /// An IP packet. What does not know its next hop yet waits for it.
   void send(std::span<const std::byte> packet, const IpAddress& next_hop, const IpAddress& from, TimeNs now);
-  void flush() { sender_->flush(); }
+  void flush();
   /// Up to kBatch frames; each IP packet among them is handed over. How many frames there were.
   std::size_t receive(const Take& take);
   /// Whether the next hop has answered; it is asked for.
@@ -49,6 +50,9 @@ class Link {
 
   const std::string& interface() const { return settings_.interface; }
   int descriptor() const { return receiver_; }
+  /// Whether the interface was down, or away, at that time or later: what was sent then was not, and answers were not heard.
+  bool failed_since(TimeNs steady_ns) const { return failed_ns_ && *failed_ns_ >= steady_ns; }
+  bool has_failed() const { return failed_ns_.has_value(); }
   const capture::SendCounters& sent() const { return sender_->counters(); }
   /// Answers that the kernel had no room for. Grows only.
   std::uint64_t dropped();
@@ -65,6 +69,8 @@ class Link {
   std::vector<std::byte> frame_;
   std::vector<std::byte> space_;
   std::uint64_t dropped_ = 0;
+  std::uint64_t not_sent_ = 0;       ///< frames, as far as it was noticed
+  std::optional<TimeNs> failed_ns_;  ///< when it was down last
 };
 
 }  // namespace weir::probe::raw

@@ -2,12 +2,22 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace weir::probe::raw {
 
 void Links::flush() {
   for (const auto& link : links_) link->flush();
+}
+
+std::vector<std::string> Links::failed() const {
+  std::vector<std::string> names;
+  for (const Way& way : ways_) {
+    const Link& link = *links_[way.link];
+    if (link.has_failed() && std::ranges::find(names, link.interface()) == names.end()) names.push_back(link.interface());
+  }
+  return names;
 }
 
 bool Links::receive(const Link::Take& take) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,8 @@ class Links {
   }
   std::span<Way> ways() { return ways_; }
   Link& link(const Way& way) { return *links_[way.link]; }
+  /// Ways' interfaces that have been down while packets went; each once.
+  std::vector<std::string> failed() const;
 
   /// An IP packet from the way's source to the target.
   void send(std::span<const std::byte> packet, const Way& way, const IpAddress& to, TimeNs now) {

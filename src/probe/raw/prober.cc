@@ -13,7 +13,11 @@ namespace {
 constexpr TimeNs kLongestWaitNs = 10'000'000;  // until `stop` is asked again
 constexpr double kBurst = 128;                 // packets: two batches
 constexpr double kNetworkBurst = 4;
-constexpr unsigned kBegunAtOnce = 64;  // before answers are looked at again
+constexpr TimeNs kEndingNs = 2'000'000'000;  // for the RSTs of an interrupted run
+constexpr TimeNs kLateNs = 200'000'000;      // of it: behind the last of them, for answers on their way
+constexpr unsigned kBegunAtOnce = 64;        // before answers are looked at again
+
+bool carries_data(Step step) { return step == Step::kDataV1 || step == Step::kDataV0; }
 
 /// Of a step with what ends it, which does not wait.
 unsigned packets_of(Step step) {
@@ -65,7 +69,42 @@ void Prober::run(const std::function<bool()>& stop) {
     const TimeNs wait = std::clamp<TimeNs>(next_due() - capture::steady_ns(), 0, kLongestWaitNs);
     links_.wait(wait);
   }
+  end_flights();
+}
+
+/// Of an interrupted run: every handshake that may stand open gets its RST: first those that have answered, then what was asked last.
+/// An answer that comes meanwhile is one to a question that is over.
+void Prober::end_flights() {
+  ending_ = true;
+  std::vector<const Flight*> open;
+  for (const Flight& flight : flights_)
+    if (flight.used && flight.packets > 0) open.push_back(&flight);
+  std::ranges::sort(open, std::greater<>(), [](const Flight* f) { return std::pair(carries_data(f->conversation.step), f->last_ns); });
+  TimeNs until = open.empty() ? 0 : capture::steady_ns() + kEndingNs;
+  std::size_t next = 0;
+  for (TimeNs now = capture::steady_ns(); now < until; now = capture::steady_ns()) {
+    const bool more = links_.receive([&](std::span<const std::byte> packet, TimeNs received_ns) { take(packet, received_ns, now); });
+    const bool unsent = next < open.size();
+    for (unsigned sent = 0; next < open.size() && sent < kBegunAtOnce && rate_.allows(now); ++sent) end_flight(*open[next++], now);
+    links_.flush();
+    if (unsent && next == open.size()) until = std::min(until, now + kLateNs);
+    const TimeNs due = next < open.size() ? rate_.next_ns() : until;
+    if (!more) links_.wait(std::clamp<TimeNs>(due - capture::steady_ns(), 0, kLongestWaitNs));
+  }
+  counters_.not_ended = open.size() - next;
   links_.flush();
+}
+
+void Prober::end_flight(const Flight& flight, TimeNs now) {
+  const Target& target = flight.numbered.target;
+  const Question question = question_for(flight.conversation.step);
+  const Cookie cookie = cookie_of(settings_.secret, target, question);
+  write_reset(from(*flight.way), target, cookie.port, cookie.seq + 1, packet_);
+  emit(*flight.way, target, now);
+  if (!carries_data(flight.conversation.step)) return;
+  // Whether the server has our data is not known: one of the two is in order.
+  write_close(from(*flight.way), target, settings_.secret, question, flight.conversation.server, packet_);
+  emit(*flight.way, target, now);
 }
 
 TimeNs Prober::next_due() const {
@@ -161,7 +200,7 @@ void Prober::send_step(std::uint32_t flight, TimeNs now) {
   const Target& target = f.numbered.target;
   const Identity from = this->from(*f.way);
   const Step step = f.conversation.step;
-  if (step == Step::kDataV1 || step == Step::kDataV0) {
+  if (carries_data(step)) {
     if (step == Step::kDataV0) {
       write_third_ack(from, target, settings_.secret, f.conversation.server, packet_);
       emit(*f.way, target, now);
@@ -173,6 +212,7 @@ void Prober::send_step(std::uint32_t flight, TimeNs now) {
   }
   emit(*f.way, target, now);
   if (f.packets++ == 0) f.first_ns = now;
+  f.last_ns = now;
   timeouts_.push_back({.due_ns = now + settings_.timeout_ns, .flight = flight, .turn = f.turn});
 }
 
@@ -196,8 +236,15 @@ void Prober::act(std::uint32_t flight, const Move& move, const Answer* answer, T
 
 void Prober::finish(std::uint32_t flight, Verdict verdict) {
   Flight& f = flights_[flight];
-  verdict = with_icmp(verdict, f.conversation.evidence);
-  const Finding finding{.target = f.numbered.target, .verdict = verdict, .evidence = f.conversation.evidence, .rtt_ns = f.rtt_ns, .packets = f.packets};
+  Evidence& evidence = f.conversation.evidence;
+  verdict = with_icmp(verdict, evidence);
+  // Silence tells nothing of a target whose interface was down meanwhile.
+  if ((verdict == Verdict::kTimeout || verdict == Verdict::kInconclusive) && !evidence.no_route && links_.link(*f.way).failed_since(f.first_ns)) {
+    verdict = Verdict::kInconclusive;
+    evidence.not_sent = true;
+    ++counters_.not_sent;
+  }
+  const Finding finding{.target = f.numbered.target, .verdict = verdict, .evidence = evidence, .rtt_ns = f.rtt_ns, .packets = f.packets};
   by_target_.erase(hash_of(f.numbered.target));
   f.used = false;
   free_.push_back(flight);
@@ -232,7 +279,7 @@ void Prober::take_tcp(TimeNs received_ns, TimeNs now) {
     return;
   }
   ++counters_.answers;
-  std::uint32_t* const flight = find(target);
+  std::uint32_t* const flight = ending_ ? nullptr : find(target);
   if (flight != nullptr) {
     Flight& f = flights_[*flight];
     if (f.packets == 1 && f.rtt_ns == 0) f.rtt_ns = std::max<TimeNs>(received_ns - f.first_ns, 1);

@@ -32,12 +32,14 @@ struct ProberSettings {
 };
 
 struct ProberCounters {
-  std::uint64_t targets = 0;   ///< begun
-  std::uint64_t findings = 0;  ///< ended
-  std::uint64_t packets = 0;   ///< sent, RSTs included
-  std::uint64_t answers = 0;   ///< that proved themselves
-  std::uint64_t foreign = 0;   ///< to our ports, but to nothing that we asked
-  std::uint64_t broken = 0;    ///< with a wrong checksum, or no packet at all
+  std::uint64_t targets = 0;    ///< begun
+  std::uint64_t findings = 0;   ///< ended
+  std::uint64_t packets = 0;    ///< sent, RSTs included
+  std::uint64_t answers = 0;    ///< that proved themselves
+  std::uint64_t foreign = 0;    ///< to our ports, but to nothing that we asked
+  std::uint64_t broken = 0;     ///< with a wrong checksum, or no packet at all
+  std::uint64_t not_sent = 0;   ///< findings of targets whose interface was down
+  std::uint64_t not_ended = 0;  ///< targets in flight at the end of an interrupted run that there was no time to end
 };
 
 /// Purpose: see above. What it keeps of a target lives from its first SYN to its verdict; an answer proves itself by its cookie, whatever is kept.
@@ -49,7 +51,7 @@ class Prober {
 
   Prober(const ProberSettings& settings, Links& links, Next next, Found found);
 
-  /// Until all targets have a verdict, or `stop` says so (asked every few milliseconds).
+  /// Until all targets have a verdict, or `stop` says so (asked every few milliseconds): what is in flight then is ended, within two seconds.
   void run(const std::function<bool()>& stop);
   const ProberCounters& counters() const { return counters_; }
   /// Begun and without a verdict.
@@ -60,7 +62,7 @@ class Prober {
     Numbered numbered;
     const Way* way = nullptr;
     Conversation conversation;
-    TimeNs first_ns = 0;
+    TimeNs first_ns = 0, last_ns = 0;  ///< sent
     TimeNs rtt_ns = 0;
     std::uint32_t turn = 0;  ///< what a timer is for: an older one is void
     std::uint16_t packets = 0;
@@ -85,6 +87,8 @@ class Prober {
   Identity from(const Way& way) const { return {.source = way.source, .data = settings_.data}; }
   void emit(const Way& way, const Target& target, TimeNs now);
   void finish(std::uint32_t flight, Verdict verdict);
+  void end_flights();
+  void end_flight(const Flight& flight, TimeNs now);
   std::uint64_t hash_of(const Target& target) const;
   std::uint32_t* find(const Target& target);
   TimeNs next_due() const;
@@ -101,7 +105,7 @@ class Prober {
   std::deque<Timer> timeouts_;  ///< all alike long: in the order of their times
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> postponed_;
   std::size_t in_flight_ = 0;
-  bool all_begun_ = false;
+  bool all_begun_ = false, ending_ = false;
   wire::Decoded decoded_;
   std::vector<std::byte> packet_;
   ProberCounters counters_;

@@ -1,5 +1,6 @@
 #include "probe/trace/tracer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "capture/clock.h"
@@ -14,6 +15,8 @@ using raw::Question;
 
 constexpr std::uint8_t kWholePath = 64;  // the usual TTL
 constexpr TimeNs kWaitNs = 5'000'000;
+constexpr TimeNs kEndingNs = 2'000'000'000;  // for the RSTs of an interrupted run
+constexpr TimeNs kLateNs = 200'000'000;      // of it: behind the last of them, for answers on their way
 
 End end_of(const raw::Answer& answer) {
   if (answer.kind == raw::Kind::kReset) return End::kReset;
@@ -40,6 +43,7 @@ void Tracer::run(const std::function<bool()>& stop) {
         if (way == nullptr) continue;  // it was asked before: there is one
         Trace& trace = traces_[*target];
         trace.way = way;
+        trace.begun_ns = now;
         ask(*target, trace, now);
       } else {
         all_begun_ = true;
@@ -67,11 +71,40 @@ void Tracer::run(const std::function<bool()>& stop) {
         continue;
       }
       locate(trace.report);
-      traced_(target, trace.report);
+      traced_(target, links_.link(*trace.way).failed_since(trace.begun_ns) ? nullptr : &trace.report);
       at = traces_.erase(at);
     }
   }
+  end_traces();
+}
+
+/// Of an interrupted run. An answer that comes meanwhile gets its RST as ever.
+void Tracer::end_traces() {
+  TimeNs until = traces_.empty() ? 0 : capture::steady_ns() + kEndingNs;
+  auto next = traces_.begin();
+  for (TimeNs now = capture::steady_ns(); now < until; now = capture::steady_ns()) {
+    const bool unsent = next != traces_.end();
+    for (; next != traces_.end() && rate_.allows(now); ++next) {
+      const auto& [target, trace] = *next;
+      for (const Question question : {Question::kTraceCapable, Question::kTracePlain}) {
+        reset(target, trace, question, 0, now);
+        if (trace.ttl > 0) reset(target, trace, question, trace.ttl, now);
+      }
+      if (!trace.join_answered) reset(target, trace, Question::kJoin, 0, now);
+    }
+    links_.flush();
+    if (unsent && next == traces_.end()) until = std::min(until, now + kLateNs);
+    links_.wait(kWaitNs);
+    links_.receive([&](std::span<const std::byte> packet, TimeNs) { take(packet, now); });
+  }
   links_.flush();
+}
+
+void Tracer::reset(const Target& target, const Trace& trace, Question question, std::uint32_t offset, TimeNs now) {
+  const raw::Cookie cookie = raw::cookie_of(settings_.secret, target, question);
+  raw::write_reset({.source = trace.way->source, .data = settings_.data}, target, cookie.port, cookie.seq + offset + 1, packet_);
+  links_.send(packet_, *trace.way, target.address, now);
+  rate_.spend(now);
 }
 
 void Tracer::send(const Target& target, const raw::Way& way, Question question, std::uint8_t ttl, std::uint32_t offset, TimeNs now) {

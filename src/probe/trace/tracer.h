@@ -40,10 +40,11 @@ inline constexpr unsigned kMostSilentHops = 4;
 class Tracer {
  public:
   using Next = std::function<std::optional<Target>()>;
-  using Traced = std::function<void(const Target&, const Report&)>;
+  /// No report: the interface was down meanwhile.
+  using Traced = std::function<void(const Target&, const Report*)>;
 
   Tracer(const TracerSettings& settings, raw::Links& links, Next next, Traced traced);
-  /// Until all are traced, or `stop` says so (asked every few milliseconds).
+  /// Until all are traced, or `stop` says so (asked every few milliseconds): what was opened is ended, within two seconds.
   void run(const std::function<bool()>& stop);
 
  private:
@@ -54,7 +55,7 @@ class Tracer {
     std::uint8_t ttl = 0;  ///< 0: the target itself is asked
     std::uint8_t tries = 0;
     unsigned silent = 0;  ///< hops in a row
-    TimeNs due_ns = 0;
+    TimeNs begun_ns = 0, due_ns = 0;
     bool arrived = false;  ///< a SYN of the control series came through to the target at this TTL
   };
   using Traces = std::map<Target, Trace>;
@@ -64,6 +65,8 @@ class Tracer {
   bool answered(const Trace& trace) const;
   /// On to the next hop; true: there is none.
   bool go_on(const Target& target, Trace& trace, TimeNs now);
+  void end_traces();
+  void reset(const Target& target, const Trace& trace, raw::Question question, std::uint32_t offset, TimeNs now);
   void take(std::span<const std::byte> packet, TimeNs now);
   void take_tcp(TimeNs now);
   void take_quote(std::span<const std::byte> packet);
