@@ -95,12 +95,12 @@ std::expected<ProbeOptions, int> parse_probe(std::span<const char* const> argume
       ->allow_extra_args(false);
   app.add_option("--rate", o.rate, "packets a second; connect: connections (default: raw 10000, connect 50)")->type_name("N")->check(rate(false, "packets"));
   app.add_option("--network-rate", o.network_rate, "the same to one /24 or IPv6 /48; 0: no limit (default: 100)")->type_name("N")->check(rate(true, "packets"));
-  app.add_option("--tries", o.tries, "raw: of each step, 1 to 4 (default: 4)")->type_name("N")->check(whole(1, 4));
+  app.add_option("--tries", o.tries, "of each step, connect: of a target whose SYN was lost; 1 to 4 (default: 4)")->type_name("N")->check(whole(1, 4));
   app.add_option("--timeout-ms", o.timeout_ms, "of a try (default: raw 1000, connect 2900)")->type_name("N")->check(whole(1, 3'600'000));
   app.add_option("--in-flight", o.in_flight, "targets at once (default: raw 131072, connect 200)")->type_name("N")->check(whole(1, 1 << 24));
-  app.add_option("--grace-ms", o.grace_ms, "connect: until the subflows are counted (default: 200)")->type_name("N")->check(whole(0, 3'600'000));
-  app.add_option("--hops", o.most_hops, "trace: the longest path, 1 to 60 (default: 30)")->type_name("N")->check(whole(1, 60));
-  app.add_option("--data", o.data, "raw: what must be acknowledged (default: an HTTP HEAD that names weir-probe)")->type_name("TEXT");
+  auto* grace = app.add_option("--grace-ms", o.grace_ms, "connect: until the subflows are counted (default: 200)")->type_name("N")->check(whole(0, 3'600'000));
+  auto* hops = app.add_option("--hops", o.most_hops, "trace: the longest path, 1 to 60 (default: 30)")->type_name("N")->check(whole(1, 60));
+  auto* data = app.add_option("--data", o.data, "raw: what must be acknowledged (default: an HTTP HEAD that names weir-probe)")->type_name("TEXT");
 
   line.text("--output", o.output, "FILE|-", "JSON lines, one a result (default: \"-\" unless another output is named)");
   line.text("--csv", o.csv, "FILE", "the results as comma-separated values");
@@ -120,6 +120,9 @@ std::expected<ProbeOptions, int> parse_probe(std::span<const char* const> argume
   if (with_seed->count() > 0) o.seed = seed;
   if (raw->count() == 0 && (o.interface || !o.sources.empty() || !o.gateways.empty()))
     return std::unexpected(refuse("probe", "-i, --source and --gateway are parts of raw mode", "--raw"));
+  if (!o.raw && data->count() > 0) return std::unexpected(refuse("--data", "is a part of raw mode", "--raw"));
+  if (!o.trace && hops->count() > 0) return std::unexpected(refuse("--hops", "is a part of a trace", "--raw --trace"));
+  if (o.raw && grace->count() > 0) return std::unexpected(refuse("--grace-ms", "is a part of connect mode", "without --raw"));
   if (const auto status = check(o)) return std::unexpected(*status);
   if (!o.output && !o.csv && !o.nft_set && !o.feed && !o.report) o.output = "-";
   return o;

@@ -38,6 +38,13 @@ void cut_file(const std::optional<std::string>& path, const std::optional<std::u
   if (::truncate(path->c_str(), static_cast<off_t>(*bytes)) != 0) say(report::system_problem(*path, errno));
 }
 
+/// A file of at least that many octets; what is no file cannot be looked at.
+bool has_first_part(const std::string& path, const std::optional<std::uint64_t>& bytes) {
+  struct stat about{};
+  if (::stat(path.c_str(), &about) != 0) return false;
+  return !S_ISREG(about.st_mode) || (bytes && static_cast<std::uint64_t>(about.st_size) >= *bytes);
+}
+
 }  // namespace
 
 void ProbeOutputs::Lines::flush() {
@@ -72,15 +79,21 @@ int ProbeOutputs::open_earlier() {
   }
   if (options_.previous) {
     const auto text = output::read_whole(*options_.previous, decide::kMostFeedBytes);
-    if (!text) return say(text.error()), kNotDone;
+    if (!text) return say(text.error()), kBadUsage;
     if (!*text) return say(*options_.previous, "there is no such file"), kBadUsage;
-    earlier = output::read_earlier(**text);
+    auto read = output::read_earlier(**text);
+    if (!read)
+      return say(fmt::format("{}:{}", *options_.previous, read.error()), "is no result of weir probe", "--previous takes what --output has written"), kBadUsage;
+    earlier = *std::move(read);
   }
   if (options_.previous || !earlier.empty()) summary_ = output::Summary(std::move(earlier), options_.previous.has_value());
   return kDone;
 }
 
 int ProbeOutputs::take_first_part(const probe::targets::RunState& from) {
+  const bool has_results = from.position > from.unfinished.size();
+  if (options_.csv && has_results && !has_first_part(*options_.csv, from.csv_bytes))
+    return say(*options_.csv, "has not the results of the run's first part, and would have the rest alone", "without --csv it goes on"), kNotDone;
   cut_file(options_.output, from.output_bytes);
   cut_file(options_.csv, from.csv_bytes);
   const auto bytes = options_.output ? regular_bytes(*options_.output) : std::nullopt;
@@ -111,6 +124,9 @@ int ProbeOutputs::take_first_part(const probe::targets::RunState& from) {
 
 std::expected<std::unique_ptr<ProbeOutputs>, int> ProbeOutputs::open(const ProbeOptions& options, bool appends, const probe::targets::RunState* from) {
   std::unique_ptr<ProbeOutputs> out(new ProbeOutputs(options));
+  for (const auto* const path : {&options.feed, &options.nft_set, &options.report, &options.state})
+    if (*path)
+      if (const auto problem = output::cannot_write_whole(**path)) return say(*problem), std::unexpected(kNotDone);
   if (const int status = out->open_earlier(); status != kDone) return std::unexpected(status);
   if (from != nullptr)
     if (const int status = out->take_first_part(*from); status != kDone) return std::unexpected(status);
@@ -119,7 +135,7 @@ std::expected<std::unique_ptr<ProbeOutputs>, int> ProbeOutputs::open(const Probe
     if (const int status = out->open_lines(*options.output, goes_on, out->json_); status != kDone) return std::unexpected(status);
   if (options.csv) {
     if (const int status = out->open_lines(*options.csv, goes_on, out->csv_); status != kDone) return std::unexpected(status);
-    if (!goes_on) out->csv_->text = output::csv_header();
+    if (!goes_on || regular_bytes(*options.csv) == 0) out->csv_->text = output::csv_header();
   }
   return out;
 }

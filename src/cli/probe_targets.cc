@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <fstream>
-#include <iterator>
+#include <cstring>
 #include <optional>
 #include <utility>
 
 #include "cli/command_line.h"
 #include "cli/say.h"
+#include "probe/output/whole_file.h"
 #include "probe/targets/resolver.h"
 #include "probe/targets/target_text.h"
 #include "report/table.h"
@@ -49,11 +49,10 @@ std::expected<std::string, int> read_list(const std::string& path) {
       if (text.size() > kLongestList) return say("standard input", "is longer than 1 GiB"), std::unexpected(kNotDone);
     }
   }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::unexpected(refuse(path, "cannot be opened"));
-  text.assign(std::istreambuf_iterator<char>(file), {});
-  if (file.bad()) return say(path, "cannot be read"), std::unexpected(kNotDone);
-  return text;
+  const auto file = probe::output::read_whole(path, kLongestList);
+  if (!file) return say(file.error()), std::unexpected(kBadUsage);
+  if (!*file) return std::unexpected(refuse(path, std::strerror(ENOENT)));
+  return **file;
 }
 
 void want(const targets::TargetText& target, const std::string& category, const ProbeOptions& options, Wanted& wanted) {

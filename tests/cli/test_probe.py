@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,10 @@ class Probe(unittest.TestCase):
                                 (["--trace", "192.0.2.1"], ["--raw --trace"]),
                                 (["--state", "s", "--nft-set", "n", "192.0.2.1"], ["--state", "--output FILE"]),
                                 (["--state", "s", "--report", "r", "--output", "-", "192.0.2.1"], ["--state", "--output FILE"]),
-                                (["-i", "lo", "192.0.2.1"], ["--raw"])):
+                                (["-i", "lo", "192.0.2.1"], ["--raw"]),
+                                (["--data", "x", "192.0.2.1"], ["--data: is a part of raw mode"]),
+                                (["--raw", "--hops", "3", "192.0.2.1"], ["--hops: is a part of a trace", "--raw --trace"]),
+                                (["--raw", "--grace-ms", "100", "192.0.2.1"], ["--grace-ms: is a part of connect mode"])):
             with self.subTest(arguments):
                 self.refused(*arguments, says=says)
 
@@ -72,6 +76,56 @@ class Probe(unittest.TestCase):
                 self.assertEqual((out, err.count("\n")), ("", 1), err)
                 self.assertIn(says, err)
                 self.assertFalse((self.folder / "results").exists())
+
+    def test_what_is_no_target_is_told_with_what_to_write_instead(self):
+        for target, says in (("http://host/", "write host:80"), ("https://host:8443/a", "write host:8443"), ("::1:80", "write [ADDRESS]:PORT")):
+            with self.subTest(target):
+                self.refused(target, says=[f"weir: {target}: ", says])
+
+    def test_a_list_that_cannot_be_read_says_why(self):
+        for arguments in (["--list", "{}"], ["--category", "a={}"], ["--exclude", "{}", "192.0.2.1"]):
+            for path, why in ((".", "Is a directory"), ("nix", "No such file or directory")):
+                with self.subTest(arguments=arguments, path=path):
+                    self.refused(*(word.format(path) for word in arguments), says=[f"weir: {path}: {why}"])
+
+    def test_what_could_not_be_written_is_told_before_anything_is_asked(self):
+        for option in ("--feed", "--nft-set", "--report", "--state"):
+            for path, why in (("nowhere/file", "No such file or directory"), (".", "Is a directory"), ("/dev/null", "is no regular file")):
+                with self.subTest(option=option, path=path):
+                    out, err = self.probe(option, path, "--output", "results", "127.0.0.1:1", status=1)
+                    self.assertEqual((out, err.count("\n")), ("", 1), err)
+                    self.assertIn(f"weir: {path}: {why}", err)
+                    self.assertFalse((self.folder / "results").exists())
+        self.assertEqual(list(self.folder.iterdir()), [], "what it tried with is gone")
+
+    def test_only_results_are_an_earlier_run(self):
+        result = '{"event_type":"probe","ip":"192.0.2.1","port":80,"verdict":"v1"}\n'
+        for content, line in (("hello\n", 1), (result + '{"event_type":"tls"}\n' + result, 2)):
+            self.refused("--previous", self.file("earlier", content), "--output", "results", "127.0.0.1:1", says=[f"weir: earlier:{line}: is no result of weir probe"])
+        self.refused("--previous", ".", "127.0.0.1:1", says=["weir: .: Is a directory"])
+        self.assertFalse((self.folder / "results").exists())
+
+    def test_a_run_that_goes_on_without_the_csv_of_its_first_part_is_refused(self):
+        command = ["--state", "state", "--output", "results", "--csv", "csv", "--rate", "5", "--quiet", "127.0.0.0/28:1"]
+        process = subprocess.Popen([WEIR, "probe", *command], stderr=subprocess.PIPE, text=True, cwd=self.folder)
+        until = time.monotonic() + 30
+        while not ((self.folder / "csv").exists() and (self.folder / "csv").read_text().count("\n") > 2) and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=10), 1)
+        said = process.stderr.read()
+        if "this kernel makes no MPTCP connections" in said:
+            self.skipTest("no MPTCP here")
+        first = (self.folder / "csv").read_text()
+        (self.folder / "csv").unlink()
+        _, err = self.probe(*command, status=1)
+        self.assertIn("weir: csv: has not the results of the run's first part", err)
+        self.assertFalse((self.folder / "csv").exists())
+        (self.folder / "csv").write_text(first)
+        self.probe(*command, status=0)
+        lines = (self.folder / "csv").read_text().splitlines()
+        self.assertEqual([number for number, line in enumerate(lines) if line.startswith("timestamp,")], [0])
+        self.assertEqual(len(lines), 17)
 
     def test_localhost_needs_no_server(self):
         began = time.monotonic()

@@ -113,6 +113,26 @@ class Raw(unittest.TestCase):
         self.assertIn("has not the results of the run's first part", self.probe(*command, check=False).stderr)
         self.assertTrue(state.exists())
 
+    def half_open(self):
+        said = self.world.run(self.world.server, "ss", "-Hant", "state", "syn-recv", capture_output=True, text=True).stdout
+        return said.count("\n")
+
+    def test_what_an_interrupted_or_failed_run_opened_is_ended(self):
+        for source in ([], ["--source", "10.1.1.77"]):
+            output = self.folder / "half.json"
+            output.unlink(missing_ok=True)
+            process = self.world.start(self.world.client, live_sensor.WEIR, "probe", "--raw", "--quiet", *source, "--output", str(output), "10.50.0.0/20:80",
+                                       stderr=subprocess.DEVNULL)
+            live_sensor.wait_for(lambda: self.half_open() > 50, "open handshakes", 30)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(timeout=5), 1)
+            self.assertEqual(self.half_open(), 0, source)
+            self.assertEqual(self.world.kernel_connections(self.world.server), [])
+        failed = self.world.run(self.world.client, live_sensor.WEIR, "probe", "--raw", "--quiet", "--output", "/dev/full", "10.50.0.0/20:80", check=False,
+                                capture_output=True, text=True, timeout=60)
+        self.assertEqual(failed.returncode, 1, failed.stderr)
+        self.assertEqual(self.half_open(), 0, "after a failed run")
+
     def test_the_time_of_an_answer_is_its_targets_own(self):
         """Some targets are behind a line that is slow, and they are asked in turn with others."""
         self.world.run(self.world.router, "tc", "qdisc", "add", "dev", "x1", "root", "tbf", "rate", "256kbit", "burst", "1600", "latency", "3s")

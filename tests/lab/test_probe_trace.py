@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """`weir probe --raw --trace`: boxes that strip or drop at a known hop are found between the right hops, over IPv4 and IPv6, there and back."""
 import pathlib
+import signal
+import subprocess
 import tempfile
 import unittest
 
@@ -78,6 +80,45 @@ class Trace(unittest.TestCase):
         self.assertEqual(plain["loss"], "unknown")
         self.assertEqual([(hop["ttl"], hop["mptcp"], hop["address"]) for hop in plain["hops"]], [(1, "intact", NEAR[4]), (2, "intact", FAR[4])])
         self.assertNotIn("trace", found["10.50.0.1"])
+
+    def interrupted(self, targets, when, what):
+        """A run that is ended at that time, and goes on: what it had written by then."""
+        output, state = self.folder / "parts.json", self.folder / "state"
+        output.unlink(missing_ok=True)
+        command = ["probe", "--raw", "--trace", "--timeout-ms", "500", "--quiet", "--output", str(output), "--state", str(state), *targets]
+        process = self.world.start(self.world.client, live_sensor.WEIR, *command, stderr=subprocess.PIPE, text=True)
+        live_sensor.wait_for(lambda: when(output, state), what, 30)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=5), 1)
+        self.assertIn(f"the same command goes on from here, by {state}", process.stderr.read())
+        first = probe_world.read(output)
+        done = self.world.run(self.world.client, live_sensor.WEIR, *command, check=False, capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertFalse(state.exists())
+        return first, probe_world.read(output)
+
+    def test_what_an_interruption_left_untraced_is_traced_when_it_goes_on(self):
+        self.world.boxes()
+        dropped, behind = [f"10.54.0.{n}:80" for n in range(8)], [f"10.55.0.{n}:80" for n in range(8)]
+
+        def syns():
+            said = self.world.run(self.world.router, "nft", "list", "table", "inet", "beside", capture_output=True, text=True).stdout
+            return int(said.split("counter packets ")[1].split()[0])
+        # SYNs with a TTL of 1 are the trace's.
+        self.world.run(self.world.router, "nft", "-f", "-", text=True,
+                       input="table inet beside { chain in { type filter hook prerouting priority 0; ip daddr 10.54.0.0/29 ip ttl 1 counter; }; }")
+        for targets, when, what in ((["10.50.0.1:80", *dropped], lambda output, state: syns() > 0, "the traces"),
+                                    # The last have no verdict yet while others wait for their trace.
+                                    ([*dropped, "10.50.0.1:80", *behind], lambda output, state: state.exists() and output.exists() and output.read_text(), "results")):
+            first, all_of_it = self.interrupted(targets, when, what)
+            self.assertEqual([(record["ip"], record["verdict"]) for record in first], [("10.50.0.1", "v1")])
+            found = {record["ip"]: record for record in all_of_it}
+            self.assertEqual((len(found), len(all_of_it)), (len(targets), len(targets)))
+            for ip, record in found.items():
+                if ip.startswith("10.54."):
+                    self.assertEqual((record["verdict"], record["trace"]["loss"]), ("stripped", "dropped"), record)
+            said = self.world.run(self.world.server, "ss", "-Hant", "state", "syn-recv", capture_output=True, text=True).stdout
+            self.assertEqual(said, "", "handshakes that stand open")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,17 @@ TEST(JsonLines, ATraceNamesThePairOfHops) {
   EXPECT_THAT(line, HasSubstr(R"("before":{"ttl":1,"address":"10.0.0.1"},"behind":{"ttl":2,"address":"10.0.0.2"})"));
 }
 
+TEST(Summary, AnEarlierRunIsLinesOfThisToolAndNothingElse) {
+  std::string line;
+  append_json_line(line, speaker());
+  for (const std::string wrong : {"no JSON\n", "{\"ip\":5}\n", "{\"event_type\":\"tls\"}\n"}) {
+    EXPECT_EQ(read_earlier(line + wrong + line).error(), 2U);
+    EXPECT_EQ(read_earlier(wrong).error(), 1U);
+  }
+  EXPECT_EQ(read_earlier("no JSON").error(), 1U);
+  EXPECT_TRUE(read_earlier("").value().empty());
+}
+
 TEST(Summary, NothingHasChangedSinceARunThatHadNoneOfTheTargets) {
   Record record = speaker();
   Earlier other;
@@ -111,7 +122,7 @@ TEST(Summary, TellsSharesAndChanges) {
   Record record = speaker();
   record.finding.verdict = Verdict::kTcpOnly;
   append_json_line(before, record);
-  Summary summary(read_earlier(before + "no JSON\n{\"ip\":5}\n"));
+  Summary summary(read_earlier(before + "{\"timestamp\":\"20").value());
   const Name names[] = {{.name = "<b>.example", .category = "cdn"}};
   Record changed = speaker(names);
   const std::vector<std::string> categories{"cdn"};

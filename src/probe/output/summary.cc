@@ -31,11 +31,16 @@ double share(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : 
 
 }  // namespace
 
-Earlier read_earlier(std::string_view json_lines) {
+std::expected<Earlier, std::size_t> read_earlier(std::string_view json_lines) {
   Earlier earlier;
-  while (!json_lines.empty()) {
+  for (std::size_t number = 1; !json_lines.empty(); ++number) {
     const std::size_t end = std::min(json_lines.find('\n'), json_lines.size());
-    if (const auto read = read_line(json_lines.substr(0, end))) earlier[read->finding.target] = read->finding.verdict;
+    const bool cut = end == json_lines.size() && !earlier.empty();
+    if (const auto read = read_line(json_lines.substr(0, end))) {
+      earlier[read->finding.target] = read->finding.verdict;
+    } else if (!cut) {
+      return std::unexpected(number);
+    }
     json_lines.remove_prefix(std::min(end + 1, json_lines.size()));
   }
   return earlier;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,8 +26,8 @@ struct Change {
 
 /// Verdicts of an earlier run.
 using Earlier = std::map<Target, Verdict>;
-/// Out of its JSON lines; lines that are none are passed over.
-Earlier read_earlier(std::string_view json_lines);
+/// Out of its JSON lines, or the number of the first line that is none. One at the end that a kill has cut in two is passed over.
+std::expected<Earlier, std::size_t> read_earlier(std::string_view json_lines);
 
 /// A record as its JSON line tells it again, as far as a summary and nftables sets take it.
 struct ReadLine {

@@ -26,6 +26,18 @@ std::optional<report::Problem> write_whole(const std::string& path, std::string_
   return report::system_problem(path, error);
 }
 
+std::optional<report::Problem> cannot_write_whole(const std::string& path) {
+  struct stat about{};
+  if (::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode))
+    return S_ISDIR(about.st_mode) ? report::system_problem(path, EISDIR) : report::Problem{path, "is no regular file: it would be replaced by one"};
+  std::string fresh = path + ".XXXXXX";
+  const int descriptor = ::mkostemp(fresh.data(), O_CLOEXEC);
+  if (descriptor < 0) return report::system_problem(path, errno);
+  ::close(descriptor);
+  ::unlink(fresh.c_str());
+  return std::nullopt;
+}
+
 std::expected<std::optional<std::string>, report::Problem> read_whole(const std::string& path, std::size_t most_bytes) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0 && errno == ENOENT) return std::optional<std::string>();

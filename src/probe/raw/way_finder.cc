@@ -18,10 +18,35 @@ std::string name_of(unsigned interface) {
   return ::if_indextoname(interface, name.data()) != nullptr ? name.data() : "";
 }
 
+/// All bits behind the first so many are set.
+bool is_last(const IpAddress& address, unsigned bits) {
+  for (unsigned bit = bits; bit < 128; ++bit)
+    if ((address.octets[bit / 8] & (0x80U >> (bit % 8))) == 0) return false;
+  return true;
+}
+
 /// One of a family at most: the second that there is.
 std::optional<IpAddress> second_of_family(std::span<const IpAddress> addresses) {
   for (std::size_t i = 1; i < addresses.size(); ++i)
     if (std::ranges::any_of(addresses.first(i), [&](const IpAddress& a) { return a.is_v4() == addresses[i].is_v4(); })) return addresses[i];
+  return std::nullopt;
+}
+
+/// What no packet of a host's may come from, in words (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5).
+std::optional<std::string> no_source(const IpAddress& address, std::span<const HostAddress> nets) {
+  if (!address.is_v4()) {
+    if (address.octets[0] == 0xff) return "is a multicast address";
+    if (address == IpAddress{}) return "is no address of a host";
+    if (address == *parse_ip_address("::1")) return "is a loopback address: no answer would come here";
+    return std::nullopt;
+  }
+  const std::uint8_t first = address.wire()[0];
+  if (first == 0) return "is no address of a host";
+  if (first == 127) return "is a loopback address: no answer would come here";
+  if (first >= 224 && first < 240) return "is a multicast address";
+  if (first >= 240) return "is no address of a host";
+  for (const HostAddress& net : nets)
+    if (net.bits <= 126 && is_within(address, net) && is_last(address, net.bits)) return "is the broadcast address of " + net.interface + "'s net";
   return std::nullopt;
 }
 
@@ -52,6 +77,7 @@ std::optional<report::Problem> WayFinder::fix_interface(const std::string& name)
 
 std::optional<report::Problem> WayFinder::fix_source(const IpAddress& source) {
   const std::string what = "--source " + to_string(source);
+  if (auto why = no_source(source, addresses_)) return problem(what, *std::move(why));
   Fixed& fixed = this->fixed(source);
   fixed.source = source;
   fixed.hosts = is_hosts(source);

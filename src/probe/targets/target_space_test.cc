@@ -25,6 +25,23 @@ TEST(TargetText, NamesAddressesPrefixesAndPorts) {
     EXPECT_FALSE(parse_target(wrong)) << wrong;
 }
 
+TEST(TargetText, AUrlIsNoneAndWhatToWriteInsteadIsTold) {
+  for (const auto& [url, instead] : {std::pair("http://host/", "host:80"),
+                                     {"https://user@Host/a?b", "Host:443"},
+                                     {"http://[2001:db8::1]:8080/x", "[2001:db8::1]:8080"},
+                                     {"ftp://host", "host:PORT"},
+                                     {"https://", "HOST:PORT"}}) {
+    const auto target = parse_target(url);
+    ASSERT_FALSE(target) << url;
+    EXPECT_EQ(target.error(), std::string("is a URL: write ") + instead);
+  }
+}
+
+TEST(TargetText, AnAddressThatMayHaveAPortIsAskedBack) {
+  EXPECT_FALSE(parse_target("::1:80"));
+  for (const char* clear : {"::1", "::", "[::1]:80", "[::1:80]", "2001:db8::1", "::ffff:192.0.2.1", "fe80::1"}) EXPECT_TRUE(parse_target(clear)) << clear;
+}
+
 TEST(Categories, OfAddressesAndOfThePrefixesAroundThem) {
   Categories categories;
   categories.add(net("192.0.2.0/24"), "cdn");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 namespace weir::probe::targets {
 namespace {
@@ -35,6 +36,24 @@ std::expected<std::string, std::string> parse_name(std::string_view text) {
   return name;
 }
 
+/// The host of a URL and its port, as a target.
+std::string instead_of_url(std::string_view url) {
+  const std::string_view scheme = url.substr(0, url.find("://"));
+  std::string_view host = url.substr(scheme.size() + 3);
+  host = host.substr(0, host.find_first_of("/?#"));
+  if (const std::size_t user = host.rfind('@'); user != std::string_view::npos) host.remove_prefix(user + 1);
+  const std::size_t colon = host.rfind(':'), bracket = host.rfind(']');
+  const bool has_port = colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
+  if (host.empty()) return "HOST:PORT";
+  return std::string(host) + (has_port ? "" : scheme == "https" ? ":443" : scheme == "http" ? ":80" : ":PORT");
+}
+
+/// "::1:80": in the net of IPv4-compatible addresses (RFC 4291 section 2.5.5.1), which no host has, and with something where a port would be.
+bool may_end_in_port(const IpAddress& address) {
+  const auto& o = address.octets;
+  return std::ranges::all_of(std::span(o).first<12>(), [](std::uint8_t octet) { return octet == 0; }) && (o[12] != 0 || o[13] != 0);
+}
+
 }  // namespace
 
 std::expected<Prefix, std::string> parse_prefix(std::string_view text) {
@@ -62,6 +81,7 @@ std::string to_string(const Prefix& prefix) {
 }
 
 std::expected<TargetText, std::string> parse_target(std::string_view text) {
+  if (text.find("://") != std::string_view::npos) return std::unexpected("is a URL: write " + instead_of_url(text));
   TargetText target;
   std::string_view host = text, port;
   bool bracketed = false;
@@ -84,6 +104,8 @@ std::expected<TargetText, std::string> parse_target(std::string_view text) {
     target.port = parse_number<std::uint16_t>(port);
     if (!target.port || *target.port == 0) return std::unexpected("a port is a number from 1 to 65535");
   }
+  if (const auto address = parse_ip_address(host); address && !bracketed && may_end_in_port(*address))
+    return std::unexpected("could be an address with a port or without: write [ADDRESS]:PORT, or [ADDRESS]");
   if (bracketed || host.find('/') != std::string_view::npos || parse_ip_address(host)) {
     const auto prefix = parse_prefix(host);
     if (!prefix) return std::unexpected(prefix.error());

@@ -49,7 +49,7 @@ void Tracer::run(const std::function<bool()>& stop) {
         all_begun_ = true;
       }
     }
-    if (all_begun_ && traces_.empty()) return;
+    if (all_begun_ && traces_.empty()) break;
     links_.flush();
     links_.wait(kWaitNs);
     const TimeNs then = capture::steady_ns();
