@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "probe/targets/categories.h"
 
@@ -26,11 +28,12 @@ TEST(TargetText, NamesAddressesPrefixesAndPorts) {
 }
 
 TEST(TargetText, AUrlIsNoneAndWhatToWriteInsteadIsTold) {
-  for (const auto& [url, instead] : {std::pair("http://host/", "host:80"),
-                                     {"https://user@Host/a?b", "Host:443"},
-                                     {"http://[2001:db8::1]:8080/x", "[2001:db8::1]:8080"},
-                                     {"ftp://host", "host:PORT"},
-                                     {"https://", "HOST:PORT"}}) {
+  const std::pair<const char*, const char*> urls[] = {{"http://host/", "host:80"},
+                                                      {"https://user@host/a?b", "host:443"},
+                                                      {"http://[2001:db8::1]:8080/x", "[2001:db8::1]:8080"},
+                                                      {"ftp://host", "host:PORT"},
+                                                      {"https://", "HOST:PORT"}};
+  for (const auto& [url, instead] : urls) {
     const auto target = parse_target(url);
     ASSERT_FALSE(target) << url;
     EXPECT_EQ(target.error(), std::string("is a URL: write ") + instead);
