@@ -113,7 +113,8 @@ class Probe(unittest.TestCase):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=10), 1)
-        said = process.stderr.read()
+        with process.stderr:
+            said = process.stderr.read()
         if "this kernel makes no MPTCP connections" in said:
             self.skipTest("no MPTCP here")
         first = (self.folder / "csv").read_text()

@@ -133,8 +133,19 @@ class Uplinks(unittest.TestCase):
         finally:
             self.world.run(self.world.client, "ip", "route", "del", "unreachable", "203.0.113.0/24")
 
+    def test_a_source_that_no_host_can_have(self):
+        for source, why in (("10.1.1.255", "is the broadcast address of p1's net"), ("0.0.0.0", "is no address of a host"), ("255.255.255.255", "is no address of a host"),
+                            ("224.0.0.1", "is a multicast address"), ("127.0.0.1", "is a loopback address"), ("::", "is no address of a host"),
+                            ("ff02::1", "is a multicast address"), ("::1", "is a loopback address")):
+            with self.subTest(source):
+                self.probe("--source", source, CLEAN, f"[{CLEAN6}]:{PORT}", status=2)
+                self.assertEqual(self.said.count("\n"), 1, self.said)
+                self.assertIn(f"weir: --source {source}: {why}", self.said)
+
+
+class UplinkDown(unittest.TestCase):
     def test_an_uplink_that_goes_down_is_told_and_not_taken_for_silence(self):
-        output = self.folder / "down.json"
+        output = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "down.json"
         with network.Network(description.of({"families": ["ipv4"], "routers": 2, "path": [{}, {}]})) as world:
             world.run(world.router, "nft", "-f", "-", input=COUNT, text=True)
             process = world.start(world.client, live_sensor.WEIR, "probe", "--raw", "--quiet", "--rate", "40", "--tries", "2", "--timeout-ms", "300", "--port", str(PORT),
@@ -155,15 +166,6 @@ class Uplinks(unittest.TestCase):
         for record in not_sent:
             self.assertEqual((record["ip"].rpartition(".")[0], record["verdict"]), ("10.2.2", "inconclusive"))
         self.assertEqual([record for record in records if record["ip"].startswith("10.2.2.") and record["verdict"] == "timeout"], [])
-
-    def test_a_source_that_no_host_can_have(self):
-        for source, why in (("10.1.1.255", "is the broadcast address of p1's net"), ("0.0.0.0", "is no address of a host"), ("255.255.255.255", "is no address of a host"),
-                            ("224.0.0.1", "is a multicast address"), ("127.0.0.1", "is a loopback address"), ("::", "is no address of a host"),
-                            ("ff02::1", "is a multicast address"), ("::1", "is a loopback address")):
-            with self.subTest(source):
-                self.probe("--source", source, CLEAN, f"[{CLEAN6}]:{PORT}", status=2)
-                self.assertEqual(self.said.count("\n"), 1, self.said)
-                self.assertIn(f"weir: --source {source}: {why}", self.said)
 
 
 if __name__ == "__main__":
