@@ -89,14 +89,15 @@ class Probe(unittest.TestCase):
                     self.refused(*(word.format(path) for word in arguments), says=[f"weir: {path}: {why}"])
 
     def test_what_could_not_be_written_is_told_before_anything_is_asked(self):
+        (self.folder / "null").symlink_to("/dev/null")  # what replaced it would replace the link alone
         for option in ("--feed", "--nft-set", "--report", "--state"):
-            for path, why in (("nowhere/file", "No such file or directory"), (".", "Is a directory"), ("/dev/null", "is no regular file")):
+            for path, why in (("nowhere/file", "No such file or directory"), (".", "Is a directory"), ("null", "is no regular file")):
                 with self.subTest(option=option, path=path):
                     out, err = self.probe(option, path, "--output", "results", "127.0.0.1:1", status=1)
                     self.assertEqual((out, err.count("\n")), ("", 1), err)
-                    self.assertIn(f"weir: {path}: {'is no state' if (option, path) == ('--state', '/dev/null') else why}", err)
+                    self.assertIn(f"weir: {path}: {'is no state' if (option, path) == ('--state', 'null') else why}", err)
                     self.assertFalse((self.folder / "results").exists())
-        self.assertEqual(list(self.folder.iterdir()), [], "what it tried with is gone")
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["null"], "what it tried with is gone")
 
     def test_only_results_are_an_earlier_run(self):
         result = '{"event_type":"probe","ip":"192.0.2.1","port":80,"verdict":"v1"}\n'
