@@ -78,6 +78,7 @@ class Gateway {
     if (const int status = prepare(); status != kDone) return hold(status);
     if (const auto installed = keeper_->install(kernel_); !installed) {
       say("the kernel's rules", installed.error(), "iptables and ip6tables with NFQUEUE are needed, and CAP_NET_ADMIN");
+      if (kernel_.fail_open) keeper_->remove(kernel_.marks);
       return kNotDone;
     }
     catch_service_signals();
@@ -89,6 +90,7 @@ class Gateway {
     service_.alive(status(began_));
     service_.ready();
     watch();
+    requests_.close();
     service_.ending();
     // Rules first: what comes from now on passes by, what waits is still decided. Closed: they stay, so that nothing passes unseen before the next start.
     bool whole = true;
@@ -292,34 +294,54 @@ class Gateway {
 
   /// What cannot be read leaves what runs as it is. Packets go on being decided while rules are made ready.
   bool reload() {
-    std::shared_ptr<const decide::Policy> policy = options_.policy;
+    GatewayOptions next = options_;
     if (!options_.config.empty()) {
       const auto config = read_config(options_.config);
       if (!config) return false;
-      options_.inspect.variables = config->variables;
-      options_.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
-      PolicySource source = policy_source(*config);
-      source.lookups = options_.source.lookups;
-      policy = load_policy(source);
-      if (!policy) return false;
-      options_.source = std::move(source);
-      feeds_ = FeedFiles(options_.source.lists);
-      options_.names = asks_for_names(config->policy);
-      options_.proxies = has_proxy(config->policy);
-      options_.gateway.interfaces = config->gateway.interfaces;
-      options_.gateway.fail.dead = config->gateway.fail.dead;
+      next.inspect.variables = config->variables;
+      next.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
+      next.source = policy_source(*config);
+      next.source.lookups = options_.source.lookups;
+      next.policy = load_policy(next.source);
+      if (!next.policy) return false;
+      next.names = asks_for_names(config->policy);
+      next.proxies = has_proxy(config->policy);
+      next.gateway.interfaces = config->gateway.interfaces;
+      next.gateway.fail.dead = config->gateway.fail.dead;
     }
-    auto rules = shared_.read_rules();
+    auto rules = read_rules(next.inspect);
     if (!rules) return false;
-    kernel_ = options_.kernel_rules();
-    if (const auto installed = keeper_->install(kernel_); !installed) say("the kernel's rules", installed.error(), "they stay as they were");
-    options_.policy = policy;
+    const gateway::KernelRuleSettings kernel = next.kernel_rules();
+    if (const auto installed = keeper_->install(kernel); !installed) {
+      say("the kernel's rules", installed.error(), "what ran goes on");
+      if (const auto again = keeper_->install(kernel_); !again) say("the kernel's rules", again.error());
+      return false;
+    }
+    kernel_ = kernel;
+    options_.source = std::move(next.source);
+    options_.policy = std::move(next.policy);
+    options_.names = next.names;
+    options_.proxies = next.proxies;
+    options_.gateway = std::move(next.gateway);
+    feeds_ = FeedFiles(options_.source.lists);
     workers_->ask_all([&](gateway::Worker& worker) {
       worker.use(*rules);
-      worker.core().use(policy);
+      worker.core().use(options_.policy);
     });
     fmt::print(stderr, "weir: reloaded\n");
     return true;
+  }
+
+  /// Those of the new configuration; if they cannot be read, the old ones' places stand again.
+  std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules(const InspectOptions& next) {
+    auto paths = std::exchange(options_.inspect.rules, next.rules);
+    auto variables = std::exchange(options_.inspect.variables, next.variables);
+    auto rules = shared_.read_rules();
+    if (!rules) {
+      options_.inspect.rules = std::move(paths);
+      options_.inspect.variables = std::move(variables);
+    }
+    return rules;
   }
 
   Totals totals() {

@@ -84,7 +84,7 @@ void Dispatcher::take(const RawPacket& packet) {
   if (decoded_.kind != wire::Kind::kTcp) return sink_.pass(packet, settings_.self);
   const std::uint64_t flow = flow_of(decoded_);
   if (waits(flow)) return hold(packet, flow, {});
-  const Decision decision = decide(packet, decoded_, flow);
+  const Decision decision = decide(&packet, decoded_, flow);
   switch (decision.kind) {
     case Decision::Kind::kShard:
       return sink_.pass(packet, decision.shard);
@@ -106,11 +106,12 @@ bool Dispatcher::waits(std::uint64_t flow) {
   return !owner;
 }
 
-Dispatcher::Decision Dispatcher::decide(const RawPacket& packet, const wire::Decoded& d, std::uint64_t flow) {
+/// `whole`: the packet, if it came in one piece.
+Dispatcher::Decision Dispatcher::decide(const RawPacket* whole, const wire::Decoded& d, std::uint64_t flow) {
   const wire::TcpSegment& tcp = d.tcp;
   const Seen seen = look(tcp);
   const auto known = owners_.find(OwnerSpace::kFlow, flow);
-  if (tcp.flags.syn() && !tcp.flags.ack()) return on_syn(packet, d, seen, flow, known);
+  if (tcp.flags.syn() && !tcp.flags.ack()) return on_syn(whole, d, seen, flow, known);
   if (!known) return on_unknown(d, seen, flow);
   ShardId shard = known->shard;
   if (seen.capable) {
@@ -122,7 +123,7 @@ Dispatcher::Decision Dispatcher::decide(const RawPacket& packet, const wire::Dec
   return {.kind = Decision::Kind::kShard, .shard = shard, .token = {}, .opener = {}};
 }
 
-Dispatcher::Decision Dispatcher::on_syn(const RawPacket& packet, const wire::Decoded& d, const Seen& seen, std::uint64_t flow, std::optional<Owner> known) {
+Dispatcher::Decision Dispatcher::on_syn(const RawPacket* whole, const wire::Decoded& d, const Seen& seen, std::uint64_t flow, std::optional<Owner> known) {
   const auto to = [](ShardId shard) { return Decision{.kind = Decision::Kind::kShard, .shard = shard, .token = {}, .opener = {}}; };
   const std::uint64_t opener = opener_of(d.tcp);
   const auto own = [&](ShardId shard) {
@@ -151,7 +152,7 @@ Dispatcher::Decision Dispatcher::on_syn(const RawPacket& packet, const wire::Dec
   if (settings_.several_points) {
     // Its copy at another point may have an option that was stripped here: both go to one shard.
     // It is kept before it is claimed: whoever finds the claim finds the SYN, too.
-    owners_.keep_plain_syn(opener, packet);
+    if (whole != nullptr) owners_.keep_plain_syn(opener, *whole);
     const Owner owner = owners_.claim(OwnerSpace::kOpener, opener, settings_.self);
     return to(owner.marked || settings_.all_tcp ? own(owner.shard) : owner.shard);
   }
@@ -242,7 +243,7 @@ void Dispatcher::take_fragment(const RawPacket& packet, const wire::Decoded& d) 
   if (waits(flow)) {
     decision.kind = Decision::Kind::kHold;
   } else {
-    decision = decide(packet, whole, flow);
+    decision = decide(nullptr, whole, flow);
   }
   if (decision.kind != Decision::Kind::kHold) {
     return pass_all(fragments, decision.kind == Decision::Kind::kShard ? decision.shard : settings_.self);

@@ -90,8 +90,8 @@ class Dispatcher {
   std::uint64_t flow_of(const wire::Decoded& d) const;
   static Seen look(const wire::TcpSegment& tcp);
   bool waits(std::uint64_t flow);
-  Decision decide(const RawPacket& packet, const wire::Decoded& d, std::uint64_t flow);
-  Decision on_syn(const RawPacket& packet, const wire::Decoded& d, const Seen& seen, std::uint64_t flow, std::optional<Owner> known);
+  Decision decide(const RawPacket* whole, const wire::Decoded& d, std::uint64_t flow);
+  Decision on_syn(const RawPacket* whole, const wire::Decoded& d, const Seen& seen, std::uint64_t flow, std::optional<Owner> known);
   Decision on_unknown(const wire::Decoded& d, const Seen& seen, std::uint64_t flow);
   bool gather_opener(std::uint64_t opener, ShardId shard);
   ShardId learn(const Seen& seen, std::uint64_t flow, ShardId shard, bool may_move);

@@ -56,7 +56,9 @@ Closing::ByAge::iterator Closing::end(ByAge::iterator one) {
 }
 
 void Closing::tell(const One& one, const Send& send) {
-  for (std::size_t i = 0; i < one.endings.size(); ++i) {
+  const std::size_t all = one.endings.size(), most = one.tries == 0 ? all : std::min(all, kToldAgain);
+  for (std::size_t turn = 0; turn < most; ++turn) {
+    const std::size_t i = (one.tries * kToldAgain + turn) % all;
     const engine::Ending& e = one.endings[i];
     if (one.over[i]) continue;
     if (one.tries > 0) ask(e, send);

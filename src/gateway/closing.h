@@ -27,6 +27,8 @@ class Closing {
   static constexpr unsigned kTries = 24;
   static constexpr unsigned kTriesAlone = 10;  ///< without RSTs: then the host may have fallen back to TCP by itself, where MP_FASTCLOSE says nothing
   static constexpr TimeNs kEvery = 150'000'000;
+  static constexpr std::size_t kToldAgain =
+      32;  ///< of a connection's subflows, each host's end by itself, at a time after the first; the others have their turn
 
   using Send = std::function<void(std::span<const std::byte>)>;
 

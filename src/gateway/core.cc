@@ -232,7 +232,8 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
     return refuse_syn(packet);
   }
   const engine::Judgement judgement = engine_->judge(packet.raw);
-  claim_flow();
+  // Anyone may send a SYN: it takes no flow from a shard that follows it.
+  if (directory_ != nullptr && judgement.passes()) directory_->claim_flow(key_of_syn(), settings_.shard);
   if (judgement.refusal == Refusal::kBlocked) return refuse(packet, judgement);
   if (connection(number).offloaded && no_room(judgement.refusal)) return accept(packet, MarkState::kOffloaded);
   return judgement.passes() ? accept(packet, MarkState::kTracked) : refuse(packet, judgement);
@@ -489,11 +490,11 @@ void Core::on_flow(const engine::FlowRecord& record) {
 
 /// `time`: none, where translated addresses end by their own.
 void Core::end(std::uint64_t number, std::optional<TimeNs> time) {
-  joins_->connection_ended(number);
   ended_.push_back(number);
   const auto known = connections_.find(number);
   if (known == connections_.end()) return;
   const Connection& c = known->second;
+  if (c.counted > 0) joins_->connection_ended(number);  // a lock that all shards share
   if (c.has_offers && nat_ != nullptr && time) nat_->end(number, *time);
   if (directory_ != nullptr) forget(c);
   connections_.erase(known);

@@ -1,4 +1,6 @@
 // Core: which of several shards a packet is for.
+#include <algorithm>
+
 #include "gateway/core.h"
 #include "gateway/syn_option.h"
 #include "track/flow_table.h"
@@ -61,6 +63,7 @@ void Core::claim_tokens(std::uint64_t number, Connection& c) {
 
 /// A packet whose mark says nothing yet: its flow began before this program, or the kernel does not follow it.
 void Core::learn(const Packet& packet, std::uint64_t number, Connection& c) {
+  if (std::ranges::find(ended_, number) != ended_.end()) return;  // with this packet
   if ((packet.mark & settings_.marks.steered_mask()) == 0) {
     wire::decode(packet.raw, decoded_);
     if (decoded_.kind == wire::Kind::kTcp) claim_flow();

@@ -27,6 +27,8 @@ class Directory {
   std::optional<unsigned> shard_of_token(std::uint32_t token) { return find(tokens_, token); }
   std::optional<unsigned> shard_of_flow(std::uint64_t hash) { return find(flows_, hash); }
   void claim_token(std::uint32_t token, unsigned shard) { claim(tokens_, token, shard); }
+  /// The first claim stands.
+  void claim_flow(std::uint64_t hash, unsigned shard) { claim(flows_, hash, shard); }
   /// Whoever had it before: addresses and ports come again.
   void assign_flow(std::uint64_t hash, unsigned shard);
   /// Only if it is that shard's.

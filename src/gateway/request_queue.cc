@@ -7,13 +7,24 @@ namespace weir::gateway {
 void RequestQueue::put(const Command& command, Reply reply) {
   {
     const std::scoped_lock lock(mutex_);
-    if (waiting_.size() < kMost) {
+    if (!closed_ && waiting_.size() < kMost) {
       waiting_.push_back({.command = command, .reply = std::move(reply), .until = now_() + kPatience});
       return;
     }
     ++refused_;
   }
-  reply(refusal(503, "too many requests wait already"));
+  reply(refusal(503, "too many requests wait already, or the gateway ends"));
+}
+
+void RequestQueue::close() {
+  std::deque<Waiting> all;
+  {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+    all.swap(waiting_);
+    refused_ += all.size();
+  }
+  for (const Waiting& one : all) one.reply(refusal(503, "the gateway ends"));
 }
 
 void RequestQueue::run(const std::function<Answer(const Command&)>& what) {

@@ -52,6 +52,16 @@ TEST_F(RequestQueueTest, TooManyAreRefusedAtOnce) {
   EXPECT_EQ(done_.size(), RequestQueue::kMost);
 }
 
+TEST_F(RequestQueueTest, AtTheEndAllAreTold) {
+  put(1);
+  queue_.close();
+  put(2);
+  run();
+  EXPECT_TRUE(done_.empty());
+  EXPECT_EQ(statuses_, (std::vector<unsigned>{503, 503}));
+  EXPECT_EQ(queue_.refused(), 2U);
+}
+
 TEST_F(RequestQueueTest, AReplyMayAskAgain) {
   queue_.put({}, [this](const Answer&) { put(5); });
   run();

@@ -106,6 +106,10 @@ void Worker::run() {
 }
 
 bool Worker::take(capture::NfQueue& queue, TimeNs now) {
+  if (now - names_since_ > kNamesStay || interface_names_.size() > kMostNames) {
+    interface_names_.clear();
+    names_since_ = now;
+  }
   const auto packets = queue.next_batch(now);
   for (const capture::QueuedPacket& queued : packets) {
     const Packet packet{.raw = queued.raw,
@@ -143,11 +147,6 @@ std::string_view Worker::interface_name(std::uint32_t number) {
 }
 
 void Worker::wait() {
-  const TimeNs now = settings_.clock();
-  if (now - names_since_ > kNamesStay || interface_names_.size() > kMostNames) {
-    interface_names_.clear();
-    names_since_ = now;
-  }
   std::array<pollfd, 8> polled{};
   std::size_t count = 0;
   polled[count++] = {event_, POLLIN, 0};

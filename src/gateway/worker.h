@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -13,8 +14,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "capture/nf_queue.h"
 #include "engine/engine.h"
@@ -95,7 +94,7 @@ class Worker : private CoreSink {
   engine::Inspection inspection_;
   Core core_;
   engine::Engine engine_;
-  boost::unordered_flat_map<std::uint32_t, std::string> interface_names_;
+  std::map<std::uint32_t, std::string> interface_names_;  ///< a node each: names are handed out
   TimeNs names_since_ = 0;
   ConnectionMarks marks_;
   std::vector<std::vector<std::byte>> own_;                   ///< to be sent behind the verdicts on what came before

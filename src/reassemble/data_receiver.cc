@@ -244,6 +244,10 @@ bool DataReceiver::skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const Lim
   if (!started_ || !backlog_ || backlog_->queue.empty()) return false;
   if (!force && (!backlog_->hole_acked || now_ns - backlog_->hole_acked_ns < wait_ns)) return false;
   const QueuedPiece& front = backlog_->queue.front();
+  if (!force && acked_ < front.begin) {  // the hole that was acknowledged has been filled: this is another
+    backlog_->hole_acked = false;
+    return false;
+  }
   if (front.begin <= next_) {
     if (!force) return false;
     backlog_->queue.take_front();

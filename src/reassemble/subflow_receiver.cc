@@ -381,6 +381,10 @@ bool SubflowReceiver::skip_gap(TimeNs now_ns, TimeNs wait_ns, bool force, const 
   if (!backlog_ || backlog_->queue.empty()) return false;
   if (!force && (!backlog_->hole_acked || now_ns - backlog_->hole_acked_ns < wait_ns)) return false;
   const std::uint64_t to = backlog_->queue.front().begin;
+  if (!force && acked_ < to) {  // the hole that was acknowledged has been filled: this is another
+    backlog_->hole_acked = false;
+    return false;
+  }
   if (to <= next_) {
     if (!force) return false;
     // A doubtful piece that was never acknowledged stands at the front: it goes.
