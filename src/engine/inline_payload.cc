@@ -189,7 +189,7 @@ Refusal Engine::State::mapping_refusal(Subflow& f, Side side, std::uint64_t at, 
   if (agreement == PassedBytes::Agreement::kContrary || rx.contradicts(m)) return Refusal::kMappingConflict;
   if (agreement == PassedBytes::Agreement::kApart && rx.maps_otherwise(m)) agreement = PassedBytes::Agreement::kParts;
   if (agreement == PassedBytes::Agreement::kParts && c.mp->checksum) return Refusal::kMappingConflict;
-  if (c.midstream || !may_fall_back(c, f.direction(side))) return Refusal::kNone;
+  if (c.midstream || !may_fall_back(c, f.direction(side)) || half_known(c)) return Refusal::kNone;
   ConnectionGuard& g = guard(c);
   const std::size_t d = index(f.direction(side));
   const auto& data = c.mp->data[d];
@@ -203,6 +203,10 @@ Refusal Engine::State::mapping_refusal(Subflow& f, Side side, std::uint64_t at, 
   g.unconfirmed_until[d] = std::max(g.unconfirmed_until[d], data.position(m.dsn + m.length));
   return Refusal::kNone;
 }
+
+/// Taken over from a process before this one, by a state that may be older than its last subflows: whether these are there, and what windows their ACKs have
+/// opened, is not known. What would wait for that waits for ever, unless nothing unseen may be followed.
+bool Engine::State::half_known(const Connection& c) const { return settings.follow_unseen && c.guard && c.guard->resumed; }
 
 /// What the SYN offered stands, though a later window be smaller: scaling rounds.
 std::uint64_t Engine::State::data_edge(const Connection& c, Direction d) {
@@ -225,7 +229,7 @@ Refusal Engine::State::data_refusal(Subflow& f, Side side, std::uint64_t at, std
   if (c.midstream && static_cast<std::int64_t>(end - next) <= 0 && !data.has_ack()) return Refusal::kNone;
   if (data.has_fin() && end > data.fin_position()) return Refusal::kAfterEnd;
   const bool ahead = static_cast<std::int64_t>(begin - next) > 0;
-  if (data.has_edge() && ahead && static_cast<std::int64_t>(end - data_edge(c, d)) > 0) return Refusal::kDataWindow;
+  if (data.has_edge() && ahead && !half_known(c) && static_cast<std::int64_t>(end - data_edge(c, d)) > 0) return Refusal::kDataWindow;
   if (c.guard && was_skipped(c.guard->skipped[index(d)], begin, end)) return Refusal::kSkipped;
   ConnectionGuard& g = guard(c);
   std::uint64_t from = data.has_ack() ? std::max(begin, data.acked()) : begin;

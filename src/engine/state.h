@@ -256,6 +256,7 @@ struct Engine::State {
   void refuse(Refusal refusal);
   void judging(const Subflow& f, Side side);
   Connection* by_number(std::uint64_t number) const;
+  bool half_known(const Connection& c) const;
   bool follows_unseen(const Connection& c) const;
   void remember_ended(const Connection& c);
   bool ended_before(const Segment& s);
