@@ -92,9 +92,10 @@ class Gateway {
     watch();
     requests_.close();
     service_.ending();
-    // Rules first: what comes from now on passes by, what waits is still decided. Closed: they stay, so that nothing passes unseen before the next start.
+    // Rules first: what comes from now on passes by, what waits is still decided. Closed: they stay, so that
+    // nothing passes unseen before the next start, but for a gateway that was drained.
     bool whole = true;
-    if (!kernel_.fail_open) {
+    if (!kernel_.fail_open && !drain_.runs()) {
       tell_held();
       workers_->ask_all([](gateway::Worker& worker) { worker.rest(); });
     } else if (const auto removed = keeper_->remove(kernel_.marks); !removed) {
