@@ -1,11 +1,26 @@
 """`weir gateway` in a test: on the router, with a policy, and what it writes."""
+import contextlib
+import itertools
 import json
 import pathlib
 import signal
+import socket
 import time
 
 import live_sensor
 from live_sensor import main, wait_for  # noqa: F401  (main knows where the program is)
+
+from lab import addresses, namespaces
+
+
+def warm(lab, port, families=(4, 6)):
+    """Lines that have just come up may lose a first packet: each path has carried a connection to the server's port."""
+    def connects(path, family):
+        with namespaces.inside(lab.client), contextlib.suppress(OSError):
+            socket.create_connection((lab.target(1, family), port), timeout=5, source_address=(addresses.client(path, family), 0)).close()
+            return True
+    for path, family in itertools.product(range(1, lab.paths + 1), families):
+        wait_for(lambda path=path, family=family: connects(path, family), f"path {path} by IPv{family}", 60)
 
 
 class Gateway:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The gateway on a bridge: the router's lines are ports, hosts reach each other without it as a hop. Policy and prevention as on a router."""
 import contextlib
+import itertools
 import pathlib
 import socket
 import subprocess
@@ -24,6 +25,14 @@ SIGNATURE = b"an unmistakable sign"
 DROP = f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n'
 
 
+def warm_bridge(lab):
+    """The router's own first packet may be lost, too, until it knows its neighbours."""
+    for path in (1, 2):
+        for family in FAMILIES:
+            with namespaces.inside(lab.router), contextlib.suppress(OSError):
+                socket.create_connection((addresses.client(path, family), 9), timeout=5).close()
+
+
 class Bridge(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -36,9 +45,9 @@ class Bridge(unittest.TestCase):
             self.lab.set(self.lab.router, f"net.bridge.bridge-nf-call-{name}", 1)
         talk = self.lab.start(self.lab.server, sys.executable, str(LAB / "talk.py"), "serve", str(PORT), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.assertEqual(talk.stdout.readline(), "listening\n")
-        for path in (1, 2):
-            for family in FAMILIES:
-                wait_for(lambda path=path, family=family: self.connects(path, family), f"path {path}, IPv{family}")
+        for path, family in itertools.product((1, 2), FAMILIES):
+            wait_for(lambda path=path, family=family: self.connects(path, family), f"path {path} by IPv{family}")
+        warm_bridge(self.lab)
 
     def has_bridge_netfilter(self):
         return self.lab.run(self.lab.router, "test", "-e", "/proc/sys/net/bridge/bridge-nf-call-iptables", check=False).returncode == 0
@@ -67,9 +76,6 @@ class Bridge(unittest.TestCase):
             self.ip(self.lab.client, "-6", "neigh", "replace", addresses.server(1, 6), "lladdr", mac, "dev", f"p{path}")
 
     def connects(self, path, family):
-        """Lines that have just come up may lose a first packet; the router's own, too, until it knows its neighbours."""
-        with namespaces.inside(self.lab.router), contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection((addresses.client(path, family), 9), timeout=5).close()
         with namespaces.inside(self.lab.client), contextlib.suppress(OSError):
             socket.create_connection((addresses.server(path, family), PORT), timeout=5, source_address=(addresses.client(path, family), 0)).close()
             return True

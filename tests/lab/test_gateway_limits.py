@@ -9,7 +9,7 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway, wait_for
+from live_gateway import Gateway, wait_for, warm
 
 from lab import endpoint, namespaces
 from lab.raw.connection import Refused
@@ -28,6 +28,7 @@ class Limits(unittest.TestCase):
         self.lab.without_a_bound_on_subflows(self.lab.server)
         talk = self.lab.start(self.lab.server, sys.executable, str(LAB / "talk.py"), "serve", str(PORT), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.assertEqual(talk.stdout.readline(), "listening\n")
+        warm(self.lab, PORT)
         self.gateway = Gateway(self.lab, folder, policy=f"  default: {{action: inspect, limits: {{{limits}}}}}", more="limits: {linger_seconds: 1}").start()
         self.host = self.enterContext(Host(1))
 

@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """What goes by in the kernel alone: connections inspected to their depth, over a restart; what control cuts all the same; marks that a match leaves."""
-import itertools
 import json
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,10 +10,10 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway, wait_for
+from live_gateway import Gateway, wait_for, warm
 from test_gateway_control import OverSocket
 
-from lab import addresses, endpoint, namespaces
+from lab import endpoint, namespaces
 from lab.raw import plan
 from lab.raw.host import Host
 
@@ -76,10 +74,7 @@ class Offload(unittest.TestCase):
         self.lab = self.enterContext(network.Network("two-paths"))
         echo = self.lab.start(self.lab.server, sys.executable, "-c", ECHO, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.assertEqual(echo.stdout.readline(), "listening\n")
-        # Lines that have just come up may lose a first packet.
-        with namespaces.inside(self.lab.client):
-            for family, path in itertools.product(FAMILIES, (1, 2)):
-                socket.create_connection((self.lab.target(1, family), PORT), timeout=20, source_address=(addresses.client(path, family), 0)).close()
+        warm(self.lab, PORT)
         self.state, self.socket = self.folder / "gateway.state", self.folder / "control"
         self.gateway = Gateway(self.lab, self.folder, policy=policy, gateway=f"state: {self.state}, control: {{socket: {self.socket}}}", more=more, rules=rules).start()
 

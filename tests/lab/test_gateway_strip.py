@@ -13,7 +13,7 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway, wait_for
+from live_gateway import Gateway, wait_for, warm
 
 from lab import endpoint, namespaces
 from lab.octets import options as o
@@ -36,7 +36,6 @@ for _ in range({CONNECTS}):
 FAST_OPEN = f"""
 import socket, sys
 with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_STREAM, 262) as one:
-    one.settimeout(30)
     one.sendto(b"in the SYN", socket.MSG_FASTOPEN, (sys.argv[1], {PORT}))
     one.shutdown(socket.SHUT_WR)
     print(one.recv(64).decode())
@@ -70,10 +69,7 @@ class Strip(unittest.TestCase):
         self.lab = self.enterContext(network.Network("two-paths"))
         talk = self.lab.start(self.lab.server, sys.executable, str(LAB / "talk.py"), "serve", str(PORT), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.assertEqual(talk.stdout.readline(), "listening\n")
-        # Lines that have just come up may lose a first packet.
-        with namespaces.inside(self.lab.client):
-            for family in FAMILIES:
-                socket.create_connection((self.lab.target(1, family), PORT), timeout=20).close()
+        warm(self.lab, PORT)
         self.gateway = Gateway(self.lab, folder, policy="  default: {action: strip}")
 
     def counters(self):
