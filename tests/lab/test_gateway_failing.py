@@ -42,15 +42,15 @@ class Failing(unittest.TestCase):
         return self.lab.start(self.lab.client, sys.executable, str(LAB / "talk.py"), "send", self.lab.target(), str(PORT), str(many), str(size), str(subflows),
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def under_way(self, many=MANY, subflows=2):
-        """50 transfers over two subflows each, half way; one half of them is told to go on, the other waits for go_on()."""
+    def under_way(self, many=MANY, subflows=2, going=MANY // 2):
+        """50 transfers over two subflows each, half way; `going` of them are told to go on, the others wait for go_on()."""
         program = f"import sys; sys.path.insert(0, {str(LAB)!r}); import talk; talk.send({self.lab.target()!r}, {PORT}, range({many}), {SIZE}, {subflows}, True)"
         transfers = self.lab.start(self.lab.client, sys.executable, "-c", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         said = ""
         while said.count("half") < many:
-            self.assertTrue(line := transfers.stdout.readline(), "the transfers have ended")
-            said += line
-        self.go_on(transfers, many // 2)
+            said += (line := transfers.stdout.readline())
+            self.assertTrue(line, line or transfers.stderr.read())
+        self.go_on(transfers, going)
         return transfers
 
     @staticmethod
@@ -200,8 +200,12 @@ class Failing(unittest.TestCase):
 
     # -- the queue is full
     def full(self, fail):
-        self.start(fail, ", queue_packets: 256")
-        transfers = self.under_way()
+        """The queue is made small once all are half way, and nothing takes packets out of it."""
+        self.start(fail)
+        transfers = self.under_way(going=0)
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.gateway.write(gateway=f"fail: {fail}, state: {self.state}, queue_packets: 32")
+        self.gateway.start()
         self.gateway.process.send_signal(signal.SIGSTOP)
         self.go_on(transfers)
         return transfers
@@ -214,8 +218,9 @@ class Failing(unittest.TestCase):
         self.assertEqual(self.gateway.end()[0], 0)
 
     def test_a_full_queue_and_closed(self):
-        transfers = self.full("closed")
+        transfers = self.full("{dead: closed, queue: closed, memory: closed}")
         self.still(transfers)
+        wait_for(lambda: self.queues(5), "the queue to be full", LONG)
         self.plain_tcp_passes()
         self.gateway.process.send_signal(signal.SIGCONT)
         self.done(transfers)
@@ -225,7 +230,7 @@ class Failing(unittest.TestCase):
     # -- memory
     def beyond_the_limit_of_subflows(self, fail):
         self.start(fail, limits="limits: {max_subflows: 1}")
-        transfers = self.under_way(4, 1)
+        transfers = self.under_way(4, 1, going=0)
         wait_for(lambda: self.counted(self.lab.client, "MPTcpExtMPJoinSynTx"), "a JOIN", LONG)
         if fail == "open":
             wait_for(lambda: self.counted(self.lab.server, "MPTcpExtMPJoinAckRx"), "a JOIN to be taken", LONG)
@@ -243,10 +248,10 @@ class Failing(unittest.TestCase):
     def test_subflows_beyond_the_limit_and_closed(self):
         self.beyond_the_limit_of_subflows("closed")
 
-    def waiting(self):
-        """Packets in the queues."""
+    def queues(self, column):
+        """Of the kernel's queues: 2: packets that wait, 5: that were lost as there was no room."""
         said = self.lab.run(self.lab.router, "cat", "/proc/net/netfilter/nfnetlink_queue", capture_output=True, text=True).stdout
-        return sum(int(line.split()[2]) for line in said.splitlines())
+        return sum(int(line.split()[column]) for line in said.splitlines())
 
     def beyond_the_limit_of_memory(self, fail):
         """What came while it stood still is judged at once: more than it may hold."""
@@ -254,7 +259,7 @@ class Failing(unittest.TestCase):
         transfers = self.under_way()
         self.gateway.process.send_signal(signal.SIGSTOP)
         self.go_on(transfers)
-        wait_for(lambda: self.waiting() >= 2 * MANY, "packets to wait", LONG)
+        wait_for(lambda: self.queues(2) >= 2 * MANY, "packets to wait", LONG)
         self.gateway.process.send_signal(signal.SIGCONT)
         self.done(transfers)
         self.assertEqual(self.gateway.end()[0], 0)
