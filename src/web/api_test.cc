@@ -1,16 +1,13 @@
 #include "web/api.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <future>
 #include <memory>
 #include <string>
 #include <thread>
 
+#include "web/http_client_test.h"
 #include "web/status_server.h"
 
 namespace weir::web {
@@ -32,23 +29,6 @@ class ApiTest : public testing::Test {
     return {.token = kToken, .closed_why = {}, .ask = [](const ApiRequest& request, const ApiReply& reply) {
               reply({.status = 200, .body = request.method + " " + request.target});
             }};
-  }
-
-  static std::string ask(const StatusServer& server, const std::string& request) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(server.port());
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT_EQ(::connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    const timeval patience{10, 0};
-    ::setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::send(connection, request.data(), request.size(), MSG_NOSIGNAL);
-    std::string got;
-    char piece[4096];
-    for (ssize_t count = 0; (count = ::recv(connection, piece, sizeof piece, 0)) > 0;) got.append(piece, static_cast<std::size_t>(count));
-    ::close(connection);
-    return got;
   }
   static std::string with_token(const std::string& line, const std::string& more = "") {
     return line + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + kToken + "\r\n" + more + "\r\n";

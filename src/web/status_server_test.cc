@@ -1,13 +1,13 @@
 #include "web/status_server.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
 #include <vector>
+
+#include "web/http_client_test.h"
 
 namespace weir::web {
 namespace {
@@ -16,27 +16,8 @@ class StatusServerTest : public testing::Test {
  protected:
   StatusServerTest() : server_(*StatusServer::open("127.0.0.1:0", "1.2.3")) { server_->start(); }
 
-  int connect() const {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(server_->port());
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT_EQ(::connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    const timeval patience{10, 0};
-    ::setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    return connection;
-  }
-  /// What comes back until the server closes.
-  std::string ask(const std::string& request) const {
-    const int connection = connect();
-    ::send(connection, request.data(), request.size(), MSG_NOSIGNAL);
-    std::string got;
-    char piece[4096];
-    for (ssize_t count = 0; (count = ::recv(connection, piece, sizeof piece, 0)) > 0;) got.append(piece, static_cast<std::size_t>(count));
-    ::close(connection);
-    return got;
-  }
+  int connect() const { return connect_to(*server_); }
+  std::string ask(const std::string& request) const { return web::ask(*server_, request); }
   std::string get(const std::string& path) const { return ask("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n"); }
   static std::string body(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
   static std::string first_line(const std::string& answer) { return answer.substr(0, answer.find("\r\n")); }
