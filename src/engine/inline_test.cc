@@ -103,6 +103,23 @@ TEST_F(Inline, DataNeedsAMappingInItsOwnSegment) {
   EXPECT_EQ(scanned[0], "cabcdefgh");
 }
 
+// SSNs come around after 4 GiB: from 2 GiB on what was first sent lies ahead of what is sent now.
+TEST_F(Inline, ASubflowGoesOnHoweverMuchItCarries) {
+  start();
+  establish();
+  const std::string text(60'000, '.');
+  const auto step = static_cast<std::uint32_t>(text.size());
+  std::uint64_t sent = 1;
+  for (; sent < 9ULL << 28U; sent += step) {
+    ASSERT_EQ(data(0, static_cast<std::uint32_t>(sent + 1), sent, text), "none") << sent;
+    const auto next = static_cast<std::uint32_t>(sent + 1 + step);
+    ASSERT_EQ(refusal({.to_server = false, .ssn = 2, .acks = next, .options = {ack_of(true, sent + step)}}), "none") << sent;
+    ASSERT_EQ(scanned[0].size(), sent == 1 ? step + 1 : step);
+    scanned[0].clear();
+  }
+  EXPECT_EQ(data(0, static_cast<std::uint32_t>(sent + 1), sent, "attack"), "rule");
+}
+
 TEST_F(Inline, DataOutsideOfTheConnectionsWindowDoesNotPass) {
   start();
   establish();

@@ -9,7 +9,7 @@ namespace weir::engine {
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x5765697253746131;  // "WeirSta1": the last octet is the version of the form
+constexpr std::uint64_t kMagic = 0x5765697253746132;  // "WeirSta2": the last octet is the version of the form
 /// Positions beyond it were never reached by any stream.
 constexpr std::uint64_t kFarthest = 1ULL << 62U;
 
@@ -101,6 +101,7 @@ void field(Archive& a, track::TcpView& v) {
   a.flag(v.has_ts, [&](bool read) { v.has_ts = read; });
   a.flag(v.scale_known, [&](bool read) { v.scale_known = read; });
   a.flag(v.offered_scale, [&](bool read) { v.offered_scale = read; });
+  a.flag(v.far, [&](bool read) { v.far = read; });
 }
 template <typename Archive, typename... Fields>
 void fields(Archive& a, Fields&... all) {

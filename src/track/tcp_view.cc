@@ -7,6 +7,9 @@ namespace {
 /// Linux lets a timestamp be older by one tick.
 constexpr std::int32_t kPawsSlackTicks = 1;
 
+/// Beyond it nothing is compared with the ISN any more: half the numbers come after it, and then again before it. The largest window of RFC 7323 §2.2.
+constexpr std::int32_t kFarBytes = 1 << 30;
+
 std::uint32_t segment_length(const wire::TcpSegment& segment) {
   return segment.payload_bytes + (segment.flags.syn() ? 1U : 0U) + (segment.flags.fin() ? 1U : 0U);
 }
@@ -20,7 +23,7 @@ Acceptance judge(const TcpView& sender, const TcpView& receiver, const wire::Tcp
     return Acceptance::kPaws;
   }
   if (segment.flags.ack()) {
-    if (receiver.has_isn && !after(segment.ack, receiver.isn)) return segment.flags.rst() ? Acceptance::kGood : Acceptance::kBadAck;
+    if (receiver.has_isn && !receiver.far && !after(segment.ack, receiver.isn)) return segment.flags.rst() ? Acceptance::kGood : Acceptance::kBadAck;
     if (receiver.seen && after(segment.ack, receiver.sent_end)) return Acceptance::kDoubtfulAck;
   }
   if (receiver.has_edge && after(segment.seq, receiver.right_edge)) return Acceptance::kDoubtfulWindow;
@@ -40,6 +43,7 @@ void note(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segm
   }
   if (!sender.seen || after(end, sender.sent_end)) sender.sent_end = end;
   sender.seen = true;
+  if (sender.has_isn && sender.sent_end - sender.isn >= kFarBytes) sender.far = true;
   if (!good) return;
   if (segment.flags.ack() && !segment.flags.rst()) {
     if (!sender.has_ack || after(segment.ack, sender.last_ack)) sender.last_ack = segment.ack;

@@ -38,6 +38,7 @@ struct TcpView {
   bool scale_known : 1 = false;
   bool right_checksum : 1 = false;  ///< the source's right checksum has been noted
   bool offered_scale : 1 = false;
+  bool far : 1 = false;  ///< so much was sent that the ISN no longer tells earlier numbers from later ones
 };
 
 /// Whether the receiver takes the segment that `sender` sends. SYNs are not judged here.
