@@ -77,7 +77,7 @@ class Gateway {
     service_.use(std::move(api));
     if (const int status = prepare(); status != kDone) return hold(status);
     if (const auto installed = keeper_->install(kernel_); !installed) {
-      say("the kernel's rules", installed.error(), "iptables and ip6tables with NFQUEUE are needed, and CAP_NET_ADMIN");
+      say("the kernel's rules", installed.error(), "iptables and ip6tables with NFQUEUE are needed, nftables with reject, and CAP_NET_ADMIN");
       if (kernel_.fail_open) keeper_->remove(kernel_.marks);
       return kNotDone;
     }
@@ -143,7 +143,7 @@ class Gateway {
     if (!outputs->open(LinkType::kRaw, false, kernel_.shards)) return false;
     auto sender = gateway::RawSender::open(kernel_.marks.value(gateway::MarkState::kOwn), kernel_.marks.untracked());
     if (!sender) return say("gateway", sender.error(), "CAP_NET_RAW is needed"), false;
-    std::vector<std::unique_ptr<capture::NfQueue>> queues;
+    gateway::WorkerQueues queues;
     const auto queue = static_cast<std::uint16_t>(kernel_.queue + shard);
     if (!open_queue({.number = queue, .fail_open = options_.gateway.fail.queue == FailMode::kOpen}, queues)) return false;
     if (!open_queue({.number = gateway::held_queue(kernel_, shard), .fail_open = false, .with_sender = true}, queues)) return false;
@@ -199,7 +199,7 @@ class Gateway {
     return kDone;
   }
 
-  bool open_queue(capture::NfQueueSettings settings, std::vector<std::unique_ptr<capture::NfQueue>>& into) const {
+  bool open_queue(capture::NfQueueSettings settings, gateway::WorkerQueues& into) const {
     settings.most_packets = static_cast<std::uint32_t>(options_.gateway.queue_packets);
     settings.statistics = statistics_;
     auto queue = capture::NfQueue::open(settings);
@@ -415,6 +415,7 @@ int print_rules(const gateway::KernelRuleSettings& settings, const rewrite::NatS
     fmt::print("# {}-restore --noflush\n{}", family == gateway::Family::kIpv4 ? "iptables" : "ip6tables", gateway::iptables_rules(settings, family, {}));
     for (const auto& command : gateway::delivery(settings, family, true)) fmt::print("# {}\n", fmt::join(command, " "));
   }
+  fmt::print("# nft -f -\n{}", gateway::reset_rules(settings.marks));
   if (!nat.empty()) fmt::print("# nft -f -\n{}", gateway::nat_rules(nat));
   return kDone;
 }

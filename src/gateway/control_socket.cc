@@ -30,6 +30,7 @@ constexpr std::size_t kHeadBytes = 8 << 10;                                     
 constexpr std::chrono::seconds kRequest{2};                                                  ///< for it to come, and again for the answer to go
 constexpr std::chrono::seconds kOwner = RequestQueue::kPatience + std::chrono::seconds{10};  ///< for the owner to answer
 constexpr int kTickMs = 100;
+constexpr int kMostWaiting = 16;  ///< connections that are not taken up yet: they are served one by one, and who comes beyond waits in connect()
 
 /// The parser's verdict on what came. None: it did not come in time, or was too long.
 std::optional<std::string> read_head(int connection) {
@@ -88,7 +89,7 @@ std::expected<std::unique_ptr<ControlSocket>, report::Problem> ControlSocket::op
   }
   ::unlink(path.c_str());
   const mode_t before = ::umask(S_IXUSR | S_IRWXG | S_IRWXO);
-  const bool bound = ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 && ::listen(listener, 16) == 0;
+  const bool bound = ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 && ::listen(listener, kMostWaiting) == 0;
   const int error = errno;
   ::umask(before);
   if (bound) return std::unique_ptr<ControlSocket>(new ControlSocket(path, listener, queue));

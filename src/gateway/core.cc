@@ -34,7 +34,9 @@ bool forged(Refusal refusal) {
 bool no_room(Refusal refusal) { return refusal == Refusal::kMemory || refusal == Refusal::kSubflows; }
 
 constexpr TimeNs kHandshake = 2'000'000'000;
+constexpr TimeNs kAskedAgain = 1'000'000'000;  ///< conntrack, for how the peer of a connection's JOINs is addressed
 constexpr std::size_t kAtOnce = 1'024;
+constexpr std::size_t kMostEnded = 4'096;  ///< connections that end with one packet, or between two
 
 }  // namespace
 
@@ -84,6 +86,7 @@ Outcome Core::look_at(const Packet& packet) {
   if (state == MarkState::kBlocked) return take_blocked(packet);
   if (state == MarkState::kRefused) return answer_refused(packet);
   const bool syn = may_be_syn(packet.raw.bytes) && peek(packet.raw);
+  if (syn && state == MarkState::kOwn) return answer_refused(packet);
   if (directory_ != nullptr) {
     if (const auto shard = other_shard(packet, syn)) return steer(packet, *shard);
   }
@@ -299,7 +302,7 @@ Outcome Core::refuse(const Packet& packet, const engine::Judgement& judgement) {
   return drop();
 }
 
-/// It comes round once more, on the way that tells how its sender has addressed it.
+/// It comes round once more: the rules find out whether a NAT has changed it, and a kernel that can tells how its sender has addressed it.
 Outcome Core::refuse_syn(const Packet& packet) {
   ++counters_.dropped;
   return {.what = Outcome::What::kRepeat, .mark = settings_.marks.with(packet.mark, MarkState::kRefused, settings_.shard)};
@@ -308,25 +311,38 @@ Outcome Core::refuse_syn(const Packet& packet) {
 Outcome Core::answer_refused(const Packet& packet) {
   std::optional<rewrite::ResetReason> reason = rewrite::ResetReason::kProhibited;
   auto as_sent = packet.as_sent;
+  const bool translated = settings_.marks.state(packet.mark) == MarkState::kRefused;
   if (peek(packet.raw)) {
     const auto option = syn_option(decoded_.tcp);
     const auto* capable = std::get_if<wire::mptcp::MpCapable>(&option);
     if (capable != nullptr && capable->version == 0) reason.reset();
     const auto* join = std::get_if<wire::mptcp::MpJoinSyn>(&option);
-    if (join != nullptr && !as_sent) as_sent = join_as_sent(join->token);
+    if (join != nullptr && !as_sent && translated) as_sent = join_as_sent(join->token, packet.raw.time_ns);
+  }
+  if (translated && !as_sent) {
+    ++counters_.told_by_kernel;
+    return {.what = Outcome::What::kRepeat, .mark = (packet.mark & ~settings_.marks.mask()) | settings_.marks.refused_by_kernel()};
   }
   if (auto reply = rewrite::refuse(packet.raw.bytes, reason, as_sent)) sink_.send(*reply);
   return {.what = Outcome::What::kDrop, .mark = {}};  // counted as it was refused
 }
 
-/// Where the kernel does not tell it: who joins has the peer's address from the connection's other subflows.
-std::optional<Endpoints> Core::join_as_sent(std::uint32_t token) {
+/// Where the kernel does not tell it: who joins has the peer's address from the connection's other subflows. One of them is asked for; that it said nothing is
+/// remembered, as a client may send many JOINs.
+std::optional<Endpoints> Core::join_as_sent(std::uint32_t token, TimeNs now) {
+  const auto known = connections_.find(engine_->connection_of(token));
+  if (known == connections_.end()) return std::nullopt;
+  Connection& c = known->second;
+  if (now < c.not_asked_until_ns) return std::nullopt;
   const Endpoints seen = ends_of_syn();
-  for (const engine::Ending& e : engine_->endings(engine_->connection_of(token))) {
-    if (e.endpoints.dst != seen.dst || e.endpoints.dst_port != seen.dst_port) continue;
-    if (const auto sent = sink_.as_sent(e.endpoints))
+  const auto endings = engine_->endings(known->first);
+  const auto same =
+      std::ranges::find_if(endings, [&](const engine::Ending& e) { return e.endpoints.dst == seen.dst && e.endpoints.dst_port == seen.dst_port; });
+  if (same != endings.end()) {
+    if (const auto sent = sink_.as_sent(same->endpoints))
       return Endpoints{.src = seen.src, .dst = sent->dst, .src_port = seen.src_port, .dst_port = sent->dst_port};
   }
+  c.not_asked_until_ns = now + kAskedAgain;
   return std::nullopt;
 }
 
@@ -490,6 +506,10 @@ void Core::on_flow(const engine::FlowRecord& record) {
 
 /// `time`: none, where translated addresses end by their own.
 void Core::end(std::uint64_t number, std::optional<TimeNs> time) {
+  if (ended_.size() >= kMostEnded) {
+    counters_.forgotten_early += ended_.size();
+    forget_ended();  // those before this one: the packet at hand, if there is one, is hardly theirs
+  }
   ended_.push_back(number);
   const auto known = connections_.find(number);
   if (known == connections_.end()) return;

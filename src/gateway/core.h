@@ -101,6 +101,8 @@ struct CoreCounters {
   std::uint64_t drained = 0;            ///< connections that were not taken in while it drained
   std::uint64_t steered = 0;            ///< packets that are for another shard
   std::uint64_t unfollowed = 0;         ///< connections that go by for want of room
+  std::uint64_t told_by_kernel = 0;     ///< refused SYNs that the kernel answers, as their senders' addresses are its NAT's alone
+  std::uint64_t forgotten_early = 0;    ///< connections that ended at a time with very many others: what is noted of one after its end may stay
 };
 
 /// Purpose: policy, limits and prevention over one engine. It is the engine's observer, too, and passes on what that tells.
@@ -180,6 +182,7 @@ class Core : public engine::Observer {
     bool has_offers = false;                         ///< the NAT knows of some
     std::uint8_t looked_for_tokens = 0;              ///< how often, until both are in the directory
     std::optional<std::uint32_t> tokens[2];          ///< in the directory; by host
+    TimeNs not_asked_until_ns = 0;                   ///< conntrack, for the addresses that JOINs are sent to
   };
   struct Remembered {
     std::uint32_t isn = 0;
@@ -210,7 +213,7 @@ class Core : public engine::Observer {
   void ask_receiver(const Packet& packet, std::uint64_t number);
   Outcome refuse_syn(const Packet& packet);
   Outcome answer_refused(const Packet& packet);
-  std::optional<Endpoints> join_as_sent(std::uint32_t token);
+  std::optional<Endpoints> join_as_sent(std::uint32_t token, TimeNs now);
   Outcome unfollowed(const Packet& packet, const engine::Judgement& judgement);
   Outcome block(const Packet& packet, std::uint64_t number, std::string_view rule, std::string reason);
   Outcome accept(const Packet& packet, MarkState state) const;

@@ -122,7 +122,11 @@ class CoreTest : public ::testing::Test, public CoreSink {
   void send(std::span<const std::byte> packet) override { own.emplace_back(packet.begin(), packet.end()); }
   void mark(const Endpoints& subflow, std::uint32_t value) override { marked.emplace_back(subflow, value); }
 
+  std::optional<Endpoints> as_sent(const Endpoints& /*subflow*/) override { return ++asked, outside; }
+
   Marks marks;
+  std::size_t asked = 0;
+  std::optional<Endpoints> outside;
   NoObserver none;
   TimeNs now = 1'700'000'000'000'000'000;
   std::vector<std::byte> bytes;
@@ -250,6 +254,34 @@ TEST_F(CoreTest, ARefusedSynIsAnsweredAsItsSenderKnowsItsPeer) {
   EXPECT_EQ(decoded.src, as_sent.dst);
   EXPECT_EQ(decoded.tcp.src_port, as_sent.dst_port);
   EXPECT_EQ(core->counters().dropped, 1U);
+}
+
+TEST_F(CoreTest, WhereNoOneKnowsHowARefusedSynWasSentTheKernelAnswers) {
+  MpJoinSyn stranger = join_syn();
+  ++stranger.token;
+  Sent syn{.client_port = 50'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {stranger}, .mark = MarkState::kRefused};
+  const Outcome out = take(syn);
+  EXPECT_EQ(out.what, Outcome::What::kRepeat);
+  EXPECT_EQ(out.mark, marks.refused_by_kernel());
+  EXPECT_TRUE(own.empty());
+  // The rules have found that no NAT has changed it.
+  syn.mark = MarkState::kOwn;
+  EXPECT_EQ(take(syn).what, Outcome::What::kDrop);
+  EXPECT_EQ(own.size(), 1U);
+  EXPECT_EQ(core->counters().told_by_kernel, 1U);
+}
+
+TEST_F(CoreTest, ConntrackIsAskedSeldomWhateverAClientsJoinsAre) {
+  connect(kInspectedPort);
+  const Sent syn{.client_port = 50'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {join_syn()}, .mark = MarkState::kRefused};
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(take(syn).what, Outcome::What::kRepeat);
+  EXPECT_EQ(asked, 1U);
+  now += 2'000'000'000;
+  outside =
+      Endpoints{.src = {}, .dst = IpAddress::v4(std::array{std::byte{203}, std::byte{0}, std::byte{113}, std::byte{7}}), .src_port = 1, .dst_port = 8'080};
+  EXPECT_EQ(take(syn).what, Outcome::What::kDrop);
+  EXPECT_EQ(own.size(), 1U);
+  EXPECT_EQ(asked, 2U);
 }
 
 TEST_F(CoreTest, WhatIsAnotherShardsIsLedThere) {

@@ -64,7 +64,7 @@ class Text {
     const std::string save = "-j CONNMARK --save-mark --nfmask " + fmt::format("{0:#x} --ctmask {0:#x}", marks_.mask());
     rule(kJudge, packet(MarkState::kBlocked) + " " + save);
     rule(kJudge, packet(MarkState::kBlocked) + " -j DROP");
-    rule(kJudge, fmt::format("{} -g {}", packet(MarkState::kRefused), kHeld));
+    refused();
     rule(kJudge, fmt::format("{} -g {}", connection(MarkState::kBlocked), kHeld));
     rule(kJudge, fmt::format("{} --tcp-option 30 -j {}", kSyn, kQueue));
     rule(kJudge, fmt::format("{} {} -j {}", connection(MarkState::kStripped), kHasOption, kQueue));
@@ -79,6 +79,15 @@ class Text {
     rule(kJudge, fmt::format("{} -j {}", kHasOption, kQueue));
     // In the middle of a connection whose entry, and with it the mark, is gone.
     rule(kJudge, fmt::format("-p tcp -m tcp ! --syn -m conntrack --ctstate NEW -j {}", kQueue));
+  }
+
+  /// The program answers a refused SYN itself, with a reason; where DNAT has changed it and conntrack does not say how it was sent, the kernel does, in
+  /// reset_rules(). On addresses that are in use (no NEW) it must not: its REJECT gives the entry up, and anyone may send a SYN.
+  void refused() {
+    rule(kJudge, fmt::format("-m mark --mark {} -j RETURN", mark_of(marks_.refused_by_kernel(), marks_.told_mask())));
+    rule(kJudge, fmt::format("{} -m conntrack --ctstate NEW -m conntrack --ctstate DNAT -g {}", packet(MarkState::kRefused), kHeld));
+    rule(kJudge, fmt::format("{} -j MARK --set-xmark {}", packet(MarkState::kRefused), mark_of(marks_.value(MarkState::kOwn), marks_.state_mask())));
+    rule(kJudge, fmt::format("{} -g {}", packet(MarkState::kOwn), kHeld));
   }
 
   void queue() {
@@ -117,6 +126,8 @@ class Text {
     const std::string ours = fmt::format("{0:#x}", marks_.mask());
     const std::string clear = fmt::format("-j MARK --set-xmark 0x0/{}", ours);
     rule(kSave, packet(MarkState::kOwn) + " -j RETURN");
+    // Someone has taken the table away that would have answered it.
+    rule(kSave, fmt::format("{} {} -j DROP", kSyn, packet(MarkState::kRefused)));
     // A SYN on addresses that are in use changes nothing of theirs: anyone may send it.
     rule(kSave, fmt::format("{} -m conntrack ! --ctstate NEW {}", kSyn, clear));
     rule(kSave, fmt::format("{} -m conntrack ! --ctstate NEW -j RETURN", kSyn));
@@ -152,6 +163,15 @@ class Text {
 }  // namespace
 
 std::string iptables_rules(const KernelRuleSettings& settings, Family family, const Jumps& there) { return Text(settings, family).whole(there); }
+
+std::string reset_rules(const Marks& marks) {
+  return reset_removal() + fmt::format(
+                               "table {} {{\n  chain answer {{\n    type filter hook forward priority mangle + 1; policy accept;\n"
+                               "    meta l4proto tcp meta mark & {:#x} == {:#x} reject with tcp reset\n  }}\n}}\n",
+                               kResetTable, marks.told_mask(), marks.refused_by_kernel());
+}
+
+std::string reset_removal() { return fmt::format("table {0} {{}}\ndelete table {0}\n", kResetTable); }
 
 std::string iptables_removal(const Marks& marks, const Jumps& there) {
   std::string out = "*mangle\n";

@@ -38,6 +38,9 @@ constexpr std::uint16_t held_queue(const KernelRuleSettings& settings, unsigned 
   return static_cast<std::uint16_t>(settings.queue + settings.shards + shard);
 }
 
+/// nftables' table of refused SYNs that the kernel answers, Weir's alone.
+inline constexpr const char* kResetTable = "inet weir_reset";
+
 enum class Family : std::uint8_t { kIpv4, kIpv6 };
 /// Which jumps to own chains are there.
 struct Jumps {
@@ -46,6 +49,11 @@ struct Jumps {
 /// That for a proxy is there only while one is wanted.
 /// For iptables-restore or ip6tables-restore with --noflush: the tables mangle and raw with own chains, filled anew, and jumps to them unless they are there.
 std::string iptables_rules(const KernelRuleSettings& settings, Family family, const Jumps& there);
+/// For nft: the table in place of the one that is there. What is marked so is answered with RST, which takes the way back through the NAT that the packet
+/// came by, whether conntrack has confirmed its entry or not. iptables does so in the table `filter` alone, which may be someone's in nft's own form.
+std::string reset_rules(const Marks& marks);
+/// The table goes, if it is there.
+std::string reset_removal();
 /// All of it goes, jumps first, where they are there.
 std::string iptables_removal(const Marks& marks, const Jumps& there);
 /// What must be at the end of a jump's rule, as iptables -C and -D take it. The last is in the table raw.

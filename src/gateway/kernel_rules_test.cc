@@ -51,6 +51,24 @@ TEST(KernelRules, OwnPacketsThatConntrackWouldMistakeGoPastIt) {
   EXPECT_NE(gone.find("*raw\n:WEIR-OWN - [0:0]\n-D OUTPUT -m mark --mark 0xe000000/0x7f000000 -j WEIR-OWN\n-X WEIR-OWN\nCOMMIT\n"), std::string::npos);
 }
 
+TEST(KernelRules, ARefusedSynThatNatHasChangedIsAnsweredByTheKernelButNeverOnAddressesInUse) {
+  const std::string text = rules(true);
+  const auto by_kernel = text.find("-A WEIR-JUDGE -m mark --mark 0x7000000/0x87000000 -j RETURN\n");
+  const auto translated = text.find("-A WEIR-JUDGE -m mark --mark 0x7000000/0x7000000 -m conntrack --ctstate NEW -m conntrack --ctstate DNAT -g WEIR-HELD\n");
+  const auto as_it_is = text.find("-A WEIR-JUDGE -m mark --mark 0x7000000/0x7000000 -j MARK --set-xmark 0x6000000/0x7000000\n");
+  ASSERT_NE(by_kernel, std::string::npos);
+  ASSERT_NE(translated, std::string::npos);
+  ASSERT_NE(as_it_is, std::string::npos);
+  EXPECT_LT(by_kernel, translated);
+  EXPECT_LT(translated, as_it_is);
+  EXPECT_LT(as_it_is, text.find("-A WEIR-JUDGE -m mark --mark 0x6000000/0x7000000 -g WEIR-HELD\n"));
+  // Whoever takes the table away that answers: no refused SYN passes.
+  EXPECT_NE(text.find("-A WEIR-SAVE -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -m mark --mark 0x7000000/0x7000000 -j DROP\n"), std::string::npos);
+  const std::string answers = reset_rules(Marks());
+  EXPECT_EQ(answers.find(reset_removal()), 0U) << "in place of the one that is there";
+  EXPECT_NE(answers.find("meta mark & 0x87000000 == 0x7000000 reject with tcp reset"), std::string::npos);
+}
+
 TEST(KernelRules, AJumpThatIsThereIsNotMadeAgain) {
   const std::string fresh = rules(true), again = rules(true, {}, true);
   EXPECT_NE(fresh.find("-A FORWARD -j WEIR-FORWARD\n"), std::string::npos);

@@ -14,8 +14,8 @@ enum class MarkState : std::uint8_t {
   kStripped = 3,   ///< only what still has an option of MPTCP
   kBlocked = 4,    ///< nothing passes: judged while the program lives, dropped without it
   kProxy = 5,      ///< for a proxy on this machine: not looked at. With shard 1, see passed()
-  kOwn = 6,        ///< of a packet that the program sends itself
-  kRefused = 7,    ///< of a SYN alone: its sender is told, as soon as it comes with the addresses that this one knows; no connection has it
+  kOwn = 6,        ///< of a packet that the program sends itself; of a refused SYN that has the addresses that its sender knows, for the answer
+  kRefused = 7,    ///< of a SYN alone: its sender is told; no connection has it. See refused_by_kernel()
 };
 
 /// Purpose: packs and reads marks in the bits that the configuration leaves to Weir. A value.
@@ -45,6 +45,9 @@ class Marks {
   constexpr std::uint32_t untracked() const { return value(MarkState::kOwn, 1); }
   /// It came while the gateway took in nothing new, and goes by: not looked at, and for no proxy.
   constexpr std::uint32_t passed() const { return value(MarkState::kProxy, 1); }
+  /// Of a refused SYN whose sender's addresses only the kernel's NAT knows: it answers. Within told_mask().
+  constexpr std::uint32_t refused_by_kernel() const { return value(MarkState::kRefused); }
+  constexpr std::uint32_t told_mask() const { return state_mask() | steered_mask(); }
   constexpr MarkState state(std::uint32_t mark) const { return static_cast<MarkState>(mark >> shift_ & 7U); }
   constexpr unsigned shard(std::uint32_t mark) const { return mark >> (shift_ + 3) & 15U; }
   /// `mark` with Weir's bits replaced, those of others left: what the verdict on a packet of that shard gives it.

@@ -1,40 +1,20 @@
 #include "gateway/nat_table.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <utility>
 
 #include "gateway/nat_rules.h"
 
-extern "C" {
-#include <nftables/libnftables.h>
-}
-
 namespace weir::gateway {
 
-void NatTable::ContextEnd::operator()(nft_ctx* context) const { nft_ctx_free(context); }
-
-NatTable::NatTable(Context context, rewrite::NatSettings settings) : context_(std::move(context)), settings_(std::move(settings)) {}
+NatTable::NatTable(NftCommands nft, rewrite::NatSettings settings) : nft_(std::move(nft)), settings_(std::move(settings)) {}
 NatTable::~NatTable() = default;
 
 std::expected<std::unique_ptr<NatTable>, std::string> NatTable::make(const rewrite::NatSettings& settings) {
-  Context context(nft_ctx_new(NFT_CTX_DEFAULT));
-  if (!context) return std::unexpected(std::string("nftables cannot be used"));
-  nft_ctx_buffer_error(context.get());
-  nft_ctx_buffer_output(context.get());
-  std::unique_ptr<NatTable> table(new NatTable(std::move(context), settings));
+  auto nft = NftCommands::open();
+  if (!nft) return std::unexpected(nft.error());
+  std::unique_ptr<NatTable> table(new NatTable(*std::move(nft), settings));
   if (auto made = table->make_anew(); !made) return std::unexpected("the kernel does not take NAT by nftables: " + made.error());
   return table;
-}
-
-std::expected<void, std::string> NatTable::run(const std::string& text) {
-  if (nft_run_cmd_from_buffer(context_.get(), text.c_str()) == 0) return {};
-  // "/dev/stdin:1:2-3: Error: WHY", then the text with marks beneath it: the first line says it.
-  std::string said = nft_ctx_get_error_buffer(context_.get());
-  said.resize(std::min(said.find('\n'), said.size()));
-  if (const auto why = said.find("Error: "); why != std::string::npos) said.erase(0, why + 7);
-  return std::unexpected(said.empty() ? std::string("no reason given") : said);
 }
 
 /// Which source goes with a change, and the books on it.
@@ -62,13 +42,13 @@ std::expected<void, std::string> NatTable::make_anew() {
     const auto source = sources_.find(order.inside.address);
     text += nat_change(order, source == sources_.end() ? std::nullopt : std::optional(source->second.outside));
   }
-  return run(text);
+  return nft_.run(text);
 }
 
 std::expected<void, std::string> NatTable::apply(std::span<const rewrite::MappingOrder> orders) {
   std::string text;
   for (const rewrite::MappingOrder& order : orders) text += nat_change(order, source_for(order));
-  if (whole_ && (text.empty() || run(text))) return {};
+  if (whole_ && (text.empty() || nft_.run(text))) return {};
   auto made = make_anew();
   whole_ = made.has_value();
   return made;
@@ -77,7 +57,7 @@ std::expected<void, std::string> NatTable::apply(std::span<const rewrite::Mappin
 std::expected<void, std::string> NatTable::remove() {
   installed_.clear();
   sources_.clear();
-  return run(nat_removal());
+  return nft_.run(nat_removal());
 }
 
 }  // namespace weir::gateway

@@ -8,9 +8,8 @@
 #include <span>
 #include <string>
 
+#include "gateway/nft_commands.h"
 #include "rewrite/address_translation.h"
-
-struct nft_ctx;
 
 namespace weir::gateway {
 
@@ -32,12 +31,7 @@ class NatTable {
   std::expected<void, std::string> remove();
 
  private:
-  struct ContextEnd {
-    void operator()(nft_ctx* context) const;
-  };
-  using Context = std::unique_ptr<nft_ctx, ContextEnd>;
-  NatTable(Context context, rewrite::NatSettings settings);
-  std::expected<void, std::string> run(const std::string& text);
+  NatTable(NftCommands nft, rewrite::NatSettings settings);
   std::expected<void, std::string> make_anew();
   std::optional<IpAddress> source_for(const rewrite::MappingOrder& order);
 
@@ -47,7 +41,7 @@ class NatTable {
     std::uint32_t mappings = 0;
   };
 
-  Context context_;
+  NftCommands nft_;
   rewrite::NatSettings settings_;
   std::map<rewrite::HostPort, rewrite::MappingOrder> installed_;  // by outside endpoint
   std::map<IpAddress, Source> sources_;                           // by inside address

@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "gateway/nft_commands.h"
+
 namespace weir::gateway {
 namespace {
 
@@ -108,7 +110,16 @@ std::optional<std::string> deliver(const KernelRuleSettings& settings, Family fa
   return std::nullopt;
 }
 
+std::optional<std::string> run_nft(const std::string& text) {
+  auto nft = NftCommands::open();
+  const auto done = nft ? nft->run(text) : std::unexpected(nft.error());
+  if (done) return std::nullopt;
+  return "nftables: " + done.error();
+}
+
+/// What answers is there before anything can be led to it, and until nothing is.
 std::optional<std::string> install_all(const KernelRuleSettings& settings) {
+  if (auto problem = run_nft(reset_rules(settings.marks))) return problem;
   for (const Programs& each : kPrograms) {
     if (auto problem = deliver(settings, each.family, true)) return problem;
     if (auto problem = restore(each, iptables_rules(settings, each.family, jumps_of(each.tables, settings.marks)))) return problem;
@@ -123,7 +134,31 @@ std::optional<std::string> remove_all(const KernelRuleSettings& settings) {
     if (auto failed = restore(each, iptables_removal(settings.marks, jumps_of(each.tables, settings.marks))); failed && !problem) problem = failed;
     deliver(settings, each.family, false);
   }
+  if (auto failed = run_nft(reset_removal()); failed && !problem) problem = failed;
   return problem;
+}
+
+bool delivers_alike(const KernelRuleSettings& a, const KernelRuleSettings& b) {
+  return a.proxy == b.proxy && a.proxy_table == b.proxy_table && a.marks.mask() == b.marks.mask();
+}
+
+/// What one had and the other one does not need goes.
+void take_back(const KernelRuleSettings& one, const KernelRuleSettings* other) {
+  if (other != nullptr && delivers_alike(one, *other)) return;
+  for (const Programs& each : kPrograms) deliver(one, each.family, false);
+}
+
+/// What is noted as installed is what was so as a whole: of what failed, the deliveries are taken back here, and the chains when others are installed or all
+/// are removed.
+std::optional<std::string> replace(std::optional<KernelRuleSettings>& installed, const KernelRuleSettings& settings) {
+  const KernelRuleSettings* const before = installed ? &*installed : nullptr;
+  if (auto problem = install_all(settings)) {
+    take_back(settings, before);
+    return problem;
+  }
+  if (before != nullptr) take_back(*before, &settings);
+  installed = settings;
+  return std::nullopt;
 }
 
 std::string write_settings(const KernelRuleSettings& s) {
@@ -166,12 +201,7 @@ KernelRuleSettings read_settings(std::string_view text) {
     if (size <= 0) ::_exit(0);
     const KernelRuleSettings settings = read_settings({message.data() + 1, static_cast<std::size_t>(size) - 1});
     const bool installs = message[0] == kInstall;
-    // What another table or a proxy before has left goes first.
-    if (installs && installed && installed->proxy && (!settings.proxy || settings.proxy_table != installed->proxy_table)) {
-      for (const Programs& each : kPrograms) deliver(*installed, each.family, false);
-    }
-    const auto problem = installs ? install_all(settings) : remove_all(installed.value_or(settings));
-    if (installs) installed = settings;
+    const auto problem = installs ? replace(installed, settings) : remove_all(installed.value_or(settings));
     const std::string answer = problem ? "E" + *problem : "K";
     if (::send(channel, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) ::_exit(0);
   }

@@ -8,9 +8,6 @@
 #include <array>
 #include <csignal>
 #include <latch>
-#include <optional>
-
-#include "wire/decode.h"
 
 namespace weir::gateway {
 namespace {
@@ -27,21 +24,10 @@ capture::PacketVerdict verdict_of(const Outcome& outcome) {
   return {.verdict = kVerdicts[static_cast<std::size_t>(outcome.what)], .mark = outcome.mark, .changed = outcome.changed};
 }
 
-std::optional<Endpoints> flow_of(std::span<const std::byte> packet) {
-  RawPacket raw;
-  raw.bytes = packet;
-  raw.original_bytes = static_cast<std::uint32_t>(packet.size());
-  raw.link = LinkType::kRaw;
-  wire::Decoded decoded;
-  wire::decode(raw, decoded);
-  if (decoded.kind != wire::Kind::kTcp) return std::nullopt;
-  return Endpoints{decoded.src, decoded.dst, decoded.tcp.src_port, decoded.tcp.dst_port};
-}
-
 }  // namespace
 
 Worker::Worker(const WorkerSettings& settings, std::shared_ptr<const decide::Policy> policy, Surroundings surroundings, std::unique_ptr<Reports> reports,
-               std::vector<std::unique_ptr<capture::NfQueue>> queues, std::unique_ptr<RawSender> sender)
+               WorkerQueues queues, std::unique_ptr<RawSender> sender)
     : settings_(settings),
       reports_(std::move(reports)),
       queues_(std::move(queues)),
@@ -50,6 +36,10 @@ Worker::Worker(const WorkerSettings& settings, std::shared_ptr<const decide::Pol
       core_(settings.core, std::move(policy), std::move(surroundings), *this, inspection_),
       engine_(settings.engine, core_),
       marks_(settings.core.marks.mask()),
+      own_({.follows = [this](const Endpoints& flow) { return marks_.follows(flow); },
+            .as_sent = [this](const Endpoints& flow) { return marks_.as_sent(flow); },
+            .mark = [this](const Endpoints& flow, std::uint32_t value) { marks_.set(flow, value); },
+            .send = [this](std::span<const std::byte> packet, bool past) { sender_->send(packet, past); }}),
       event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   core_.use(engine_);
   if (settings.core.prevent) inspection_.prevent(engine_);
@@ -85,7 +75,7 @@ void Worker::run() {
     for (const auto& queue : queues_) any = (!resting_ && take(*queue, now)) || any;
     if (asked_any_.load(std::memory_order_acquire)) run_asked();
     core_.advance(now);
-    send_own();
+    own_.go(now);
     if (!any) engine_.advance(now);
     if (now - flushed >= kFlush || now < flushed) {
       reports_->flush();
@@ -121,21 +111,8 @@ bool Worker::take(capture::NfQueue& queue, TimeNs now) {
     queue.verdict(queued.id, verdict_of(core_.take(packet)));
   }
   queue.flush();
-  send_own();
+  own_.go(now);
   return !packets.empty();
-}
-
-/// What the kernel still holds goes first: a host that has not got its peer's last packet takes ours for something else.
-/// Behind a NAT conntrack knows a flow by these addresses in one direction only. In the other one a packet would begin a flow of its own there, and get other
-/// ports: it goes past conntrack, as it is, which is as that host knows its peer.
-void Worker::send_own() {
-  for (const auto& [subflow, value] : to_mark_) marks_.set(subflow, value);
-  to_mark_.clear();
-  for (const auto& packet : own_) {
-    const auto flow = flow_of(packet);
-    sender_->send(packet, flow && marks_.follows(*flow) == false);
-  }
-  own_.clear();
 }
 
 std::string_view Worker::interface_name(std::uint32_t number) {
@@ -147,7 +124,7 @@ std::string_view Worker::interface_name(std::uint32_t number) {
 }
 
 void Worker::wait() {
-  std::array<pollfd, 8> polled{};
+  std::array<pollfd, 1 + WorkerQueues::static_capacity> polled{};
   std::size_t count = 0;
   polled[count++] = {event_, POLLIN, 0};
   for (const auto& queue : queues_) polled[count++] = {queue->descriptor(), POLLIN, 0};
@@ -226,6 +203,11 @@ WorkerCounters Worker::counters() {
   add("gateway.marks_set", marks_.set_count());
   add("gateway.marks_failed", marks_.failed_count());
   add("gateway.steered", core.steered);
+  add("gateway.told_by_kernel", core.told_by_kernel);
+  add("gateway.forgotten_early", core.forgotten_early);
+  add("gateway.marks_early", own_.counters().marks_early);
+  add("gateway.conntrack_put_off", own_.counters().put_off);
+  add("gateway.own_packets_dropped", own_.counters().dropped);
   add("gateway.own_packets", sender_->sent());
   add("gateway.own_packets_failed", sender_->failed());
   static constexpr auto kRefused = [] {

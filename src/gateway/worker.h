@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/container/static_vector.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -20,6 +21,7 @@
 #include "engine/inspection.h"
 #include "gateway/connection_marks.h"
 #include "gateway/core.h"
+#include "gateway/own_packets.h"
 #include "gateway/raw_sender.h"
 
 namespace weir::gateway {
@@ -36,6 +38,9 @@ class Reports {
   virtual bool close() = 0;
   virtual std::vector<std::pair<std::string_view, std::uint64_t>> counters() const = 0;
 };
+
+/// A shard's: one that fails as is configured, one that never fails open.
+using WorkerQueues = boost::container::static_vector<std::unique_ptr<capture::NfQueue>, 2>;
 
 struct WorkerSettings {
   engine::Settings engine;
@@ -55,7 +60,7 @@ struct WorkerCounters {
 class Worker : private CoreSink {
  public:
   Worker(const WorkerSettings& settings, std::shared_ptr<const decide::Policy> policy, Surroundings surroundings, std::unique_ptr<Reports> reports,
-         std::vector<std::unique_ptr<capture::NfQueue>> queues, std::unique_ptr<RawSender> sender);
+         WorkerQueues queues, std::unique_ptr<RawSender> sender);
   ~Worker() override;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -82,14 +87,13 @@ class Worker : private CoreSink {
   void wait();
   void wake() const;
   void on_policy(const report::PolicyRecord& record) override { reports_->on_policy(record); }
-  void send(std::span<const std::byte> packet) override { own_.emplace_back(packet.begin(), packet.end()); }
-  void mark(const Endpoints& subflow, std::uint32_t value) override { to_mark_.emplace_back(subflow, value); }
-  std::optional<Endpoints> as_sent(const Endpoints& subflow) override { return marks_.as_sent(subflow); }
-  void send_own();
+  void send(std::span<const std::byte> packet) override { own_.add(packet); }
+  void mark(const Endpoints& subflow, std::uint32_t value) override { own_.mark(subflow, value); }
+  std::optional<Endpoints> as_sent(const Endpoints& subflow) override { return own_.as_sent(subflow); }
 
   WorkerSettings settings_;
   std::unique_ptr<Reports> reports_;
-  std::vector<std::unique_ptr<capture::NfQueue>> queues_;
+  WorkerQueues queues_;
   std::unique_ptr<RawSender> sender_;
   engine::Inspection inspection_;
   Core core_;
@@ -97,8 +101,7 @@ class Worker : private CoreSink {
   std::map<std::uint32_t, std::string> interface_names_;  ///< a node each: names are handed out
   TimeNs names_since_ = 0;
   ConnectionMarks marks_;
-  std::vector<std::vector<std::byte>> own_;                   ///< to be sent behind the verdicts on what came before
-  std::vector<std::pair<Endpoints, std::uint32_t>> to_mark_;  ///< likewise: those verdicts would set other marks
+  OwnPackets own_;
   int event_ = -1;
   bool written_ = true;
   bool resting_ = false;

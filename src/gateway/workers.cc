@@ -6,7 +6,7 @@ Workers::Workers(unsigned shards, std::size_t most_limited)
     : shards_(shards), directory_(shards > 1 ? std::make_unique<Directory>() : nullptr), joins_(std::make_shared<SharedJoins>(most_limited, most_limited)) {}
 
 void Workers::add(WorkerSettings settings, std::shared_ptr<const decide::Policy> policy, Surroundings surroundings, std::unique_ptr<Reports> reports,
-                  std::vector<std::unique_ptr<capture::NfQueue>> queues, std::unique_ptr<RawSender> sender) {
+                  WorkerQueues queues, std::unique_ptr<RawSender> sender) {
   const auto number = static_cast<unsigned>(workers_.size());
   settings.core.shard = number;
   settings.core.shards = shards_;

@@ -25,7 +25,7 @@ class Workers {
 
   /// Before start(). Numbers of shards are put into `settings` here.
   void add(WorkerSettings settings, std::shared_ptr<const decide::Policy> policy, Surroundings surroundings, std::unique_ptr<Reports> reports,
-           std::vector<std::unique_ptr<capture::NfQueue>> queues, std::unique_ptr<RawSender> sender);
+           WorkerQueues queues, std::unique_ptr<RawSender> sender);
   std::size_t size() const { return workers_.size(); }
   void start();
   /// Each does it between two batches, one after the other; returns when all have. At once where none runs.
