@@ -7,34 +7,19 @@
 #include <array>
 #include <string>
 
+#include "gateway/crafted_test.h"
 #include "track/keys.h"
-#include "wire/emit.h"
-#include "wire/mptcp/parse.h"
 
 namespace weir::gateway {
 namespace {
 
 using namespace wire::mptcp;
 
-constexpr std::uint64_t kClientKey = 0x0102030405060708, kServerKey = 0xa1b2c3d4e5f60718;
-constexpr std::uint32_t kClientIsn = 1'000, kServerIsn = 5'000'000, kClientNonce = 0x11223344, kServerNonce = 0x55667788;
-constexpr std::uint16_t kInspectedPort = 80, kAllowedPort = 443;
-constexpr std::uint8_t kSynFlag = 0x02, kRstFlag = 0x04, kSynAckFlags = 0x12, kAckFlag = 0x10;
+using namespace crafted;
+
+constexpr std::uint32_t kClientNonce = 0x11223344;
 
 class NoObserver : public engine::Observer {};
-
-/// A packet between client and server; `mark`: what the kernel has of its flow.
-struct Sent {
-  std::uint16_t client_port = 40'000, server_port = kInspectedPort;
-  bool to_server = true;
-  std::uint32_t ssn = 1, acks = 1;
-  std::uint8_t flags = kAckFlag;
-  std::vector<Option> options{};
-  std::string payload{};
-  MarkState mark = MarkState::kNone;
-  std::uint32_t isn = kClientIsn;
-  std::optional<Endpoints> as_sent{};
-};
 
 class CoreTest : public ::testing::Test, public CoreSink {
  protected:
@@ -60,37 +45,7 @@ class CoreTest : public ::testing::Test, public CoreSink {
     core->use(*engine);
   }
 
-  Outcome take(const Sent& p) {
-    std::vector<std::byte> options;
-    for (const Option& option : p.options) {
-      std::array<std::byte, 40> one{};
-      const std::size_t size = emit_option(option, one);
-      options.insert(options.end(), one.begin(), one.begin() + static_cast<std::ptrdiff_t>(size));
-      while (options.size() % 4 != 0) options.push_back(std::byte{1});
-    }
-    constexpr std::array<std::byte, 4> kClient{std::byte{10}, std::byte{0}, std::byte{0}, std::byte{1}};
-    constexpr std::array<std::byte, 4> kServer{std::byte{192}, std::byte{0}, std::byte{2}, std::byte{2}};
-    wire::EmitTcp header;
-    header.src = IpAddress::v4(p.to_server ? kClient : kServer);
-    header.dst = IpAddress::v4(p.to_server ? kServer : kClient);
-    header.src_port = p.to_server ? p.client_port : p.server_port;
-    header.dst_port = p.to_server ? p.server_port : p.client_port;
-    header.seq = SeqNum{(p.to_server ? p.isn : kServerIsn) + p.ssn};
-    header.ack = SeqNum{(p.flags & kAckFlag) == 0 ? 0 : (p.to_server ? kServerIsn : p.isn) + p.acks};
-    header.flags = wire::TcpFlags{p.flags};
-    header.window = 0xffff;
-    header.options = options;
-    bytes.clear();
-    wire::emit_tcp_packet(header, std::as_bytes(std::span(p.payload)), bytes);
-    Packet packet;
-    packet.raw.bytes = bytes;
-    packet.raw.original_bytes = static_cast<std::uint32_t>(bytes.size());
-    packet.raw.time_ns = now += 1'000'000;
-    packet.raw.link = LinkType::kRaw;
-    packet.mark = p.mark == MarkState::kNone ? 0 : marks.with(0, p.mark);
-    packet.as_sent = p.as_sent;
-    return core->take(packet);
-  }
+  Outcome take(const Sent& p) { return core->take(crafted::packet(p, now += 1'000'000, bytes)); }
   /// The state that the verdict gives the flow; that of the packet where it gives none.
   MarkState state(const Sent& p) {
     const Outcome out = take(p);
@@ -98,11 +53,6 @@ class CoreTest : public ::testing::Test, public CoreSink {
     return out.mark ? marks.state(*out.mark) : p.mark;
   }
 
-  static MpCapable capable() {
-    MpCapable option;
-    option.version = 1;
-    return option;
-  }
   static MpJoinSyn join_syn() { return {.backup = false, .address_id = 2, .token = track::digest_key(kServerKey, 1).token, .nonce = kClientNonce}; }
   /// A first subflow's handshake. The mark after it.
   MarkState connect(std::uint16_t server_port, std::uint16_t client_port = 40'000) {

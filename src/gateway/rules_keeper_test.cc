@@ -33,10 +33,12 @@ class RulesKeeperTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0 || ::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "no network namespace of its own (root)";
+    output_of("ip link set lo up");  // what is delivered here is routed over it
     auto started = RulesKeeper::start();
     ASSERT_TRUE(started) << started.error();
     keeper = *std::move(started);
-    if (const auto tried = keeper->install({}); !tried) GTEST_SKIP() << tried.error();
+    KernelRuleSettings standard;
+    if (const auto tried = keeper->install(standard); !tried) GTEST_SKIP() << tried.error();
   }
   static std::string delivery_rules() { return output_of("ip rule show") + output_of("ip -6 rule show"); }
   static bool delivers(const char* table) { return delivery_rules().find(std::string("lookup ") + table) != std::string::npos; }
@@ -49,7 +51,8 @@ class RulesKeeperTest : public ::testing::Test {
 TEST_F(RulesKeeperTest, AllIsThereAndAllIsGone) {
   EXPECT_TRUE(has_chains());
   EXPECT_TRUE(answers());
-  ASSERT_TRUE(keeper->install(for_proxy(991)));
+  const auto done = keeper->install(for_proxy(991));
+  ASSERT_TRUE(done) << done.error();
   EXPECT_TRUE(delivers("991"));
   ASSERT_TRUE(keeper->install(for_proxy(992)));
   EXPECT_FALSE(delivers("991"));
@@ -61,7 +64,8 @@ TEST_F(RulesKeeperTest, AllIsThereAndAllIsGone) {
 }
 
 TEST_F(RulesKeeperTest, WhatFailsLeavesNothingAndIsNotTakenForInstalled) {
-  ASSERT_TRUE(keeper->install(for_proxy(991)));
+  const auto done = keeper->install(for_proxy(991));
+  ASSERT_TRUE(done) << done.error();
   KernelRuleSettings wrong = for_proxy(992);
   wrong.interfaces = {"a-name-that-is-too-long-for-any-interface"};
   EXPECT_FALSE(keeper->install(wrong));

@@ -21,7 +21,7 @@ PORT = 7000
 AT_ONCE_SECONDS = 0.9  # a SYN without an answer comes again after 1 s
 STRANGE_TOKEN = b"\xde\xad\xbe\xef"
 # Beside a port that is forwarded, what goes to the server gets the router's address.
-BOTH = "".join(f'table {ip} both {{ chain after {{ type nat hook postrouting priority 90; oifname "s*" masquerade; }} }}\n' for ip in ("ip", "ip6"))
+BOTH = "".join(f'table {ip} both {{\n chain after {{\n type nat hook postrouting priority 90\n oifname "s*" masquerade\n }}\n}}\n' for ip in ("ip", "ip6"))
 NETWORKS = {"nat-port-forward": ("nat-port-forward", ""), "nat-one-to-one": ("nat-one-to-one", ""), "both addresses": ("nat-port-forward", BOTH)}
 
 
@@ -29,7 +29,7 @@ class Refused(unittest.TestCase):
     @contextlib.contextmanager
     def on(self, name, **how):
         described, rules = NETWORKS[name]
-        with self.subTest(name), network.Network(described) as self.lab, tempfile.TemporaryDirectory() as folder:
+        with network.Network(described) as self.lab, tempfile.TemporaryDirectory() as folder:
             if rules:
                 self.lab.run(self.lab.router, "nft", "-f", "-", input=rules, text=True)
             self.gateway = Gateway(self.lab, folder, **how).start()
@@ -52,7 +52,7 @@ class Refused(unittest.TestCase):
 
     def test_the_action_reset(self):
         for name in NETWORKS:
-            with self.on(name, policy="  default: {action: reset}"):
+            with self.subTest(name), self.on(name, policy="  default: {action: reset}"):
                 for family, kind in ((4, socket.AF_INET), (6, socket.AF_INET6)):
                     for path in (1, 2):
                         with namespaces.inside(self.lab.client), socket.socket(kind, socket.SOCK_STREAM, network.MPTCP) as client:
@@ -66,7 +66,7 @@ class Refused(unittest.TestCase):
 
     def test_a_join_with_an_unknown_token(self):
         for name in NETWORKS:
-            with self.on(name), Host(1) as host:
+            with self.subTest(name), self.on(name), Host(1) as host:
                 for family in (4, 6):
                     connection = self.open(host, family)
                     first = connection.subflows[0]
@@ -77,7 +77,7 @@ class Refused(unittest.TestCase):
 
     def test_a_join_to_another_address_than_those_known(self):
         for name in NETWORKS:
-            with self.on(name, policy="  default: {action: inspect, limits: {subflows: 1}}"), Host(1) as host:
+            with self.subTest(name), self.on(name, policy="  default: {action: inspect, limits: {subflows: 1}}"), Host(1) as host:
                 for family in (4, 6):
                     connection = self.open(host, family)
                     first = connection.subflows[0]
