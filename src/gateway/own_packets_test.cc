@@ -29,8 +29,8 @@ class OwnPacketsTest : public ::testing::Test {
  protected:
   OwnPackets own{{.follows = [this](const Endpoints& f) { return ++asked, std::optional(f.src_port % 2 == 0); },
                   .as_sent = [this](const Endpoints& f) { return ++asked, std::optional(f); },
-                  .mark = [this](const Endpoints&, std::uint32_t) { told.push_back("mark"); },
-                  .send = [this](std::span<const std::byte>, bool past) { told.push_back(past ? "past" : "through"); }}};
+                  .mark = [this](const Endpoints&, std::uint32_t) { told.emplace_back("mark"); },
+                  .send = [this](std::span<const std::byte>, bool past) { told.emplace_back(past ? "past" : "through"); }}};
   std::vector<std::string> told;
   std::size_t asked = 0;
   TimeNs now = 1'700'000'000'000'000'000;
