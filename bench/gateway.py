@@ -41,8 +41,8 @@ def rules(count):
 class Gateway:
     """`weir gateway` on the router, from `with` to its end; nothing if there is no policy."""
 
-    def __init__(self, lab, weir, policy, signatures=0):
-        self.lab, self.weir, self.policy, self.signatures = lab, weir, policy, signatures
+    def __init__(self, lab, weir, policy, signatures=0, queues=1):
+        self.lab, self.weir, self.policy, self.signatures, self.queues = lab, weir, policy, signatures, queues
         self.process = None
 
     def __enter__(self):
@@ -52,7 +52,7 @@ class Gateway:
         folder = Path(self.folder.name)
         (folder / "bench.rules").write_text(rules(self.signatures))
         (folder / "weir.yaml").write_text(f"web: {{listen: 'off'}}\nlog: {{eve: {folder}/eve.json}}\nsensor: {{user: root, inventory: {folder}/inventory.json}}\n"
-                                          f"gateway: {{state: '', control: {{socket: ''}}}}\npolicy: {{default: {{action: {self.policy}}}}}\n")
+                                          f"gateway: {{state: '', queues: {self.queues}, control: {{socket: ''}}}}\npolicy: {{default: {{action: {self.policy}}}}}\n")
         options = ["--rules", str(folder / "bench.rules")] if self.signatures else []
         with open(folder / "said", "w") as said:
             self.process = self.lab.start(self.lab.router, self.weir, "gateway", "--config", str(folder / "weir.yaml"), *options, stderr=said)
@@ -82,15 +82,16 @@ class Bench:
         self.lab, self.options = lab, options
 
     def gateway(self, policy, signatures=0):
-        return Gateway(self.lab, self.options.weir, policy, signatures)
+        return Gateway(self.lab, self.options.weir, policy, signatures, self.options.queues)
 
     def throughput(self, gateway, mptcp=True):
         """(bits a second, CPU seconds of weir a GB)."""
         wrap = ["mptcpize", "run"] if mptcp else []
+        flows = ["-P", str(self.options.flows)] if self.options.flows > 1 else []
         server = self.lab.start(self.lab.server, *wrap, "iperf3", "-s", "-1", "-p", str(PORT), stdout=subprocess.DEVNULL)
         time.sleep(0.5)
         before = gateway.cpu_seconds()
-        done = self.lab.run(self.lab.client, *wrap, "iperf3", "-c", self.lab.target(), "-p", str(PORT), "-t", str(self.options.seconds), "-J",
+        done = self.lab.run(self.lab.client, *wrap, "iperf3", "-c", self.lab.target(), "-p", str(PORT), "-t", str(self.options.seconds), "-J", *flows,
                             capture_output=True, text=True)
         cpu = gateway.cpu_seconds() - before
         server.wait(timeout=20)
@@ -183,7 +184,7 @@ def run(bench):
     without, count = (lambda: bench.gateway(None)), bench.options.signatures
     inspecting = f"every byte inspected, {count} rules"
     if "throughput" in bench.options.part:
-        throughput(bench, "MPTCP over two paths, one connection", {"allowed": 0.95, inspecting: 0.6},
+        throughput(bench, f"MPTCP over two paths, {bench.options.flows} connection(s)", {"allowed": 0.95, inspecting: 0.6},
                    {"without": without, "allowed": lambda: bench.gateway("allow"), inspecting: lambda: bench.gateway("inspect", count)}, True)
     if "plain" in bench.options.part:
         throughput(bench, "Plain TCP beside it", {"with the gateway": 1.0}, {"without": without, "with the gateway": lambda: bench.gateway("inspect", count)}, False)
@@ -205,7 +206,9 @@ def main():
     parser.add_argument("--seconds", type=int, default=5, help="of each measurement (default: 5)")
     parser.add_argument("--rounds", type=int, default=3, help="of throughput, in turns; the median counts (default: 3)")
     parser.add_argument("--signatures", type=int, default=1000)
+    parser.add_argument("--queues", type=int, default=1, help="gateway.queues, a thread each (default: 1)")
     parser.add_argument("--rate", type=int, default=3000, help="connections a second that the client tries (default: 3000)")
+    parser.add_argument("--flows", type=int, default=1, help="connections at once, of throughput (default: 1)")
     parser.add_argument("--joins", type=int, default=300)
     parser.add_argument("--part", action="append", choices=["throughput", "plain", "connections", "joins"])
     options = parser.parse_args()

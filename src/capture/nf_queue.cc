@@ -9,6 +9,7 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -24,6 +25,10 @@ namespace {
 constexpr std::size_t kMessage = (64 << 10) + 4'096;  ///< the longest IP packet, and what netlink says of it
 constexpr std::size_t kVerdictsBytes = 128 << 10;     ///< that wait for flush() at most
 constexpr std::size_t kVerdictBytes = 128;            ///< of one without octets
+/// Octets that are looked at before their packets go on: the hosts work meanwhile, and the octets stay in cache from their copying to their scan.
+constexpr std::size_t kBatchBytes = 256 << 10;
+/// Packets of a batch with fewer go on at once; with more the next ones are looked at meanwhile.
+constexpr std::size_t kManyBytes = 64 << 10;
 constexpr std::uint32_t kWholePacket = 0xffff;
 constexpr int kConfigureMs = 1'000;
 
@@ -59,7 +64,8 @@ NfQueue::NfQueue(const NfQueueSettings& settings, mnl_socket* socket)
       statistics_(settings.statistics >= 0 ? ::fcntl(settings.statistics, F_DUPFD_CLOEXEC, 0) : open_statistics()),
       buffers_(std::make_unique<std::byte[]>(kBatch * kMessage)),
       headers_(kBatch),
-      pieces_(kBatch) {
+      pieces_(kBatch),
+      sender_([socket](std::span<const std::byte> verdicts) { return mnl_socket_sendto(socket, verdicts.data(), verdicts.size()) >= 0; }) {
   packets_.reserve(kBatch);
   verdicts_.reserve(kVerdictsBytes + kMessage);
   for (std::size_t i = 0; i < kBatch; ++i) {
@@ -71,6 +77,7 @@ NfQueue::NfQueue(const NfQueueSettings& settings, mnl_socket* socket)
 
 NfQueue::~NfQueue() {
   flush();
+  settle();
   mnl_socket_close(socket_);
   if (statistics_ >= 0) ::close(statistics_);
 }
@@ -143,14 +150,17 @@ bool NfQueue::send_config(void* message) const {
 
 std::span<QueuedPacket> NfQueue::next_batch(TimeNs now) {
   packets_.clear();
-  const int count = ::recvmmsg(descriptor(), headers_.data(), kBatch, MSG_DONTWAIT, nullptr);
+  const int count = ::recvmmsg(descriptor(), headers_.data(), static_cast<unsigned>(next_packets_), MSG_DONTWAIT, nullptr);
   if (count < 0) {
     if (errno == ENOBUFS) ++counters_.overflows;
     return {};
   }
+  batch_bytes_ = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+    batch_bytes_ += headers_[i].msg_len;
     take({buffer(i), headers_[i].msg_len}, now, (headers_[i].msg_hdr.msg_flags & MSG_TRUNC) != 0);
   }
+  if (count > 0) next_packets_ = std::clamp<std::size_t>(kBatchBytes * static_cast<std::size_t>(count) / std::max<std::size_t>(batch_bytes_, 1), 1, kBatch);
   return packets_;
 }
 
@@ -204,9 +214,12 @@ void NfQueue::verdict(std::uint32_t id, const PacketVerdict& what) {
 
 void NfQueue::flush() {
   if (verdicts_.empty()) return;
+  if (batch_bytes_ >= kManyBytes || !sender_.settled()) return sender_.give(verdicts_);
   if (mnl_socket_sendto(socket_, verdicts_.data(), verdicts_.size()) < 0) ++counters_.verdict_errors;
   verdicts_.clear();
 }
+
+void NfQueue::settle() { sender_.settle(); }
 
 NfQueueCounters NfQueue::counters() {
   std::array<char, 16'384> text;
@@ -220,7 +233,9 @@ NfQueueCounters NfQueue::counters() {
     counters_.queue_dropped = column(line, 5);
     counters_.user_dropped = column(line, 6);
   }
-  return counters_;
+  NfQueueCounters now = counters_;
+  now.verdict_errors += sender_.errors();
+  return now;
 }
 
 }  // namespace weir::capture

@@ -15,6 +15,7 @@
 #include "base/endpoints.h"
 #include "base/raw_packet.h"
 #include "capture/error.h"
+#include "capture/verdict_sender.h"
 
 struct mnl_socket;
 
@@ -64,8 +65,8 @@ struct NfQueueCounters {
 };
 
 /// Purpose: one queue. Every packet that next_batch() gives needs one verdict() in the end: until then the kernel holds it.
-/// Ownership: the socket, and the memory that packets are read into. One owner, one thread.
-/// Limits: kBatch packets are read at once; verdicts go out together with flush(), or before where there are many.
+/// Ownership: the socket, the memory that packets are read into, and the thread that gives the kernel the verdicts of large batches. One owner, one thread.
+/// Limits: kBatch packets are read at once, and fewer of large ones; verdicts go out together with flush(), or before where there are many.
 class NfQueue {
  public:
   static constexpr std::size_t kBatch = 64;
@@ -82,7 +83,9 @@ class NfQueue {
   /// Does not wait. The octets stay valid, and may be written to, until the next call. `now`: their time.
   std::span<QueuedPacket> next_batch(TimeNs now);
   void verdict(std::uint32_t id, const PacketVerdict& what);
+  /// They are on their way, in order; settle() waits until the kernel has them.
   void flush();
+  void settle();
   /// What the kernel says of the queue is read with it.
   NfQueueCounters counters();
 
@@ -100,9 +103,12 @@ class NfQueue {
   std::unique_ptr<std::byte[]> buffers_;
   std::vector<mmsghdr> headers_;
   std::vector<iovec> pieces_;
+  std::size_t next_packets_ = kBatch;  ///< read at once: by the size of those before
+  std::size_t batch_bytes_ = 0;
   std::vector<QueuedPacket> packets_;
   std::vector<std::byte> verdicts_;
   NfQueueCounters counters_;
+  VerdictSender sender_;
 };
 
 }  // namespace weir::capture

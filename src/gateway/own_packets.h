@@ -50,6 +50,7 @@ class OwnPackets {
   std::optional<Endpoints> as_sent(const Endpoints& flow);
   /// The verdicts are out.
   void go(TimeNs now);
+  bool empty() const { return packets_.empty() && marks_.empty(); }
   const Counters& counters() const { return counters_; }
   std::size_t waiting() const { return packets_.size(); }
 

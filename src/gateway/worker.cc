@@ -75,7 +75,7 @@ void Worker::run() {
     for (const auto& queue : queues_) any = (!resting_ && take(*queue, now)) || any;
     if (asked_any_.load(std::memory_order_acquire)) run_asked();
     core_.advance(now);
-    own_.go(now);
+    send_own(now);
     if (!any) engine_.advance(now);
     if (now - flushed >= kFlush || now < flushed) {
       reports_->flush();
@@ -111,8 +111,16 @@ bool Worker::take(capture::NfQueue& queue, TimeNs now) {
     queue.verdict(queued.id, verdict_of(core_.take(packet)));
   }
   queue.flush();
-  own_.go(now);
+  send_own(now);
   return !packets.empty();
+}
+
+/// What the kernel still holds goes first.
+void Worker::send_own(TimeNs now) {
+  if (!own_.empty()) {
+    for (const auto& queue : queues_) queue->settle();
+  }
+  own_.go(now);
 }
 
 std::string_view Worker::interface_name(std::uint32_t number) {

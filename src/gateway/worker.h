@@ -84,6 +84,7 @@ class Worker : private CoreSink {
   bool take(capture::NfQueue& queue, TimeNs now);
   std::string_view interface_name(std::uint32_t number);
   void run_asked();
+  void send_own(TimeNs now);
   void wait();
   void wake() const;
   void on_policy(const report::PolicyRecord& record) override { reports_->on_policy(record); }

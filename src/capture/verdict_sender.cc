@@ -1,0 +1,72 @@
+#include "capture/verdict_sender.h"
+
+#include <csignal>
+#include <utility>
+
+namespace weir::capture {
+
+VerdictSender::~VerdictSender() {
+  {
+    const std::scoped_lock lock(mutex_);
+    ends_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void VerdictSender::give(std::vector<std::byte>& verdicts) {
+  if (!thread_.joinable()) begin();
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_.size() < kMostWaiting; });
+    waiting_.push_back(std::exchange(verdicts, {}));
+    if (!sent_.empty()) {
+      verdicts = std::move(sent_.back());
+      sent_.pop_back();
+      verdicts.clear();
+    }
+  }
+  changed_.notify_all();
+}
+
+void VerdictSender::settle() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return waiting_.empty(); });
+}
+
+bool VerdictSender::settled() const {
+  const std::scoped_lock lock(mutex_);
+  return waiting_.empty();
+}
+
+std::uint64_t VerdictSender::errors() const {
+  const std::scoped_lock lock(mutex_);
+  return errors_;
+}
+
+void VerdictSender::begin() {
+  // Signals are the owner's.
+  sigset_t every{}, before{};
+  sigfillset(&every);
+  pthread_sigmask(SIG_BLOCK, &every, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void VerdictSender::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return ends_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    const std::span<const std::byte> next = waiting_.front();
+    lock.unlock();
+    const bool taken = send_(next);
+    lock.lock();
+    if (!taken) ++errors_;
+    sent_.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+    changed_.notify_all();
+  }
+}
+
+}  // namespace weir::capture

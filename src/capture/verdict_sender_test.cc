@@ -1,0 +1,80 @@
+#include "capture/verdict_sender.h"
+
+#include <gtest/gtest.h>
+
+#include <latch>
+#include <numeric>
+
+namespace weir::capture {
+namespace {
+
+std::vector<std::byte> octet(std::size_t value) { return {static_cast<std::byte>(value)}; }
+
+TEST(VerdictSender, SendsAllInOrder) {
+  std::vector<int> sent;
+  {
+    VerdictSender sender([&](std::span<const std::byte> verdicts) {
+      sent.push_back(std::to_integer<int>(verdicts[0]));
+      return true;
+    });
+    for (std::size_t i = 0; i < 200; ++i) {
+      auto verdicts = octet(i);
+      sender.give(verdicts);
+      EXPECT_TRUE(verdicts.empty());
+    }
+  }
+  std::vector<int> all(200);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(sent, all) << "what waits at the end is sent, too";
+}
+
+TEST(VerdictSender, IsSettledOnceTheKernelHasThem) {
+  std::latch may_go(1);
+  std::atomic<int> sent = 0;
+  VerdictSender sender([&](std::span<const std::byte>) {
+    may_go.wait();
+    ++sent;
+    return true;
+  });
+  EXPECT_TRUE(sender.settled());
+  auto first = octet(1), second = octet(2);
+  sender.give(first);
+  sender.give(second);
+  EXPECT_FALSE(sender.settled());
+  may_go.count_down();
+  sender.settle();
+  EXPECT_EQ(sent, 2);
+  EXPECT_TRUE(sender.settled());
+}
+
+TEST(VerdictSender, HoldsNoMoreThanItsBound) {
+  std::latch may_go(1);
+  std::atomic<std::size_t> given = 0;
+  VerdictSender sender([&](std::span<const std::byte>) {
+    may_go.wait();
+    return true;
+  });
+  std::thread giver([&] {
+    for (std::size_t i = 0; i < 2 * VerdictSender::kMostWaiting; ++i) {
+      auto verdicts = octet(i);
+      sender.give(verdicts);
+      ++given;
+    }
+  });
+  while (given < VerdictSender::kMostWaiting) std::this_thread::yield();
+  EXPECT_EQ(given, VerdictSender::kMostWaiting) << "the next one waits";
+  may_go.count_down();
+  giver.join();
+  EXPECT_EQ(given, 2 * VerdictSender::kMostWaiting);
+}
+
+TEST(VerdictSender, CountsWhatIsNotTaken) {
+  VerdictSender sender([](std::span<const std::byte>) { return false; });
+  auto verdicts = octet(1);
+  sender.give(verdicts);
+  sender.settle();
+  EXPECT_EQ(sender.errors(), 1U);
+}
+
+}  // namespace
+}  // namespace weir::capture
