@@ -42,7 +42,7 @@ Connection& Engine::State::add_connection(TimeNs now, bool mptcp) {
   c->list = kWaiting;
   lists[kWaiting].push_back(*c);
   ++connections;
-  if (settings.inline_mode) numbers[c->number] = c;
+  if (settings.inline_mode) numbers.emplace_hint(numbers.end(), c->number, c);
   return *c;
 }
 

@@ -1,4 +1,4 @@
-// What is shown of running connections, and how they go on in another process (saved.h).
+// How running connections go on in another process (saved.h).
 #include <algorithm>
 
 #include "engine/saved.h"
@@ -200,26 +200,6 @@ std::expected<std::size_t, SavedError> Engine::restore(std::span<const std::byte
   for (const SavedConnection& s : *saved) resumed += state.resume(s) ? 1U : 0U;
   state.removed.clear();
   return resumed;
-}
-
-std::vector<ConnectionOverview> Engine::overview(std::uint64_t after, std::size_t most) const {
-  State& state = *state_;
-  std::vector<Connection*> chosen;
-  for (const auto& [number, c] : state.numbers) {
-    if (number > after && c->mptcp() && !c->quiet && !c->subflows.empty()) chosen.push_back(c);
-  }
-  const std::size_t size = std::min(most, chosen.size());
-  std::ranges::partial_sort(chosen, chosen.begin() + static_cast<std::ptrdiff_t>(size), {}, &Connection::number);
-  std::vector<ConnectionOverview> all;
-  for (Connection* c : std::span(chosen).first(size)) {
-    ConnectionOverview o;
-    o.record = state.record_of(*c);
-    std::ranges::copy(c->blocked, std::begin(o.blocked));
-    o.resumed = c->guard && c->guard->resumed;
-    o.waiting_bytes = state.held_of(*c) + State::passed_of(*c);
-    all.push_back(std::move(o));
-  }
-  return all;
 }
 
 }  // namespace weir::engine

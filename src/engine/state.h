@@ -7,6 +7,7 @@
 //   timeline.cc   what plots show besides the stream
 //   stripped.cc   what one point saw and another did not                anomalies.cc events, once a connection
 //   uses.cc       who speaks MPTCP; datagrams of DNS, for names          inline.cc    what may pass, and what ends a connection
+//   overview.cc   what is shown of running connections
 #pragma once
 
 #include <array>
@@ -14,6 +15,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -330,11 +332,11 @@ struct Engine::State {
   Counters counters;
   /// Inline: tuples of connections that were over, and since when. One host may not have heard of the end: without a new SYN no data passes.
   boost::unordered_flat_map<std::uint64_t, TimeNs> ended_flows;
-  bool judged_held = false;                                       ///< its connection waits for keys
-  bool under_way = false;                                         ///< within judge(), its packet is being followed
-  Judgement judged;                                               ///< of the packet under way; inline
-  std::array<std::uint64_t, kRefusalNames.size()> refused{};      ///< by Refusal
-  boost::unordered_flat_map<std::uint64_t, Connection*> numbers;  ///< inline: every connection
+  bool judged_held = false;                                   ///< its connection waits for keys
+  bool under_way = false;                                     ///< within judge(), its packet is being followed
+  Judgement judged;                                           ///< of the packet under way; inline
+  std::array<std::uint64_t, kRefusalNames.size()> refused{};  ///< by Refusal
+  std::map<std::uint64_t, Connection*> numbers;               ///< inline: every connection; in order, as they are shown a page at a time
   wire::Defragmenter defragmenter;
   std::vector<wire::Decoded> batch;
   std::vector<std::uint64_t> hashes;
