@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "capture/clock.h"
+#include "probe/raw/route.h"
 
 namespace weir::probe::raw {
 namespace {
@@ -47,9 +48,9 @@ struct Ways {
   }
 };
 
-std::expected<Ways, OutfitProblem> find_ways(WayFinder& finder, bool wished, std::span<const targets::AddressRange> targets) {
+std::expected<Ways, OutfitProblem> find_ways(WayFinder& finder, Routing& routing, bool wished, std::span<const targets::AddressRange> targets) {
   Ways found;
-  const auto nets = finder.routing().destinations();
+  const auto nets = routing.destinations();
   if (!nets) return problem("--raw", std::string("the kernel does not tell its routes: ") + std::strerror(nets.error()));
   auto table = WayTable::make(*nets, targets, [&](const IpAddress& target) { return found.number(target, finder); });
   if (!table) return problem("--raw", table.error());
@@ -107,9 +108,9 @@ std::optional<std::string> resolve_gateways(Links& links, std::vector<report::Pr
 std::expected<Outfit, OutfitProblem> make_outfit(const WayWishes& wishes, std::span<const targets::AddressRange> targets) {
   auto routing = Routing::open();
   if (!routing) return problem("--raw", std::string("the kernel's routes cannot be asked for: ") + std::strerror(routing.error()));
-  auto finder = WayFinder::make(wishes, *std::move(routing));
+  auto finder = WayFinder::make(wishes, *routing);
   if (!finder) return problem(finder.error().what, finder.error().why, true);
-  auto found = find_ways(*finder, wishes.any(), targets);
+  auto found = find_ways(*finder, *routing, wishes.any(), targets);
   if (!found) return std::unexpected(found.error());
   std::vector<Way> ways;
   const auto planned = plan_links(*found, *finder, ways);

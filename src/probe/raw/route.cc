@@ -2,95 +2,32 @@
 
 #include <ifaddrs.h>
 #include <libmnl/libmnl.h>
-#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
-#include <memory>
 #include <span>
+
+#include "probe/raw/route_message.h"
 
 namespace weir::probe::raw {
 namespace {
 
 constexpr std::size_t kBuffer = 32 << 10;
 
-std::optional<IpAddress> address_of(const nlattr* attribute) {
-  const auto* const octets = static_cast<const std::byte*>(mnl_attr_get_payload(attribute));
-  switch (mnl_attr_get_payload_len(attribute)) {
-    case 4:
-      return IpAddress::v4(std::span<const std::byte, 4>(octets, 4));
-    case 16:
-      return IpAddress::v6(std::span<const std::byte, 16>(octets, 16));
-    default:
-      return std::nullopt;
-  }
-}
-
-int read_attribute(const nlattr* attribute, void* into) {
-  Route& route = *static_cast<Route*>(into);
-  switch (mnl_attr_get_type(attribute)) {
-    case RTA_OIF:
-      if (mnl_attr_get_payload_len(attribute) >= sizeof(std::uint32_t)) route.interface = mnl_attr_get_u32(attribute);
-      break;
-    case RTA_GATEWAY:
-      route.gateway = address_of(attribute);
-      break;
-    case RTA_VIA:  // a gateway of the other family
-      if (mnl_attr_get_payload_len(attribute) == sizeof(rtvia) + 16)
-        route.gateway = IpAddress::v6(std::span<const std::byte, 16>(static_cast<const std::byte*>(mnl_attr_get_payload(attribute)) + sizeof(rtvia), 16));
-      break;
-    case RTA_PREFSRC:
-      route.source = address_of(attribute);
-      break;
-    default:
-      break;
-  }
+/// mnl_cb_t: the answer to a question.
+int read_answer(const nlmsghdr* message, void* into) {
+  if (auto answered = answered_route(*message)) *static_cast<AnsweredRoute*>(into) = *std::move(answered);
   return MNL_CB_OK;
 }
 
-struct Answered {
-  Route route;
-  unsigned type = RTN_UNSPEC;
-};
-
-int read_route(const nlmsghdr* message, void* into) {
-  if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(rtmsg)) return MNL_CB_OK;
-  Answered& answered = *static_cast<Answered*>(into);
-  answered.type = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message))->rtm_type;
-  return mnl_attr_parse(message, sizeof(rtmsg), read_attribute, &answered.route);
-}
-
-/// Where a destination of that family and length is to go.
-struct Destinations {
-  std::vector<targets::Prefix>& nets;
-  targets::Prefix net;
-};
-
-int read_destination(const nlattr* attribute, void* into) {
-  static_assert(RTA_DST == static_cast<int>(FRA_DST));
-  if (mnl_attr_get_type(attribute) != RTA_DST) return MNL_CB_OK;
-  if (const auto address = address_of(attribute)) static_cast<Destinations*>(into)->net.address = *address;
-  return MNL_CB_OK;
-}
-
-/// Routes and rules alike: both begin with family and length of the destination.
-int read_net(const nlmsghdr* message, void* into) {
-  static_assert(sizeof(rtmsg) == sizeof(fib_rule_hdr) && offsetof(rtmsg, rtm_dst_len) == offsetof(fib_rule_hdr, dst_len));
-  if (mnl_nlmsg_get_payload_len(message) < sizeof(rtmsg)) return MNL_CB_OK;
-  const auto* const header = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
-  Destinations& all = *static_cast<Destinations*>(into);
-  const bool v4 = header->rtm_family == AF_INET;
-  all.net = {.address = {}, .bits = header->rtm_dst_len + (v4 ? 96U : 0U)};
-  if (v4) all.net.address = IpAddress::v4(std::array<std::byte, 4>{});
-  if (mnl_attr_parse(message, sizeof(rtmsg), read_destination, &all) < 0) return MNL_CB_ERROR;
-  if (all.net.bits <= 128) all.nets.push_back(all.net);
+/// mnl_cb_t: the next of a dump.
+int read_destinations(const nlmsghdr* message, void* into) {
+  if (const auto net = destination_of(*message)) static_cast<std::vector<targets::Prefix>*>(into)->push_back(*net);
   return MNL_CB_OK;
 }
 
@@ -153,8 +90,8 @@ std::expected<Route, int> Routing::ask(const RouteQuestion& question, unsigned f
   if (mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0) return std::unexpected(errno);
   const ssize_t size = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
   if (size < 0) return std::unexpected(errno);
-  Answered answered;
-  if (mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), sequence_, mnl_socket_get_portid(socket_.get()), read_route, &answered) < 0)
+  AnsweredRoute answered;
+  if (mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), sequence_, mnl_socket_get_portid(socket_.get()), read_answer, &answered) < 0)
     return std::unexpected(errno);
   answered.route.here = answered.type == RTN_LOCAL;
   if (answered.type != RTN_LOCAL && answered.type != RTN_UNICAST) return std::unexpected(ENETUNREACH);
@@ -178,18 +115,17 @@ std::expected<void, int> Routing::dump(std::uint16_t type, std::uint8_t family, 
   header->nlmsg_seq = ++sequence_;
   static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(rtmsg)))->rtm_family = family;
   if (mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0) return std::unexpected(errno);
-  Destinations all{.nets = into, .net = {}};
   for (int more = MNL_CB_OK; more > MNL_CB_STOP;) {
     const ssize_t size = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
     if (size < 0) return std::unexpected(errno);
-    more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), sequence_, mnl_socket_get_portid(socket_.get()), read_net, &all);
+    more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), sequence_, mnl_socket_get_portid(socket_.get()), read_destinations, &into);
     // A family, or rules, that this kernel does not have.
     if (more < 0) return errno == EOPNOTSUPP || errno == EAFNOSUPPORT ? std::expected<void, int>() : std::unexpected(errno);
   }
   return {};
 }
 
-std::vector<HostAddress> addresses_of_host() {
+std::vector<HostAddress> Routing::addresses() const {
   std::vector<HostAddress> addresses;
   ifaddrs* all = nullptr;
   if (::getifaddrs(&all) != 0) return addresses;
@@ -199,14 +135,11 @@ std::vector<HostAddress> addresses_of_host() {
   return addresses;
 }
 
-bool is_within(const IpAddress& address, const HostAddress& net) {
-  if (address.is_v4() != net.address.is_v4()) return false;
-  for (unsigned bit = 0; bit < net.bits; bit += 8) {
-    const unsigned rest = net.bits - bit;
-    const auto mask = static_cast<std::uint8_t>(rest >= 8 ? 0xff : 0xff << (8 - rest));
-    if (((address.octets[bit / 8] ^ net.address.octets[bit / 8]) & mask) != 0) return false;
-  }
-  return true;
+std::string Routing::name_of(unsigned interface) const {
+  std::array<char, IF_NAMESIZE> name{};
+  return ::if_indextoname(interface, name.data()) != nullptr ? name.data() : "";
 }
+
+unsigned Routing::number_of(const std::string& interface) const { return ::if_nametoindex(interface.c_str()); }
 
 }  // namespace weir::probe::raw

@@ -1,9 +1,6 @@
 #include "probe/raw/way_finder.h"
 
-#include <net/if.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -12,11 +9,6 @@ namespace weir::probe::raw {
 namespace {
 
 report::Problem problem(std::string what, std::string why) { return {.what = std::move(what), .why = std::move(why)}; }
-
-std::string name_of(unsigned interface) {
-  std::array<char, IF_NAMESIZE> name{};
-  return ::if_indextoname(interface, name.data()) != nullptr ? name.data() : "";
-}
 
 /// All bits behind the first so many are set.
 bool is_last(const IpAddress& address, unsigned bits) {
@@ -54,8 +46,8 @@ bool is_link_local(const IpAddress& address) { return address.octets[0] == 0xfe 
 
 }  // namespace
 
-std::expected<WayFinder, report::Problem> WayFinder::make(const WayWishes& wishes, Routing routing) {
-  WayFinder finder(std::move(routing));
+std::expected<WayFinder, report::Problem> WayFinder::make(const WayWishes& wishes, HostNetwork& network) {
+  WayFinder finder(network);
   for (const auto& [option, addresses] : {std::pair("--source", &wishes.sources), std::pair("--gateway", &wishes.gateways)})
     if (const auto second = second_of_family(*addresses)) return std::unexpected(problem(option, to_string(*second) + " is the second of its family"));
   if (wishes.interface)
@@ -68,7 +60,7 @@ std::expected<WayFinder, report::Problem> WayFinder::make(const WayWishes& wishe
 }
 
 std::optional<report::Problem> WayFinder::fix_interface(const std::string& name) {
-  const unsigned number = ::if_nametoindex(name.c_str());
+  const unsigned number = network_->number_of(name);
   if (number == 0) return problem("-i " + name, "there is no such interface");
   interface_ = name;
   v4_.interface = v6_.interface = number;
@@ -96,7 +88,7 @@ std::optional<report::Problem> WayFinder::fix_source(const IpAddress& source) {
   }
   if (fixed.hosts) return std::nullopt;  // the kernel's rules say where from there
   if (places.empty()) return problem(what, "is in no net of this host's interfaces: no answer would come here (if it is routed here: -i IFACE)");
-  fixed.interface = ::if_nametoindex(places.front().c_str());
+  fixed.interface = network_->number_of(places.front());
   return std::nullopt;
 }
 
@@ -107,8 +99,8 @@ std::optional<report::Problem> WayFinder::fix_gateway(const IpAddress& gateway) 
   if (fixed.interface == 0 && is_link_local(gateway)) return problem(what, "is on every link (-i IFACE names one)");
   const auto route = route_by({.interface = fixed.interface, .source = {}, .gateway = {}}, gateway);
   if (!route || route->gateway)
-    return problem(what, fixed.interface != 0 ? "is not on the link of " + name_of(fixed.interface) : "is on no link of this host's");
-  const std::string interface = name_of(route->interface);
+    return problem(what, fixed.interface != 0 ? "is not on the link of " + network_->name_of(fixed.interface) : "is on no link of this host's");
+  const std::string interface = network_->name_of(route->interface);
   const std::string holder = fixed.source && fixed.hosts ? holder_of(*fixed.source) : "";
   if (fixed.interface == 0 && !holder.empty() && holder != interface)
     return problem(what, "is on the link of " + interface + ", and --source " + to_string(*fixed.source) + " is an address of " + holder);
@@ -123,7 +115,7 @@ std::string WayFinder::holder_of(const IpAddress& address) const {
 }
 
 std::optional<IpAddress> WayFinder::address_on(unsigned interface, const IpAddress& target) const {
-  const std::string name = name_of(interface);
+  const std::string name = network_->name_of(interface);
   const auto found = std::ranges::find_if(addresses_, [&](const HostAddress& one) {
     return one.interface == name && one.address.is_v4() == target.is_v4() && is_link_local(one.address) == is_link_local(target);
   });
@@ -133,7 +125,7 @@ std::optional<IpAddress> WayFinder::address_on(unsigned interface, const IpAddre
 bool WayFinder::is_hosts(const IpAddress& address) {
   const auto known = hosts_.find(address);
   if (known != hosts_.end()) return known->second;
-  const auto route = routing_.route_to({.target = address, .interface = 0, .source = {}});
+  const auto route = network_->route_to({.target = address, .interface = 0, .source = {}});
   return hosts_[address] = route && route->here;
 }
 
@@ -141,13 +133,13 @@ bool WayFinder::is_hosts(const IpAddress& address) {
 std::expected<Route, int> WayFinder::route_by(const Fixed& fixed, const IpAddress& target) {
   RouteQuestion question{.target = target, .interface = fixed.interface, .source = {}};
   if (fixed.source && fixed.hosts) question.source = fixed.source;
-  auto route = routing_.route_to(question);
+  auto route = network_->route_to(question);
   if (route || fixed.interface == 0 || question.source) return route;
-  const std::string interface = name_of(fixed.interface);
+  const std::string interface = network_->name_of(fixed.interface);
   for (const HostAddress& one : addresses_) {
     if (one.interface != interface || one.address.is_v4() != target.is_v4() || is_link_local(one.address)) continue;
     question.source = one.address;
-    if (auto by_rule = routing_.route_to(question)) return by_rule;
+    if (auto by_rule = network_->route_to(question)) return by_rule;
   }
   return route;
 }
@@ -162,7 +154,7 @@ std::expected<KernelWay, std::string> WayFinder::way_to(const IpAddress& target)
     way.interface = fixed.interface;
     if (!on_link) way.gateway = fixed.gateway;
   } else if (!route) {
-    return std::unexpected((fixed.interface == 0 ? "there is no way to it: " : "there is no way to it by " + name_of(fixed.interface) + ": ") +
+    return std::unexpected((fixed.interface == 0 ? "there is no way to it: " : "there is no way to it by " + network_->name_of(fixed.interface) + ": ") +
                            std::strerror(route.error()));
   } else {
     way.interface = route->interface;

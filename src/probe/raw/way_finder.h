@@ -1,4 +1,4 @@
-// Which ways the targets have, by the kernel's routing and what the user has fixed of it.
+// Which ways the targets have, by the kernel's routing and what the user has fixed of it. No input or output of its own.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/ip_address.h"
-#include "probe/raw/route.h"
+#include "probe/raw/host_network.h"
 #include "report/problem.h"
 
 namespace weir::probe::raw {
@@ -33,15 +33,15 @@ struct KernelWay {
   friend bool operator==(const KernelWay&, const KernelWay&) = default;
 };
 
-/// Purpose: wishes and routes into ways. Invariant: what is wished holds for every way. Ownership: its netlink socket. One owner, one thread.
+/// Purpose: wishes and routes into ways. Invariant: what is wished holds for every way. Ownership: none; the network outlives it.
+/// One owner, one thread.
 class WayFinder {
  public:
   /// A Problem: the wishes contradict each other, or this host.
-  static std::expected<WayFinder, report::Problem> make(const WayWishes& wishes, Routing routing);
+  static std::expected<WayFinder, report::Problem> make(const WayWishes& wishes, HostNetwork& network);
 
   /// The way to a target; why there is none, otherwise.
   std::expected<KernelWay, std::string> way_to(const IpAddress& target);
-  Routing& routing() { return routing_; }
   /// The interface that has the address, other than loopback; empty: none.
   std::string holder_of(const IpAddress& address) const;
 
@@ -52,7 +52,7 @@ class WayFinder {
     std::optional<IpAddress> source, gateway;
     bool hosts = false;  ///< the source is the host's own
   };
-  explicit WayFinder(Routing routing) : routing_(std::move(routing)), addresses_(addresses_of_host()) {}
+  explicit WayFinder(HostNetwork& network) : network_(&network), addresses_(network.addresses()) {}
   std::optional<report::Problem> fix_interface(const std::string& name);
   std::optional<report::Problem> fix_source(const IpAddress& source);
   std::optional<report::Problem> fix_gateway(const IpAddress& gateway);
@@ -62,7 +62,7 @@ class WayFinder {
   std::optional<IpAddress> address_on(unsigned interface, const IpAddress& target) const;
   bool is_hosts(const IpAddress& address);
 
-  Routing routing_;
+  HostNetwork* network_;
   std::vector<HostAddress> addresses_;
   std::string interface_;  ///< that the user named; empty: none
   Fixed v4_, v6_;
