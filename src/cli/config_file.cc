@@ -232,6 +232,7 @@ std::expected<Config, std::vector<ConfigError>> load_config(const std::string& p
     const std::vector<YAML::Node> documents = YAML::LoadAll(*text);
     if (documents.size() > 1) return only(line_of(documents[1]), "a second YAML document", "a configuration is one document");
     if (!documents.empty()) reader.read(documents.front());
+    if (values.empty() && !documents.empty()) config.lines = lines_of_keys(documents.front());
   } catch (const YAML::Exception& error) {
     return only(error.mark.line + 1, "not YAML: " + error.msg);
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "cli/config_keys.h"
 #include "cli/config_values.h"
 #include "cli/gateway_config.h"
 #include "cli/nat_config.h"
@@ -46,6 +47,7 @@ struct Config {
   GatewayConfig gateway;
   PolicyConfig policy;  ///< policy, categories, feeds
   NatConfig nat;
+  KeyLines lines;
 };
 
 /// All errors, in the order of the file; at least one if there is no Config.

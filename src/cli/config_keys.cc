@@ -240,8 +240,31 @@ class Walk {
   Path path_;
 };
 
+void add_lines(const YAML::Node& map, const std::string& before, KeyLines& into) {
+  for (const auto& pair : map) {
+    const std::string key = before + pair.first.Scalar();
+    into[key] = line_of(pair.first);
+    if (pair.second.IsMap()) add_lines(pair.second, key + ".", into);
+  }
+}
+
 }  // namespace
 
 void check_keys(const YAML::Node& root, ConfigValues& values) { Walk(values).walk(root); }
+
+KeyLines lines_of_keys(const YAML::Node& root) {
+  KeyLines lines;
+  if (root.IsMap()) add_lines(root, "", lines);
+  return lines;
+}
+
+int line_of_key(const KeyLines& lines, std::string_view key) {
+  for (;;) {
+    if (const auto found = lines.find(key); found != lines.end()) return found->second;
+    const auto dot = key.rfind('.');
+    if (dot == std::string_view::npos) return 0;
+    key = key.substr(0, dot);
+  }
+}
 
 }  // namespace weir::cli

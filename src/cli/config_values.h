@@ -31,6 +31,7 @@ class ConfigValues {
   void error(const YAML::Node& node, std::string why, std::string hint = {});
   /// An error that makes all further ones of this node idle: they are not kept.
   void misplaced(const YAML::Node& node, std::string why);
+  bool empty() const { return errors_.empty(); }
   /// In the order of the file.
   std::vector<ConfigError> take_errors();
 

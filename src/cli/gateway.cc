@@ -4,19 +4,23 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "capture/clock.h"
 #include "capture/nf_queue.h"
 #include "cli/command_line.h"
+#include "cli/config_changes.h"
 #include "cli/control_api.h"
 #include "cli/gateway_options.h"
 #include "cli/host_facts.h"
+#include "cli/nat_settings.h"
 #include "cli/outputs.h"
 #include "cli/policy_lists.h"
 #include "cli/process.h"
@@ -148,12 +152,11 @@ class Gateway {
     if (!open_queue({.number = queue, .fail_open = options_.gateway.fail.queue == FailMode::kOpen}, queues)) return false;
     if (!open_queue({.number = gateway::held_queue(kernel_, shard), .fail_open = false, .with_sender = true}, queues)) return false;
     gateway::Surroundings surroundings;
-    if (options_.names) {
-      surroundings.names = [this](const Endpoints& connection, TimeNs time) {
-        const auto name = shared_.names().find(connection, time);
-        return name ? std::vector<std::string>{*name} : std::vector<std::string>{};
-      };
-    }
+    // Also where no rule asks for one: after a reload some may.
+    surroundings.names = [this](const Endpoints& connection, TimeNs time) {
+      const auto name = shared_.names().find(connection, time);
+      return name ? std::vector<std::string>{*name} : std::vector<std::string>{};
+    };
     surroundings.hosts = [this](decide::Facts& facts, TimeNs time) { hosts_.fill(facts, time); };
     surroundings.raised = [this](const engine::AnomalyRecord& record) { hosts_.take(record); };
     surroundings.local_time = [](TimeNs time) { return local_time(time / kSecond); };
@@ -191,12 +194,17 @@ class Gateway {
 
   int begin_nat() {
     if (options_.nat.empty()) return kDone;
-    auto table = gateway::NatTable::make(options_.nat);
-    if (!table) return say("nat", table.error(), "nftables with NAT is needed, and CAP_NET_ADMIN"), kNotDone;
-    nat_table_ = *std::move(table);
-    nat_ = std::make_unique<gateway::AddressNat>(options_.nat, [this](auto orders) { return nat_table_->apply(orders); });
-    workers_->ask_all([this](gateway::Worker& worker) { worker.core().use(*nat_); });
+    if (const auto made = make_nat(options_.nat); !made) return say("nat", made.error(), "nftables with NAT is needed, and CAP_NET_ADMIN"), kNotDone;
     return kDone;
+  }
+
+  std::expected<void, std::string> make_nat(const rewrite::NatSettings& settings) {
+    auto table = gateway::NatTable::make(settings);
+    if (!table) return std::unexpected(table.error());
+    nat_table_ = *std::move(table);
+    nat_ = std::make_unique<gateway::AddressNat>(settings, [this](auto orders) { return nat_table_->apply(orders); });
+    workers_->ask_all([this](gateway::Worker& worker) { worker.core().use(*nat_); });
+    return {};
   }
 
   bool open_queue(capture::NfQueueSettings settings, gateway::WorkerQueues& into) const {
@@ -248,7 +256,7 @@ class Gateway {
         service_.alive(status(capture::wall_ns()));
         if (nat_) nat_->advance(capture::wall_ns());
       }
-      if (due(fed, kFeeds) && feeds_.changed()) take_feeds();
+      if (due(fed, kFeeds) && options_.source.feed_files.changed()) take_feeds();
       if (reopen_wanted()) shared_.reopen();
       if (reload_wanted()) reload();
     }
@@ -285,52 +293,89 @@ class Gateway {
 
   /// The prober has written: connections from now on are decided by it.
   void take_feeds() {
-    const auto before = options_.source.lookups.feeds;
+    const auto before = options_.source.read.lookups.feeds;
     const auto policy = load_policy(options_.source);
-    if (!policy || options_.source.lookups.feeds == before) return;  // what was refused is said
+    if (!policy || options_.source.read.lookups.feeds == before) return;  // what was refused is said
     options_.policy = policy;
     workers_->ask_all([&](gateway::Worker& worker) { worker.core().use(policy); });
     fmt::print(stderr, "weir: feeds reloaded\n");
   }
 
-  /// What cannot be read leaves what runs as it is. Packets go on being decided while rules are made ready.
+  /// All of it, or nothing: then what runs stays as it is. Packets go on being decided while rules are made ready.
   bool reload() {
     GatewayOptions next = options_;
-    if (!options_.config.empty()) {
-      const auto config = read_config(options_.config);
-      if (!config) return false;
-      next.inspect.variables = config->variables;
-      next.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
-      next.source = policy_source(*config);
-      next.source.lookups = options_.source.lookups;
-      next.policy = load_policy(next.source);
-      if (!next.policy) return false;
-      next.names = asks_for_names(config->policy);
-      next.proxies = has_proxy(config->policy);
-      next.gateway.interfaces = config->gateway.interfaces;
-      next.gateway.fail.dead = config->gateway.fail.dead;
-    }
+    if (!options_.config.empty() && !read_again(next)) return false;
+    const auto paths = options_.inspect.rules;
+    const auto variables = options_.inspect.variables;
     auto rules = read_rules(next.inspect);
     if (!rules) return false;
     const gateway::KernelRuleSettings kernel = next.kernel_rules();
-    if (const auto installed = keeper_->install(kernel); !installed) {
-      say("the kernel's rules", installed.error(), "what ran goes on");
+    auto taken = keeper_->install(kernel);
+    if (!taken) say("the kernel's rules", taken.error(), "what ran goes on");
+    if (taken) {
+      taken = take_nat(next.nat);
+      if (!taken) say(where_is(next.loaded, "nat"), "nat: " + taken.error(), "what ran goes on");
+    }
+    if (!taken) {
       if (const auto again = keeper_->install(kernel_); !again) say("the kernel's rules", again.error());
+      options_.inspect.rules = paths;
+      options_.inspect.variables = variables;
       return false;
     }
     kernel_ = kernel;
+    // Of `inspect` read_rules() has taken what may change; workers look at the rest.
     options_.source = std::move(next.source);
     options_.policy = std::move(next.policy);
     options_.names = next.names;
     options_.proxies = next.proxies;
     options_.gateway = std::move(next.gateway);
-    feeds_ = FeedFiles(options_.source.lists);
+    options_.nat = std::move(next.nat);
+    options_.loaded = std::move(next.loaded);
     workers_->ask_all([&](gateway::Worker& worker) {
       worker.use(*rules);
       worker.core().use(options_.policy);
     });
     fmt::print(stderr, "weir: reloaded\n");
     return true;
+  }
+
+  /// What the configuration says now. False: it cannot be read, or asks for what only a restart can do; it is said.
+  bool read_again(GatewayOptions& next) const {
+    auto config = read_config(options_.config);
+    if (!config) return false;
+    const auto restart = gateway_keys_for_a_restart(options_.loaded, *config);
+    for (const std::string& key : restart) say(where_is(*config, key), key + " cannot change while the gateway runs", "what ran goes on");
+    if (!restart.empty()) return false;
+    next.inspect.variables = config->variables;
+    next.inspect.rules = options_.rules_given.empty() ? config->rules : options_.rules_given;
+    next.nat = nat_settings(config->nat, config->gateway);
+    next.source = policy_source(*config);
+    next.source.read = options_.source.read;
+    next.policy = load_policy(next.source);
+    if (!next.policy) return false;
+    next.names = asks_for_names(config->policy);
+    next.proxies = has_proxy(config->policy);
+    const GatewayConfig before = std::exchange(next.gateway, config->gateway);
+    if (options_.proxies || !next.proxies) {
+      next.gateway.proxy_port = before.proxy_port;
+      next.gateway.proxy_table = before.proxy_table;
+    }
+    next.loaded = *std::move(config);
+    return true;
+  }
+
+  std::string where_is(const Config& config, std::string_view key) const {
+    const int line = line_of_key(config.lines, key);
+    return line > 0 ? fmt::format("{}:{}", options_.config, line) : options_.config;
+  }
+
+  /// Translations that run go on. An error leaves all as it was.
+  std::expected<void, std::string> take_nat(const rewrite::NatSettings& settings) {
+    if (nat_) return nat_->use(settings, [&] { return nat_table_->use(settings); });
+    if (settings.empty()) return {};
+    if (auto begun = make_nat(settings); !begun) return begun;
+    state_->use(*nat_);
+    return {};
   }
 
   /// Those of the new configuration; if they cannot be read, the old ones' places stand again.
@@ -393,7 +438,6 @@ class Gateway {
   }
 
   GatewayOptions options_;
-  FeedFiles feeds_{options_.source.lists};
   gateway::RequestQueue requests_;
   Service service_;
   Outputs shared_;

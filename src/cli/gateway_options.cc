@@ -88,6 +88,7 @@ std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> ar
   if (!options.policy && options.dry_run) return std::unexpected(kBadUsage);  // else it is for the fail mode to say what becomes of traffic
   options.names = asks_for_names(config.policy);
   options.proxies = has_proxy(config.policy);
+  options.loaded = std::move(config);
   options.service.configures_links = true;  // CAP_NET_ADMIN: queues, marks
   return options;
 }

@@ -27,6 +27,7 @@ struct GatewayOptions {
   rewrite::NatSettings nat;
   ServiceSettings service;
   std::string config;                    ///< the file it came from; empty: none
+  Config loaded;                         ///< what it said when it was taken over last
   std::vector<std::string> rules_given;  ///< on the command line
   bool dry_run = false;
 

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -11,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "capture/clock.h"
 #include "cli/command_line.h"
 #include "cli/policy_lists.h"
 #include "cli/say.h"
@@ -256,11 +256,10 @@ int policy(std::span<const char* const> arguments) {
   const std::string file = asked.config.empty() ? kDefaultConfig : asked.config;
   const auto config = read_config(file);
   if (!config) return config.error();
-  const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const auto lists = load_policy_lists(config->policy, now);
+  const auto lists = load_policy_lists(config->policy, capture::wall_ns());
   if (!lists) return say(lists.error()), kBadUsage;
   for (const auto& problem : lists->problems) say(problem);
-  const decide::Explanation explanation = decide::Policy(policy_source(*config).settings, lists->lookups).explain(connection.facts);
+  const decide::Explanation explanation = decide::Policy(policy_source(*config).settings, lists->read.lookups).explain(connection.facts);
   fmt::print("{}", asked.json ? json_text(explanation, file) : text(explanation, connection, file, report::TextStyle::of(STDOUT_FILENO)));
   if (std::fflush(stdout) != 0) return say("standard output", "cannot be written to"), kNotDone;
   return lists->feeds_refused > 0 ? kNotDone : kDone;

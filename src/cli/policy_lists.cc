@@ -1,13 +1,13 @@
 #include "cli/policy_lists.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
-#include <chrono>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <utility>
 
+#include "capture/clock.h"
 #include "cli/say.h"
 #include "cli/text_file.h"
 #include "decide/category_lists.h"
@@ -19,6 +19,7 @@ namespace {
 
 /// Of the largest lists that there are, some hundred megabytes.
 constexpr std::size_t kMostListBytes = 1U << 30;
+constexpr std::int64_t kSecond = 1'000'000'000;
 
 using Read = std::expected<void, report::Problem>;
 
@@ -34,13 +35,21 @@ Read read_list(const std::string& path, std::size_t category, decide::Categories
   return {};
 }
 
-/// A file, or a folder as UT1 has them: `domains`, `urls`, or both.
-Read read_category(const NamedPath& entry, std::size_t category, decide::Categories& into, std::vector<report::Problem>& problems) {
+/// A file, or of a folder as UT1 has them `domains` and `urls`.
+std::vector<std::string> files_of(const NamedPath& entry) {
   std::error_code code;
-  if (!std::filesystem::is_directory(entry.path, code)) return read_list(entry.path, category, into, problems);
+  if (!std::filesystem::is_directory(entry.path, code)) return {entry.path};
+  const std::filesystem::path folder = entry.path;
+  return {(folder / "domains").string(), (folder / "urls").string()};
+}
+
+/// Of a folder there may be both files, or one.
+Read read_category(const NamedPath& entry, std::size_t category, decide::Categories& into, std::vector<report::Problem>& problems) {
+  const std::vector<std::string> files = files_of(entry);
+  if (files.size() == 1) return read_list(files.front(), category, into, problems);
   bool any = false;
-  for (const char* name : {"domains", "urls"}) {
-    const std::string path = (std::filesystem::path(entry.path) / name).string();
+  for (const std::string& path : files) {
+    std::error_code code;
     if (!std::filesystem::exists(path, code)) continue;
     if (auto read = read_list(path, category, into, problems); !read) return read;
     any = true;
@@ -49,38 +58,77 @@ Read read_category(const NamedPath& entry, std::size_t category, decide::Categor
   return {};
 }
 
+bool are_same(const std::vector<NamedPath>& a, const std::vector<NamedPath>& b) {
+  return std::ranges::equal(a, b, [](const NamedPath& one, const NamedPath& other) { return one.name == other.name && one.path == other.path; });
+}
+
+/// All of them, or those of `before` if no file has changed.
+Read load_categories(const PolicyConfig& config, std::int64_t now_ns, const ReadLists& before, PolicyLists& out) {
+  ReadLists& read = out.read;
+  read.categories = config.categories;
+  for (const NamedPath& entry : config.categories)
+    for (const std::string& path : files_of(entry)) read.category_files[path] = stamp_of(path);
+  read.settled = std::ranges::all_of(read.category_files, [&](const auto& file) { return is_settled(file.second, now_ns); });
+  if (before.settled && before.lookups.categories && are_same(before.categories, read.categories) && before.category_files == read.category_files) {
+    read.lookups.categories = before.lookups.categories;
+    return {};
+  }
+  auto categories = std::make_shared<decide::Categories>();
+  for (const NamedPath& entry : config.categories) {
+    const auto number = categories->category(entry.name);
+    if (!number) return std::unexpected(report::Problem{entry.path, fmt::format("there are more than {} categories", decide::Categories::kMostCategories)});
+    if (auto one = read_category(entry, *number, *categories, out.problems); !one) return one;
+  }
+  read.lookups.categories = std::move(categories);
+  return {};
+}
+
+report::Problem stale(const std::string& path, std::int64_t valid_until_s) {
+  return {path, fmt::format("is stale: it was valid until {}", decide::utc_text(valid_until_s))};
+}
+
 std::expected<decide::Feed, report::Problem> read_feed(const std::string& path, std::int64_t now_s) {
   const auto text = read_text_file(path, decide::kMostFeedBytes, "a feed");
   if (!text) return std::unexpected(text.error());
   auto feed = decide::parse_feed(*text);
   if (!feed) return std::unexpected(report::Problem{feed.error().line > 0 ? fmt::format("{}:{}", path, feed.error().line) : path, feed.error().why});
-  if (feed->stale(now_s)) return std::unexpected(report::Problem{path, fmt::format("is stale: it was valid until {}", decide::utc_text(feed->valid_until_s))});
+  if (feed->stale(now_s)) return std::unexpected(stale(path, feed->valid_until_s));
   return *std::move(feed);
+}
+
+/// The feed, read or as it was; its problem, otherwise.
+Read load_feed(const NamedPath& entry, std::int64_t now_ns, const ReadLists& before, ReadLists& into) {
+  const std::int64_t now_s = now_ns / kSecond;
+  const FileStamp stamp = stamp_of(entry.path);
+  const auto last = before.feeds.find(entry.name);
+  if (last != before.feeds.end() && last->second.path == entry.path && last->second.stamp == stamp) {
+    if (last->second.valid_until_s <= now_s) return std::unexpected(stale(entry.path, last->second.valid_until_s));
+    into.feeds[entry.name] = last->second;
+    into.lookups.feeds[entry.name] = before.lookups.feeds.at(entry.name);
+    return {};
+  }
+  const auto feed = read_feed(entry.path, now_s);
+  if (!feed) return std::unexpected(feed.error());
+  if (is_settled(stamp, now_ns)) into.feeds[entry.name] = {.path = entry.path, .stamp = stamp, .valid_until_s = feed->valid_until_s};
+  into.lookups.feeds[entry.name] = std::make_shared<decide::FeedIndex>(*feed);
+  return {};
 }
 
 }  // namespace
 
-std::expected<PolicyLists, report::Problem> load_policy_lists(const PolicyConfig& config, std::int64_t now_s, const decide::Lookups& before) {
+std::expected<PolicyLists, report::Problem> load_policy_lists(const PolicyConfig& config, std::int64_t now_ns, const ReadLists& before) {
   PolicyLists out;
-  auto categories = std::make_shared<decide::Categories>();
-  for (const NamedPath& entry : config.categories) {
-    const auto number = categories->category(entry.name);
-    if (!number) return std::unexpected(report::Problem{entry.path, fmt::format("there are more than {} categories", decide::Categories::kMostCategories)});
-    if (auto read = read_category(entry, *number, *categories, out.problems); !read) return std::unexpected(read.error());
-  }
-  out.lookups.categories = std::move(categories);
+  if (const auto loaded = load_categories(config, now_ns, before, out); !loaded) return std::unexpected(loaded.error());
+  auto& feeds = out.read.lookups.feeds;
   for (const NamedPath& entry : config.feeds) {
-    if (auto feed = read_feed(entry.path, now_s)) {
-      out.lookups.feeds[entry.name] = std::make_shared<decide::FeedIndex>(*feed);
-      continue;
-    } else {
-      out.problems.push_back(std::move(feed.error()));
-      ++out.feeds_refused;
-    }
-    const auto last = before.feeds.find(entry.name);
-    const bool kept = last != before.feeds.end() && last->second;
+    auto loaded = load_feed(entry, now_ns, before, out.read);
+    if (loaded) continue;
+    out.problems.push_back(std::move(loaded.error()));
+    ++out.feeds_refused;
+    const auto last = before.lookups.feeds.find(entry.name);
+    const bool kept = last != before.lookups.feeds.end() && last->second;
     out.problems.back().why += kept ? "; the last good one stays" : fmt::format("; the feed {} is empty", entry.name);
-    out.lookups.feeds[entry.name] = kept ? last->second : std::make_shared<const decide::FeedIndex>(decide::Feed{});
+    feeds[entry.name] = kept ? last->second : std::make_shared<const decide::FeedIndex>(decide::Feed{});
   }
   return out;
 }
@@ -91,16 +139,17 @@ PolicySource policy_source(const Config& config) {
                        .rules = config.policy.rules,
                        .otherwise = config.policy.otherwise},
           .lists = config.policy,
-          .lookups = {}};
+          .read = {},
+          .feed_files = {}};
 }
 
 std::shared_ptr<const decide::Policy> load_policy(PolicySource& source) {
-  const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  auto lists = load_policy_lists(source.lists, now_s, source.lookups);
+  source.feed_files = FeedFiles(source.lists);
+  auto lists = load_policy_lists(source.lists, capture::wall_ns(), source.read);
   if (!lists) return say(lists.error()), nullptr;
   for (const report::Problem& problem : lists->problems) say(problem);
-  source.lookups = std::move(lists->lookups);
-  return std::make_shared<const decide::Policy>(source.settings, source.lookups);
+  source.read = std::move(lists->read);
+  return std::make_shared<const decide::Policy>(source.settings, source.read.lookups);
 }
 
 decide::LocalTime local_time(std::time_t now) {
@@ -113,16 +162,10 @@ FeedFiles::FeedFiles(const PolicyConfig& config) {
   for (const NamedPath& entry : config.feeds) stamps_[entry.path] = stamp_of(entry.path);
 }
 
-FeedFiles::Stamp FeedFiles::stamp_of(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  return {status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size};
-}
-
 bool FeedFiles::changed() {
   bool any = false;
   for (auto& [path, stamp] : stamps_) {
-    const Stamp now = stamp_of(path);
+    const FileStamp now = stamp_of(path);
     any = any || now != stamp;
     stamp = now;
   }

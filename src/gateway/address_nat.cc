@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "rewrite/strip.h"
 
 namespace weir::gateway {
@@ -61,6 +63,13 @@ std::string AddressNat::carry_out(TimeNs now) {
   if (done) return {};
   ++counters_.kernel_errors;
   return done.error();
+}
+
+std::expected<void, std::string> AddressNat::use(rewrite::NatSettings settings, const std::function<std::expected<void, std::string>()>& change) {
+  const std::scoped_lock lock(mutex_);
+  auto changed = change();
+  if (changed) translation_.use(std::move(settings));
+  return changed;
 }
 
 std::expected<AddressNat::Result, rewrite::Unchangeable> AddressNat::treat(Bytes packet, const rewrite::AddAddrContext& context, TimeNs now) {

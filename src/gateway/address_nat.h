@@ -35,6 +35,10 @@ class AddressNat {
 
   AddressNat(rewrite::NatSettings settings, Apply apply) : translation_(std::move(settings)), apply_(std::move(apply)) {}
 
+  /// From now on; what runs goes on (AddressTranslation::use). `change` makes the kernel's table by them, while no packet is on its way here: its
+  /// error leaves all as it was.
+  std::expected<void, std::string> use(rewrite::NatSettings settings, const std::function<std::expected<void, std::string>()>& change);
+
   struct Result {
     std::vector<std::byte> packet;                ///< goes instead; empty: as it is
     std::vector<rewrite::AddAddrChange> changes;  ///< empty: nothing to tell

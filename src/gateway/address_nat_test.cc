@@ -89,6 +89,23 @@ TEST(AddressNat, MappingsAreRenewedAndEnd) {
   EXPECT_EQ(nat.counters().mappings, 0U);
 }
 
+TEST(AddressNat, OtherSettingsHoldOnlyIfTheKernelTakesThem) {
+  FakeKernel kernel;
+  AddressNat nat(settings(), kernel.apply());
+  rewrite::NatSettings next = settings();
+  next.pools.front().first_port = 30000;
+  next.pools.front().last_port = 30000;
+  EXPECT_EQ(nat.use(next, [] { return std::expected<void, std::string>(std::unexpect, "no"); }).error(), "no");
+  const auto before = nat.treat(kOffered, from_server(), 0);
+  EXPECT_EQ(kernel.orders.back().outside.port, 20000);
+  ASSERT_TRUE(nat.use(next, [] { return std::expected<void, std::string>(); }));
+  EXPECT_EQ(nat.treat(kOffered, from_server(), 1)->packet, before->packet) << "what runs goes on";
+  rewrite::AddAddrContext other = from_server();
+  other.connection = 2;
+  EXPECT_NE(nat.treat(kOffered, other, 1)->packet, before->packet);
+  EXPECT_EQ(kernel.orders.back().outside.port, 30000);
+}
+
 TEST(AddressNat, AnotherProcessGoesOn) {
   FakeKernel kernel;
   AddressNat before(settings(), kernel.apply());

@@ -45,6 +45,14 @@ std::expected<void, std::string> NatTable::make_anew() {
   return nft_.run(text);
 }
 
+std::expected<void, std::string> NatTable::use(rewrite::NatSettings settings) {
+  std::swap(settings_, settings);
+  auto made = make_anew();
+  if (made) whole_ = true;
+  if (!made) settings_ = std::move(settings);
+  return made;
+}
+
 std::expected<void, std::string> NatTable::apply(std::span<const rewrite::MappingOrder> orders) {
   std::string text;
   for (const rewrite::MappingOrder& order : orders) text += nat_change(order, source_for(order));

@@ -24,6 +24,8 @@ class NatTable {
   NatTable& operator=(const NatTable&) = delete;
   ~NatTable();
 
+  /// Fixed pairs by these settings from now on, mappings as they are; on an error all stays as it was.
+  std::expected<void, std::string> use(rewrite::NatSettings settings);
   /// Before the packet goes that the orders belong to. Where someone has taken the table away (a firewall's reload flushes all), or a change failed before,
   /// the whole table is made anew. After an error the next call tries everything again.
   std::expected<void, std::string> apply(std::span<const rewrite::MappingOrder> orders);

@@ -98,6 +98,29 @@ TEST_F(NatTableTest, IsMadeAnewWhereSomeoneTookItAway) {
   EXPECT_THAT(nft("list map inet weir_nat inwards4"), HasSubstr("203.0.113.9 : 10.0.5.2"));
 }
 
+TEST_F(NatTableTest, GoesOnWithOtherPairsAndKeepsItsMappings) {
+  auto table = NatTable::make(settings_);
+  ASSERT_TRUE(table) << table.error();
+  ASSERT_TRUE((*table)->apply(std::array{install("203.0.113.2", 4000, "10.2.2.2")}));
+  NatSettings next = settings_;
+  next.fixed = {{address("10.0.5.3"), address("203.0.113.10")}};
+  const auto used = (*table)->use(next);
+  ASSERT_TRUE(used) << used.error();
+  const std::string inwards = nft("list map inet weir_nat inwards4");
+  EXPECT_THAT(inwards, HasSubstr("203.0.113.10 : 10.0.5.3"));
+  EXPECT_THAT(inwards, Not(HasSubstr("203.0.113.9")));
+  EXPECT_THAT(nft("list map inet weir_nat listeners4"), HasSubstr("203.0.113.2 . 4000"));
+
+  const std::string before = nft("list table inet weir_nat | sed 's/expires [^ ]*//g'");
+  NatSettings wrong = settings_;
+  wrong.fixed = {{address("10.0.5.2"), address("203.0.113.9")}, {address("10.0.5.3"), address("203.0.113.9")}};
+  EXPECT_FALSE((*table)->use(wrong));
+  EXPECT_EQ(nft("list table inet weir_nat | sed 's/expires [^ ]*//g'"), before) << "what the kernel does not take changes nothing";
+  nft("flush ruleset");
+  ASSERT_TRUE((*table)->apply(std::array{install("203.0.113.2", 4001, "10.2.2.3")}));
+  EXPECT_THAT(nft("list map inet weir_nat inwards4"), HasSubstr("203.0.113.10 : 10.0.5.3")) << "made anew by the settings that it took last";
+}
+
 TEST_F(NatTableTest, SaysWhatTheKernelDoesNotTake) {
   settings_.fixed = {{address("10.0.5.2"), address("203.0.113.9")}, {address("10.0.5.3"), address("203.0.113.9")}};
   const auto table = NatTable::make(settings_);

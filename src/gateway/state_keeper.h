@@ -26,6 +26,8 @@ class StateKeeper {
   StateKeeper(std::string path, TimeNs every, AskAll ask_all, AddressNat* nat, std::function<TimeNs()> steady)
       : path_(std::move(path)), every_(every), ask_all_(std::move(ask_all)), nat_(nat), steady_(std::move(steady)), next_(steady_() + every_) {}
 
+  /// There is one from now on.
+  void use(AddressNat& nat) { nat_ = &nat; }
   /// Before the workers start. The problem, if the file could not be used: then nothing is taken over of what it says.
   std::optional<report::Problem> restore(TimeNs now);
   std::size_t restored() const { return restored_; }

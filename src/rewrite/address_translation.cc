@@ -32,6 +32,18 @@ std::string_view name_of(NoTranslation why) {
 
 AddressTranslation::AddressTranslation(NatSettings settings) : settings_(std::move(settings)), cursors_(settings_.pools.size()) {}
 
+void AddressTranslation::use(NatSettings settings) {
+  settings_ = std::move(settings);
+  cursors_.assign(settings_.pools.size(), 0);
+  for (auto& [outside, mapping] : mappings_)
+    if (const NatSettings::Pool* pool = pool_of(outside)) mapping.timeout_seconds = pool->timeout_seconds;
+  std::erase_if(offers_, [&](const auto& offer) {
+    if (offer.second.mapping) return false;
+    const auto fixed = settings_.fixed.find(offer.second.address);
+    return fixed == settings_.fixed.end() || fixed->second != offer.second.told.address;
+  });
+}
+
 bool AddressTranslation::concerns(const IpAddress& address) const {
   return settings_.fixed.contains(address) || (settings_.has_pool(address.is_v4()) && settings_.is_inside(address));
 }
@@ -91,7 +103,9 @@ std::expected<AddressTranslation::Told, NoTranslation> AddressTranslation::choos
           if (const auto mapping = mapping_at(pool, {.address = address, .port = wanted}, inside, now)) return told(*mapping, offer.port.has_value());
   if (!offer.port && !offer.room_for_port) return std::unexpected(NoTranslation::kNoRoom);
   const auto [first, last] = by_inside_.equal_range(inside);
-  if (first != last) return told(mappings_.find(first->second), true);
+  // Of a pool that the settings had before, it is for the offers that it was told to.
+  const auto known = std::find_if(first, last, [&](const auto& pair) { return pool_of(pair.second) != nullptr; });
+  if (known != last) return told(mappings_.find(known->second), true);
   if (is_full()) return std::unexpected(NoTranslation::kLimit);
   for (std::size_t pool = 0; pool < settings_.pools.size(); ++pool)
     if (const auto outside = free_port(pool, v4)) return told(add(settings_.pools[pool].timeout_seconds, *outside, inside, now), true);

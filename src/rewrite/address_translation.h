@@ -69,6 +69,9 @@ class AddressTranslation {
   explicit AddressTranslation(NatSettings settings);
 
   bool empty() const { return settings_.empty(); }
+  /// From now on. Mappings that run go on until their offers end, also where no pool is left that has them; what was told by a fixed pair that is
+  /// there no more is told anew.
+  void use(NatSettings settings);
   /// Whether an address is one that is told as another one outside.
   bool concerns(const IpAddress& address) const;
   /// What the peer is to be told: address, and port or none. The same offer gets the same.

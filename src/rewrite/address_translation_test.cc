@@ -218,6 +218,56 @@ TEST(AddressTranslation, GoesOnInAnotherProcess) {
   EXPECT_FALSE(changed.original(1, 1, 3, *fixed_told));
 }
 
+TEST(AddressTranslation, WhatRunsGoesOnByOtherSettings) {
+  AddressTranslation nat(settings());
+  const auto told = nat.offer(offer(1, kInside), 0);
+  ASSERT_TRUE(told);
+  nat.take_orders(0);
+  const IpAddress other = sample::v4(0xcb007105);
+  NatSettings next = settings();
+  next.pools = {{.outside = {other}, .first_port = 30000, .last_port = 30000, .timeout_seconds = 60}};
+  nat.use(next);
+  EXPECT_EQ(nat.offer(offer(1, kInside), kSecond), told) << "the same offer, again";
+  EXPECT_TRUE(nat.original(1, 1, 2, *told));
+  EXPECT_EQ(nat.offer(offer(2, kInside), kSecond), (HostPort{other, 30000})) << "another one is told by the new pool";
+  EXPECT_EQ(nat.take_orders(kSecond).size(), 1U);
+  const auto renewed = nat.take_orders(150 * kSecond);
+  ASSERT_EQ(renewed.size(), 2U) << "both live on";
+  for (const MappingOrder& order : renewed) EXPECT_EQ(order.what, MappingOrder::What::kInstall);
+  nat.end(1, 151 * kSecond);
+  const auto removed = nat.take_orders(181 * kSecond);
+  ASSERT_FALSE(removed.empty());
+  EXPECT_EQ(nat.mappings(), 1U) << "what no pool has ends with its connection";
+}
+
+TEST(AddressTranslation, AMappingsTimeoutIsThatOfItsPoolFromNowOn) {
+  AddressTranslation nat(settings());
+  ASSERT_TRUE(nat.offer(offer(1, kInside), 0));
+  nat.take_orders(0);
+  NatSettings next = settings();
+  next.pools.front().timeout_seconds = 40;
+  nat.use(next);
+  const auto renewed = nat.take_orders(150 * kSecond);
+  ASSERT_EQ(renewed.size(), 1U);
+  EXPECT_EQ(renewed.front().timeout_seconds, 40);
+  EXPECT_EQ(nat.next_deadline(), 170 * kSecond);
+}
+
+TEST(AddressTranslation, WhatAFixedPairTellsFollowsTheSettings) {
+  AddressTranslation nat(settings());
+  const auto told = nat.offer(offer(1, kFixed), 0);
+  nat.use(settings());
+  EXPECT_TRUE(nat.original(1, 1, 2, *told)) << "the same settings again";
+  NatSettings next = settings();
+  next.fixed = {{kFixed, sample::v4(0xcb00710a)}};
+  nat.use(next);
+  EXPECT_FALSE(nat.original(1, 1, 2, *told));
+  EXPECT_EQ(nat.offer(offer(1, kFixed), 0), (HostPort{sample::v4(0xcb00710a), 0}));
+  nat.use({});
+  EXPECT_TRUE(nat.empty());
+  EXPECT_EQ(nat.offer(offer(1, kFixed), 0), std::unexpected(NoTranslation::kNotConcerned));
+}
+
 TEST(AddressTranslation, BelievesNoSavedOctet) {
   AddressTranslation before(settings());
   ASSERT_TRUE(before.offer(offer(1, kInside), 0));

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -86,27 +87,37 @@ class Case:
             rule = f"{ip} daddr {outside(1, self.family)} tcp dport {PORT} dnat to {addresses.server(1, self.family)}"
             lab.run(lab.router, "nft", "-f", "-", input=f"table {ip} admin {{ chain before {{ type nat hook prerouting priority -100;\n{rule}\n}}\n}}", text=True)
         inside = ", ".join(f'"{net}"' for net in inner)
-        self.gateway = live_gateway.Gateway(lab, folder, gateway=f"inside: [{inside}]", more=self.config)
+        self.keys = f"inside: [{inside}]"
+        self.gateway = live_gateway.Gateway(lab, folder, gateway=self.keys, more=self.config)
         self.gateway.start()
         self.monitor = Monitor(lab)
+        self.listener = None
         return self
+
+    def reload(self, config, says="weir: reloaded"):
+        """With this for nat; what the gateway says to it, once more than before."""
+        before = self.gateway.errors.read_text().count(says)
+        self.gateway.write(gateway=self.keys, more=config)
+        self.gateway.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: self.gateway.errors.read_text().count(says) > before, says)
 
     def offer(self, *flags):
         self.lab.run(self.lab.server, "ip", "mptcp", "endpoint", "add", addresses.server(2, self.family), "dev", "p2", "id", "2", *(flags or ("signal",)))
 
     def connect(self):
         kind = socket.AF_INET if self.family == 4 else socket.AF_INET6
-        with namespaces.inside(self.lab.server):
-            listener = self.stack.enter_context(socket.socket(kind, socket.SOCK_STREAM, network.MPTCP))
+        if self.listener is None:
+            with namespaces.inside(self.lab.server):
+                self.listener = listener = self.stack.enter_context(socket.socket(kind, socket.SOCK_STREAM, network.MPTCP))
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(("" if self.family == 4 else "::", PORT))
             listener.listen()
+            listener.settimeout(20)
         with namespaces.inside(self.lab.client):
             client = self.stack.enter_context(socket.socket(kind, socket.SOCK_STREAM, network.MPTCP))
             client.settimeout(20)
             client.connect((outside(1, self.family), PORT))
-        listener.settimeout(20)
-        server, _ = listener.accept()
+        server, _ = self.listener.accept()
         self.stack.enter_context(server)
         server.settimeout(20)
         return client, server
@@ -276,6 +287,52 @@ class GatewayNat(unittest.TestCase):
             server.recv(5)
             wait_for_subflows(client, 2)
             self.assertEqual(case.lab.run(case.lab.router, "nft", "list", "table", "ip", "admin", capture_output=True, text=True).stdout, admin)
+
+    def joined(self, case, told):
+        """A connection with a second subflow, whose address was told as this."""
+        before = len(case.monitor.announced())
+        client, server = case.connect()
+        client.sendall(b"hello")
+        self.assertEqual(server.recv(5), b"hello")
+        wait_for_subflows(client, 2)
+        self.assertEqual(case.monitor.announced(before + 1)[before:], [told])
+        return client, server
+
+    def test_a_reload_changes_it_and_what_runs_goes_on(self):
+        with Case(4, POOL[4], forward=True) as case:
+            case.offer()
+            first = self.joined(case, (outside(2, 4), 20000))
+
+            case.reload(STATIC[4])
+            self.assertIn(f"{outside(2, 4)} . 20000", case.nat(), "its mapping stays")
+            self.assertIn(f"{outside(2, 4)} : {addresses.server(2, 4)}", case.nat())
+            case.exchange(*first)
+            second = self.joined(case, (outside(2, 4), PORT))
+
+            # What is wrong is said with its line, and changes nothing.
+            table = re.sub(r"expires \S+", "", case.nat())
+            pair = f'{{inside: "{addresses.server(1, 4)}", outside: "{outside(1, 4)}"}}'
+            case.reload(f"nat:\n  - {pair}\n  - {pair}", f"weir: {case.gateway.config}:7: ")
+            case.reload("nat: []\nlimits: {inspect_depth_bytes: 77777}", f"weir: {case.gateway.config}:7: limits.inspect_depth_bytes cannot change while the gateway runs")
+            self.assertEqual(re.sub(r"expires \S+", "", case.nat()), table)
+            third = self.joined(case, (outside(2, 4), PORT))
+
+            case.reload("nat: []")
+            self.assertNotIn(f"{outside(2, 4)} : {addresses.server(2, 4)}", case.nat())
+            for one in (first, second, third):
+                case.exchange(*one)
+                self.assertEqual(one[0].getsockopt(284, 1, 64)[0], 1, "its second subflow lives")
+            self.assertEqual(case.gateway.end()[0], 0)
+            self.assertEqual(case.nat(), "")
+
+    def test_a_reload_begins_it(self):
+        with Case(4, "", forward=True) as case:
+            self.assertEqual(case.nat(), "")
+            case.offer()
+            case.reload(POOL[4])
+            case.exchange(*self.joined(case, (outside(2, 4), 20000)))
+            self.assertEqual(case.gateway.end()[0], 0)
+            self.assertEqual(case.nat(), "", "the table goes with the gateway")
 
 
 if __name__ == "__main__":
