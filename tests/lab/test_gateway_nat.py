@@ -312,8 +312,8 @@ class GatewayNat(unittest.TestCase):
             # What is wrong is said with its line, and changes nothing.
             table = re.sub(r"expires \S+", "", case.nat())
             pair = f'{{inside: "{addresses.server(1, 4)}", outside: "{outside(1, 4)}"}}'
-            case.reload(f"nat:\n  - {pair}\n  - {pair}", f"weir: {case.gateway.config}:7: ")
-            case.reload("nat: []\nlimits: {inspect_depth_bytes: 77777}", f"weir: {case.gateway.config}:7: limits.inspect_depth_bytes cannot change while the gateway runs")
+            case.reload(f"nat:\n  - {pair}\n  - {pair}", f"weir: {case.gateway.config}:9: ")
+            case.reload("nat: []\nlimits: {inspect_depth_bytes: 77777}", f"weir: {case.gateway.config}:8: limits.inspect_depth_bytes cannot change while the gateway runs")
             self.assertEqual(re.sub(r"expires \S+", "", case.nat()), table)
             third = self.joined(case, (outside(2, 4), PORT))
 

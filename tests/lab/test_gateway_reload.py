@@ -89,7 +89,7 @@ class Reload(unittest.TestCase):
         self.gateway.write("  default: {action: strip}", "queues: 4, forged: alert", "limits: {max_connections: 5000}")
         self.reload("gateway.queues cannot change while the gateway runs")
         errors = self.gateway.errors.read_text()
-        for line, key in ((3, "gateway.queues"), (3, "gateway.forged"), (6, "limits.max_connections")):
+        for line, key in ((4, "gateway.queues"), (4, "gateway.forged"), (7, "limits.max_connections")):
             self.assertIn(f"weir: {self.gateway.config}:{line}: {key} cannot change while the gateway runs (what ran goes on)", errors)
         self.assertNotIn("weir: reloaded", errors)
         self.gateway.write("  default: {action: strip}", "queues: 2, drain_seconds: 7")
