@@ -42,9 +42,9 @@ TEST_F(Pages, WhatStaysIsShownOnceWhateverComesAndGoes) {
     seen.insert(seen.end(), some.begin(), some.end());
     // One that was shown goes, one that was not goes, and one comes: as long as there are some of the first.
     if (pages >= 4) continue;
-    for (const std::uint64_t gone : {some.front(), some.back(), first.at(299 - pages)}) {
-      end(gone);
-      stayed.erase(gone);
+    for (const std::uint64_t ended : {some.front(), some.back(), first.at(299 - pages)}) {
+      end(ended);
+      stayed.erase(ended);
     }
     open();
     engine->advance(now);
