@@ -33,10 +33,8 @@ class Reload(unittest.TestCase):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.lab = self.enterContext(network.Network("two-paths"))
 
-    def start(self, gateway="", more=""):
-        self.gateway = Gateway(self.lab, self.folder, POLICY, gateway=gateway, more=self.lists + more).start()
-
-    lists = ""
+    def start(self, policy="", gateway="", more=""):
+        self.gateway = Gateway(self.lab, self.folder, policy, gateway=gateway, more=more).start()
 
     def said(self, text):
         return self.gateway.errors.read_text().count(text)
@@ -55,9 +53,9 @@ class Reload(unittest.TestCase):
         names.write_text("bank.example\n not a name at all \n")
         probed.write_text(feed("192.0.2.1"))
         other.write_text("damaged")
-        self.lists = f"categories: {{finance: {names}}}\nfeeds: {{mptcp: {probed}, other: {other}}}\n"
+        lists = f"categories: {{finance: {names}}}\nfeeds: {{mptcp: {probed}, other: {other}}}\n"
         self.settled(names, other, probed)
-        self.start()
+        self.start(POLICY, more=lists)
         self.assertEqual(self.said(ODD), 1)
 
         fresh = self.folder / "fresh"
@@ -85,7 +83,7 @@ class Reload(unittest.TestCase):
         self.assertEqual(self.gateway.end()[0], 0)
 
     def test_what_needs_a_restart_is_refused_with_its_line(self):
-        self.start("queues: 2")
+        self.start(gateway="queues: 2")
         self.gateway.write("  default: {action: strip}", "queues: 4, forged: alert", "limits: {max_connections: 5000}")
         self.reload("gateway.queues cannot change while the gateway runs")
         errors = self.gateway.errors.read_text()
