@@ -76,12 +76,12 @@ void Closing::reset(const One& one, const Send& send) {
   for (const engine::Ending& e : one.endings) send_resets(e, send);
 }
 
-void Closing::seen(const wire::Decoded& packet, const Send& send) {
-  if (packet.kind != wire::Kind::kTcp) return;
+bool Closing::seen(const wire::Decoded& packet, const Send& send) {
+  if (packet.kind != wire::Kind::kTcp) return false;
   const wire::TcpSegment& tcp = packet.tcp;
   const Endpoints sent{packet.src, packet.dst, tcp.src_port, tcp.dst_port};
   const auto known = by_packet_.find(sent);
-  if (known == by_packet_.end()) return;
+  if (known == by_packet_.end()) return false;
   const auto found = under_way_.find(known->second);
   One& one = found->second;
   for (std::size_t i = 0; i < one.endings.size(); ++i) {
@@ -96,9 +96,23 @@ void Closing::seen(const wire::Decoded& packet, const Send& send) {
       if (tcp.has_timestamp && after(SeqNum{tcp.ts_value}, SeqNum{e.ts_echo})) e.ts_echo = tcp.ts_value;
     }
   }
-  if (std::ranges::find(one.over, false) != one.over.end()) return;
+  if (std::ranges::find(one.over, false) != one.over.end()) return true;
   reset(one, send);
   end(found);
+  return true;
+}
+
+std::optional<rewrite::Packet> Closing::instead_of(const wire::Decoded& packet) {
+  if (packet.kind != wire::Kind::kTcp || packet.tcp.flags.syn()) return std::nullopt;
+  const Endpoints sent{packet.src, packet.dst, packet.tcp.src_port, packet.tcp.dst_port};
+  const auto known = by_packet_.find(sent);
+  if (known == by_packet_.end()) return std::nullopt;
+  One& one = under_way_.find(known->second)->second;
+  const auto e = std::ranges::find(one.endings, sent, &engine::Ending::endpoints);
+  if (e == one.endings.end() || one.over[static_cast<std::size_t>(e - one.endings.begin())]) return std::nullopt;
+  // By turns: which of the two the host waits for is not known.
+  const SeqNum seq = one.instead++ % 2 == 0 ? e->acked : e->seq;
+  return fast(*e) ? rewrite::make_fastclose(receiver_of(*e, seq), *e->key) : rewrite::make_reset(receiver_of(*e, seq));
 }
 
 void Closing::advance(TimeNs now, const Send& send) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -34,8 +35,11 @@ class Closing {
 
   /// The first packets go at once. At the limit the longest under way is left to time.
   void begin(std::uint64_t connection, std::vector<engine::Ending> endings, TimeNs now, const Send& send);
-  /// A packet of a blocked connection: an RST is a host's answer, any other one says what it waits for.
-  void seen(const wire::Decoded& packet, const Send& send);
+  /// A packet of a blocked connection: an RST is a host's answer, any other one says what it waits for. False: nothing is under way with such addresses.
+  bool seen(const wire::Decoded& packet, const Send& send);
+  /// What may go in that packet's place: the end of the connection for the host that it is on its way to, until that one has answered. A NAT takes it where it
+  /// would have taken the packet, and needs to be asked for nothing. none: nothing may go.
+  std::optional<rewrite::Packet> instead_of(const wire::Decoded& packet);
   void advance(TimeNs now, const Send& send);
   std::size_t size() const { return under_way_.size(); }
 
@@ -44,7 +48,7 @@ class Closing {
     std::uint64_t connection = 0;
     std::vector<engine::Ending> endings;
     std::vector<bool> over;  ///< of each: its host has answered with RST there. One subflow's end says nothing of the others.
-    unsigned tries = 0;
+    unsigned tries = 0, instead = 0;
     TimeNs next_ns = 0;
   };
   static void tell(const One& one, const Send& send);

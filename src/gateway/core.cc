@@ -34,7 +34,8 @@ bool forged(Refusal refusal) {
 bool no_room(Refusal refusal) { return refusal == Refusal::kMemory || refusal == Refusal::kSubflows; }
 
 constexpr TimeNs kHandshake = 2'000'000'000;
-constexpr TimeNs kAskedAgain = 1'000'000'000;  ///< conntrack, for how the peer of a connection's JOINs is addressed
+constexpr TimeNs kAskedAgain = 1'000'000'000;   ///< conntrack, for how the peer of a connection's JOINs is addressed
+constexpr TimeNs kEndedAgain = 10'000'000'000;  ///< a blocked connection whose hosts go on; longer than Closing takes
 constexpr std::size_t kAtOnce = 1'024;
 constexpr std::size_t kMostEnded = 4'096;  ///< connections that end with one packet, or between two
 
@@ -268,6 +269,7 @@ Outcome Core::take_judged(const Packet& packet) {
   const engine::Judgement judgement = engine_->judge(packet.raw);
   if (judgement.connection == 0) return judgement.passes() ? Outcome{} : refuse(packet, judgement);
   Connection& c = connection(judgement.connection);
+  if ((packet.mark & settings_.marks.steered_mask()) != 0) c.kept_mark = true;
   if (directory_ != nullptr) learn(packet, judgement.connection, c);
   return c.offloaded ? pass_by(packet, judgement, c) : judged(packet, judgement, c);
 }
@@ -392,10 +394,14 @@ Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view
       }
       tell(record);
       hold(endings);
+      c.ended_again_ns = packet.raw.time_ns + kEndedAgain;
       closing_.begin(number, std::move(endings), packet.raw.time_ns, closing_send());
     } else {
       wire::decode(packet.raw, decoded_);
-      closing_.seen(decoded_, closing_send());
+      // Where the kernel has followed the connection, what it does not take for a part of it is no answer of the hosts: a host that is told something in the
+      // name of a peer that it does not know, as both addresses are translated, answers with RST.
+      const bool stray = c.kept_mark && (packet.mark & settings_.marks.steered_mask()) == 0;
+      if (!stray && !closing_.seen(decoded_, closing_send())) end_again(number, packet.raw.time_ns);
     }
   }
   if (may_be_syn(packet.raw.bytes)) return drop();  // whose addresses it has is not known
@@ -424,9 +430,25 @@ void Core::hold_blocked() {
 
 Outcome Core::take_blocked(const Packet& packet) {
   wire::decode(packet.raw, decoded_);
-  closing_.seen(decoded_, closing_send());
-  if (decoded_.kind == wire::Kind::kTcp && decoded_.tcp.flags.rst()) engine_->judge(packet.raw);
-  return drop();
+  const bool under_way = closing_.seen(decoded_, closing_send());
+  if (!under_way || (decoded_.kind == wire::Kind::kTcp && decoded_.tcp.flags.rst())) {
+    const engine::Judgement judgement = engine_->judge(packet.raw);
+    if (!under_way && judgement.connection != 0) end_again(judgement.connection, packet.raw.time_ns);
+  }
+  const auto told = closing_.instead_of(decoded_);
+  if (!told) return drop();
+  ++counters_.dropped;
+  ++counters_.closing_in_place;
+  changed_ = *told;
+  return {.what = Outcome::What::kAccept, .mark = {}, .changed = changed_};
+}
+
+/// A host still sends: what it was told has not come to it.
+void Core::end_again(std::uint64_t number, TimeNs now) {
+  Connection& c = connection(number);
+  if (!c.blocked || now < c.ended_again_ns) return;
+  c.ended_again_ns = now + kEndedAgain;
+  closing_.begin(number, engine_->endings(number), now, closing_send());
 }
 
 Outcome Core::stripped(const Packet& packet, MarkState state) {

@@ -93,6 +93,7 @@ struct CoreCounters {
   std::uint64_t changed = 0;                                                       ///< packets
   std::uint64_t blocked_connections = 0;
   std::uint64_t closing_sent = 0;       ///< packets that end connections
+  std::uint64_t closing_in_place = 0;   ///< packets that end connections, sent in the place of packets that may not pass
   std::uint64_t asked = 0;              ///< ACKs that ask a receiver for its DATA_ACK
   std::uint64_t unchangeable = 0;       ///< packets that were to be changed and could not be: dropped
   std::uint64_t decisions_evicted = 0;  ///< for want of room: a SYN that comes again is decided anew
@@ -182,6 +183,8 @@ class Core : public engine::Observer {
     bool has_offers = false;                         ///< the NAT knows of some
     std::uint8_t looked_for_tokens = 0;              ///< how often, until both are in the directory
     std::optional<std::uint32_t> tokens[2];          ///< in the directory; by host
+    bool kept_mark = false;                          ///< the kernel follows it
+    TimeNs ended_again_ns = 0;                       ///< not before
     TimeNs not_asked_until_ns = 0;                   ///< conntrack, for the addresses that JOINs are sent to
   };
   struct Remembered {
@@ -209,6 +212,7 @@ class Core : public engine::Observer {
   void hold(std::span<const engine::Ending> endings);
   Outcome take_offloaded(const Packet& packet);
   Outcome take_blocked(const Packet& packet);
+  void end_again(std::uint64_t number, TimeNs now);
   Outcome refuse(const Packet& packet, const engine::Judgement& judgement);
   void ask_receiver(const Packet& packet, std::uint64_t number);
   Outcome refuse_syn(const Packet& packet);

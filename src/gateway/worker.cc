@@ -203,6 +203,7 @@ WorkerCounters Worker::counters() {
   add("gateway.blocked_connections", core.blocked_connections);
   add("gateway.closing", core_.closing());
   add("gateway.closing_sent", core.closing_sent);
+  add("gateway.closing_in_place", core.closing_in_place);
   add("gateway.asked", core.asked);
   add("gateway.decisions_evicted", core.decisions_evicted);
   add("gateway.unseen_path", core.unseen_path);

@@ -31,6 +31,8 @@ table inet other {
   chain after { type filter hook forward priority 10; ct state invalid counter drop; }
 }
 """
+# Beside a port that is forwarded, what goes to the server gets the router's address: conntrack knows neither host's packets as they are forwarded.
+BOTH = 'table ip both {\n chain after {\n type nat hook postrouting priority 90\n oifname "s*" masquerade\n }\n}\n'
 OTHERS_IPTABLES = ("-t raw -A OUTPUT -p tcp --dport 9 -j ACCEPT", "-t mangle -N OTHER", "-t mangle -A OTHER -p tcp --dport 443 -j MARK --set-xmark 0x1/0xff", "-t mangle -A FORWARD -j OTHER",
                    "-t mangle -A FORWARD -p tcp --dport 25 -j ACCEPT", "-t mangle -A POSTROUTING -o lo -j ACCEPT", "-A FORWARD -p tcp --dport 23 -j DROP",
                    "-A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT", "-A FORWARD -j ACCEPT")
@@ -108,8 +110,9 @@ class BesideOthers(unittest.TestCase):
                 self.assertEqual(self.rules(), self.before)
 
     def test_a_connection_that_is_ended_ends_at_both_through_nat(self):
-        for name in NETWORKS:
-            with self.subTest(name), self.on(name, rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n'):
+        for name, more in (*((each, "") for each in NETWORKS), ("nat-port-forward", BOTH)):
+            with self.subTest(name, both=bool(more)), self.on(name, rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n'):
+                self.lab.run(self.lab.router, "nft", "-f", "-", input=more, text=True)
                 self.gateway.start()
                 receiver = self.lab.start(self.lab.server, sys.executable, str(HERE / "receiver.py"), str(PORT), stdout=subprocess.PIPE, text=True)
                 self.assertEqual(receiver.stdout.readline(), "listening\n")
