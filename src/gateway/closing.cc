@@ -21,28 +21,28 @@ namespace {
 Endpoints sent_by(const engine::Ending& e) { return {e.endpoints.dst, e.endpoints.src, e.endpoints.dst_port, e.endpoints.src_port}; }
 
 /// An RST is taken at exactly the number that the host waits for: which of the two it is hangs on what was under way.
-void send_resets(const engine::Ending& e, const Closing::Send& send) {
-  send(rewrite::make_reset(receiver_of(e, e.seq)));
-  if (e.acked != e.seq) send(rewrite::make_reset(receiver_of(e, e.acked)));
+void send_resets(const engine::Ending& e, bool followed, const Closing::Send& send) {
+  send(rewrite::make_reset(receiver_of(e, e.seq)), followed);
+  if (e.acked != e.seq) send(rewrite::make_reset(receiver_of(e, e.acked)), followed);
 }
 
 /// Where bytes went by unseen, the host's answer says which number it waits for. Without times: an old ACK with old ones is not answered.
-void ask(const engine::Ending& e, const Closing::Send& send) {
+void ask(const engine::Ending& e, bool followed, const Closing::Send& send) {
   rewrite::Receiver to = receiver_of(e, e.seq - 1U);
   to.timestamps.reset();
-  send(rewrite::make_ack(to));
+  send(rewrite::make_ack(to), followed);
 }
 
 }  // namespace
 
-void Closing::begin(std::uint64_t connection, std::vector<engine::Ending> endings, TimeNs now, const Send& send) {
+void Closing::begin(std::uint64_t connection, std::vector<engine::Ending> endings, bool followed, TimeNs now, const Send& send) {
   if (endings.empty() || by_connection_.contains(connection)) return;
   if (under_way_.size() >= kMost) end(under_way_.begin());
   const std::uint64_t number = ++begun_;
   for (const engine::Ending& e : endings) by_packet_[sent_by(e)] = number;
   by_connection_[connection] = number;
   std::vector<bool> over(endings.size(), false);
-  under_way_.emplace(number, One{.connection = connection, .endings = std::move(endings), .over = std::move(over), .next_ns = now});
+  under_way_.emplace(number, One{.connection = connection, .endings = std::move(endings), .over = std::move(over), .followed = followed, .next_ns = now});
   advance(now, send);
 }
 
@@ -61,19 +61,19 @@ void Closing::tell(const One& one, const Send& send) {
     const std::size_t i = (one.tries * kToldAgain + turn) % all;
     const engine::Ending& e = one.endings[i];
     if (one.over[i]) continue;
-    if (one.tries > 0) ask(e, send);
+    if (one.tries > 0) ask(e, one.followed, send);
     if (!fast(e)) {
-      send_resets(e, send);
+      send_resets(e, one.followed, send);
       continue;
     }
-    send(rewrite::make_fastclose(receiver_of(e, e.seq), *e.key));
-    if (e.acked != e.seq) send(rewrite::make_fastclose(receiver_of(e, e.acked), *e.key));
-    if (one.tries >= kTriesAlone) send_resets(e, send);
+    send(rewrite::make_fastclose(receiver_of(e, e.seq), *e.key), one.followed);
+    if (e.acked != e.seq) send(rewrite::make_fastclose(receiver_of(e, e.acked), *e.key), one.followed);
+    if (one.tries >= kTriesAlone) send_resets(e, one.followed, send);
   }
 }
 
 void Closing::reset(const One& one, const Send& send) {
-  for (const engine::Ending& e : one.endings) send_resets(e, send);
+  for (const engine::Ending& e : one.endings) send_resets(e, one.followed, send);
 }
 
 bool Closing::seen(const wire::Decoded& packet, const Send& send) {

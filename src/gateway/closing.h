@@ -31,10 +31,11 @@ class Closing {
   static constexpr std::size_t kToldAgain =
       32;  ///< of a connection's subflows, each host's end by itself, at a time after the first; the others have their turn
 
-  using Send = std::function<void(std::span<const std::byte>)>;
+  /// `followed`: as begin() was told.
+  using Send = std::function<void(std::span<const std::byte>, bool followed)>;
 
-  /// The first packets go at once. At the limit the longest under way is left to time.
-  void begin(std::uint64_t connection, std::vector<engine::Ending> endings, TimeNs now, const Send& send);
+  /// The first packets go at once. At the limit the longest under way is left to time. `followed`: conntrack follows the connection.
+  void begin(std::uint64_t connection, std::vector<engine::Ending> endings, bool followed, TimeNs now, const Send& send);
   /// A packet of a blocked connection: an RST is a host's answer, any other one says what it waits for. False: nothing is under way with such addresses.
   bool seen(const wire::Decoded& packet, const Send& send);
   /// What may go in that packet's place: the end of the connection for the host that it is on its way to, until that one has answered. A NAT takes it where it
@@ -48,6 +49,7 @@ class Closing {
     std::uint64_t connection = 0;
     std::vector<engine::Ending> endings;
     std::vector<bool> over;  ///< of each: its host has answered with RST there. One subflow's end says nothing of the others.
+    bool followed = false;
     unsigned tries = 0, instead = 0;
     TimeNs next_ns = 0;
   };

@@ -14,7 +14,7 @@ namespace weir::gateway {
 namespace {
 
 constexpr std::uint16_t kPort = 443;
-constexpr std::uint8_t kAck = 0x10, kRst = 0x04;
+constexpr std::uint8_t kAck = 0x10, kRst = 0x04, kSyn = 0x02;
 
 IpAddress address(std::byte last) { return IpAddress::v4(std::array<std::byte, 4>{std::byte{10}, std::byte{0}, std::byte{0}, last}); }
 const IpAddress kClient = address(std::byte{1}), kServer = address(std::byte{2});
@@ -36,10 +36,13 @@ class ClosingTest : public testing::Test {
     for (std::uint16_t i = 0; i < subflows; ++i) {
       for (const std::size_t host : {std::size_t{0}, std::size_t{1}}) endings.push_back(ending(host, static_cast<std::uint16_t>(40'000 + i)));
     }
-    closing_.begin(1, std::move(endings), now_, send_);
+    closing_.begin(1, std::move(endings), true, now_, send_);
   }
-  void says(const engine::Ending& e, std::uint8_t flags) {
-    std::vector<std::byte> bytes;
+  void says(const engine::Ending& e, std::uint8_t flags) { closing_.seen(from(e, flags), send_); }
+  /// A packet of the host whose end this is.
+  const wire::Decoded& from(const engine::Ending& e, std::uint8_t flags) {
+    std::vector<std::byte>& bytes = octets_;
+    bytes.clear();
     wire::emit_tcp_packet({.src = e.endpoints.dst,
                            .dst = e.endpoints.src,
                            .src_port = e.endpoints.dst_port,
@@ -49,21 +52,28 @@ class ClosingTest : public testing::Test {
                            .flags = wire::TcpFlags{flags},
                            .window = 1},
                           {}, bytes);
-    wire::Decoded decoded;
+    return decode(bytes);
+  }
+  const wire::Decoded& decode(std::span<const std::byte> bytes) {
     RawPacket raw;
     raw.bytes = bytes;
     raw.original_bytes = static_cast<std::uint32_t>(bytes.size());
     raw.link = LinkType::kRaw;
-    wire::decode(raw, decoded);
-    closing_.seen(decoded, send_);
+    wire::decode(raw, decoded_);
+    return decoded_;
   }
   std::size_t sent() { return std::exchange(sent_, 0); }
   void later() { closing_.advance(now_ += Closing::kEvery, send_); }
 
   TimeNs now_ = 1'000'000'000'000;
   std::size_t sent_ = 0;
-  Closing::Send send_ = [this](std::span<const std::byte>) { ++sent_; };
+  Closing::Send send_ = [this](std::span<const std::byte>, bool followed) {
+    EXPECT_TRUE(followed);
+    ++sent_;
+  };
   Closing closing_;
+  std::vector<std::byte> octets_;
+  wire::Decoded decoded_;
 };
 
 TEST_F(ClosingTest, IsOverWhenBothHostsHaveAnsweredOnEverySubflow) {
@@ -90,6 +100,25 @@ TEST_F(ClosingTest, OfManySubflowsSomeAreToldAtATime) {
     later();
     EXPECT_LE(sent(), 3 * Closing::kToldAgain);
   }
+}
+
+TEST_F(ClosingTest, AHostIsToldInThePlaceOfItsPeersPacketsUntilItHasAnswered) {
+  begin(1);
+  const auto told = closing_.instead_of(from(ending(0, 40'000), kAck));
+  ASSERT_TRUE(told);
+  const wire::Decoded& decoded = decode(*told);
+  EXPECT_EQ(decoded.dst, kServer);
+  EXPECT_EQ(decoded.tcp.dst_port, kPort);
+  EXPECT_FALSE(decoded.tcp.flags.rst());
+  EXPECT_FALSE(closing_.instead_of(from(ending(0, 40'000), kSyn))) << "whose it is, is not known";
+  EXPECT_FALSE(closing_.instead_of(from(ending(0, 41'000), kAck))) << "another connection's";
+  // The server's answer tells the client; two hosts that have answered go on telling each other nothing.
+  says(ending(1, 40'000), kRst);
+  EXPECT_TRUE(closing_.instead_of(from(ending(1, 40'000), kRst)));
+  EXPECT_FALSE(closing_.instead_of(from(ending(0, 40'000), kAck)));
+  says(ending(0, 40'000), kRst);
+  EXPECT_FALSE(closing_.instead_of(from(ending(0, 40'000), kRst)));
+  EXPECT_EQ(closing_.size(), 0U);
 }
 
 }  // namespace

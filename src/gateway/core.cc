@@ -34,8 +34,7 @@ bool forged(Refusal refusal) {
 bool no_room(Refusal refusal) { return refusal == Refusal::kMemory || refusal == Refusal::kSubflows; }
 
 constexpr TimeNs kHandshake = 2'000'000'000;
-constexpr TimeNs kAskedAgain = 1'000'000'000;   ///< conntrack, for how the peer of a connection's JOINs is addressed
-constexpr TimeNs kEndedAgain = 10'000'000'000;  ///< a blocked connection whose hosts go on; longer than Closing takes
+constexpr TimeNs kAskedAgain = 1'000'000'000;  ///< conntrack, for how the peer of a connection's JOINs is addressed
 constexpr std::size_t kAtOnce = 1'024;
 constexpr std::size_t kMostEnded = 4'096;  ///< connections that end with one packet, or between two
 
@@ -250,6 +249,7 @@ Outcome Core::take_offloaded(const Packet& packet) {
   if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
   if (judgement.connection == 0) return {};
   Connection& c = connection(judgement.connection);
+  note_mark(packet, c);
   if (!c.opened_here) c.offloaded = true;  // the program before this one has decided so
   return c.offloaded ? pass_by(packet, judgement, c) : judged(packet, judgement, c);
 }
@@ -269,7 +269,7 @@ Outcome Core::take_judged(const Packet& packet) {
   const engine::Judgement judgement = engine_->judge(packet.raw);
   if (judgement.connection == 0) return judgement.passes() ? Outcome{} : refuse(packet, judgement);
   Connection& c = connection(judgement.connection);
-  if ((packet.mark & settings_.marks.steered_mask()) != 0) c.kept_mark = true;
+  note_mark(packet, c);
   if (directory_ != nullptr) learn(packet, judgement.connection, c);
   return c.offloaded ? pass_by(packet, judgement, c) : judged(packet, judgement, c);
 }
@@ -325,7 +325,7 @@ Outcome Core::answer_refused(const Packet& packet) {
     ++counters_.told_by_kernel;
     return {.what = Outcome::What::kRepeat, .mark = (packet.mark & ~settings_.marks.mask()) | settings_.marks.refused_by_kernel()};
   }
-  if (auto reply = rewrite::refuse(packet.raw.bytes, reason, as_sent)) sink_.send(*reply);
+  if (auto reply = rewrite::refuse(packet.raw.bytes, reason, as_sent)) sink_.send(*reply, false);
   return {.what = Outcome::What::kDrop, .mark = {}};  // counted as it was refused
 }
 
@@ -355,7 +355,7 @@ void Core::ask_receiver(const Packet& packet, std::uint64_t number) {
   const Endpoints to{decoded_.src, decoded_.dst, decoded_.tcp.src_port, decoded_.tcp.dst_port};
   for (const engine::Ending& e : engine_->endings(number)) {
     if (e.endpoints != to) continue;
-    sink_.send(rewrite::make_ack(receiver_of(e, e.acked - 1U)));
+    sink_.send(rewrite::make_ack(receiver_of(e, e.acked - 1U)), connection(number).kept_mark);
     ++counters_.asked;
   }
 }
@@ -395,13 +395,10 @@ Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view
       tell(record);
       hold(endings);
       c.ended_again_ns = packet.raw.time_ns + kEndedAgain;
-      closing_.begin(number, std::move(endings), packet.raw.time_ns, closing_send());
+      closing_.begin(number, std::move(endings), c.kept_mark, packet.raw.time_ns, closing_send());
     } else {
       wire::decode(packet.raw, decoded_);
-      // Where the kernel has followed the connection, what it does not take for a part of it is no answer of the hosts: a host that is told something in the
-      // name of a peer that it does not know, as both addresses are translated, answers with RST.
-      const bool stray = c.kept_mark && (packet.mark & settings_.marks.steered_mask()) == 0;
-      if (!stray && !closing_.seen(decoded_, closing_send())) end_again(number, packet.raw.time_ns);
+      if (!closing_.seen(decoded_, closing_send())) end_again(number, packet.raw.time_ns);
     }
   }
   if (may_be_syn(packet.raw.bytes)) return drop();  // whose addresses it has is not known
@@ -448,7 +445,7 @@ void Core::end_again(std::uint64_t number, TimeNs now) {
   Connection& c = connection(number);
   if (!c.blocked || now < c.ended_again_ns) return;
   c.ended_again_ns = now + kEndedAgain;
-  closing_.begin(number, engine_->endings(number), now, closing_send());
+  closing_.begin(number, engine_->endings(number), c.kept_mark, now, closing_send());
 }
 
 Outcome Core::stripped(const Packet& packet, MarkState state) {
@@ -467,9 +464,9 @@ Outcome Core::stripped(const Packet& packet, MarkState state) {
 
 /// How packets that end a connection go out: counted.
 Closing::Send Core::closing_send() {
-  return [this](auto octets) {
+  return [this](auto octets, bool followed) {
     ++counters_.closing_sent;
-    sink_.send(octets);
+    sink_.send(octets, followed);
   };
 }
 

@@ -77,8 +77,8 @@ class CoreSink {
  public:
   virtual ~CoreSink() = default;
   virtual void on_policy(const report::PolicyRecord& record) = 0;
-  /// A packet of Weir's own, to be sent; valid during the call.
-  virtual void send(std::span<const std::byte> packet) = 0;
+  /// A packet of Weir's own, to be sent; valid during the call. `followed`: of a connection that conntrack follows.
+  virtual void send(std::span<const std::byte> packet, bool followed) = 0;
   /// What the kernel is to keep of a subflow in Weir's bits of its connection mark, once all that was decided before is there.
   virtual void mark(const Endpoints& subflow, std::uint32_t value) = 0;
   /// How packets of a subflow that is seen with these addresses are addressed by who sends them; none: that is not known.
@@ -165,6 +165,8 @@ class Core : public engine::Observer {
   void on_option(const engine::ConnectionInfo& info, const engine::OptionSeen& option) override { next_.on_option(info, option); }
 
  private:
+  static constexpr TimeNs kEndedAgain = 5'000'000'000;  ///< a blocked connection whose hosts go on
+  static_assert(kEndedAgain > Closing::kTries * Closing::kEvery, "the end before that one is over");
   using Decided = std::shared_ptr<const decide::Decision>;
   struct Connection {
     Decided decision;
@@ -183,7 +185,7 @@ class Core : public engine::Observer {
     bool has_offers = false;                         ///< the NAT knows of some
     std::uint8_t looked_for_tokens = 0;              ///< how often, until both are in the directory
     std::optional<std::uint32_t> tokens[2];          ///< in the directory; by host
-    bool kept_mark = false;                          ///< the kernel follows it
+    bool kept_mark = false;                          ///< so conntrack follows it
     TimeNs ended_again_ns = 0;                       ///< not before
     TimeNs not_asked_until_ns = 0;                   ///< conntrack, for the addresses that JOINs are sent to
   };
@@ -212,6 +214,9 @@ class Core : public engine::Observer {
   void hold(std::span<const engine::Ending> endings);
   Outcome take_offloaded(const Packet& packet);
   Outcome take_blocked(const Packet& packet);
+  void note_mark(const Packet& packet, Connection& connection) const {
+    if ((packet.mark & settings_.marks.steered_mask()) != 0) connection.kept_mark = true;
+  }
   void end_again(std::uint64_t number, TimeNs now);
   Outcome refuse(const Packet& packet, const engine::Judgement& judgement);
   void ask_receiver(const Packet& packet, std::uint64_t number);

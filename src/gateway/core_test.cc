@@ -69,7 +69,7 @@ class CoreTest : public ::testing::Test, public CoreSink {
   }
 
   void on_policy(const report::PolicyRecord& record) override { told.push_back(record); }
-  void send(std::span<const std::byte> packet) override { own.emplace_back(packet.begin(), packet.end()); }
+  void send(std::span<const std::byte> packet, bool /*followed*/) override { own.emplace_back(packet.begin(), packet.end()); }
   void mark(const Endpoints& subflow, std::uint32_t value) override { marked.emplace_back(subflow, value); }
 
   std::optional<Endpoints> as_sent(const Endpoints& /*subflow*/) override { return ++asked, outside; }
@@ -151,6 +151,29 @@ TEST_F(CoreTest, AMatchMarksEverySubflowAndNoSynMarksAnother) {
   EXPECT_EQ(marked[0].first.dst_port, kInspectedPort);
   const Outcome syn = take({.client_port = 43'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {join_syn()}});
   EXPECT_EQ(syn.what, Outcome::What::kDrop) << "not a mark on the addresses of whoever they are";
+}
+
+TEST_F(CoreTest, HostsOfABlockedConnectionAreToldInPlaceAndAgainAsLongAsTheyGoOn) {
+  connect(kInspectedPort);
+  ASSERT_TRUE(core->cut(engine->connection_of(join_syn().token), std::nullopt, now));
+  const auto is_told = [&](bool to_server, std::uint8_t flags) {
+    const Outcome out = take({.to_server = to_server, .flags = flags, .payload = flags == kRstFlag ? "" : "more", .mark = MarkState::kBlocked});
+    if (out.changed.empty()) {
+      EXPECT_EQ(out.what, Outcome::What::kDrop);
+    } else {
+      EXPECT_EQ(out.what, Outcome::What::kAccept);
+    }
+    return !out.changed.empty();
+  };
+  EXPECT_TRUE(is_told(true, kAckFlag));
+  EXPECT_TRUE(is_told(false, kAckFlag)) << "the client has not answered";
+  // No one answers, and the end is given up; a host that sends later is is_told then.
+  for (int i = 0; i < 100; ++i) core->advance(now += 100'000'000);
+  EXPECT_EQ(core->closing(), 0U);
+  own.clear();
+  EXPECT_TRUE(is_told(true, kAckFlag));
+  EXPECT_EQ(core->closing(), 1U);
+  EXPECT_FALSE(own.empty());
 }
 
 TEST_F(CoreTest, WhatIsBlockedElsewhereIsMarkedAtTheStart) {

@@ -18,12 +18,12 @@ std::optional<Endpoints> flow_of(std::span<const std::byte> packet) {
 
 }  // namespace
 
-void OwnPackets::add(std::span<const std::byte> packet) {
+void OwnPackets::add(std::span<const std::byte> packet, bool followed) {
   if (packets_.size() >= kMostPackets) {
     ++counters_.dropped;
     return;
   }
-  packets_.emplace_back(packet.begin(), packet.end());
+  packets_.push_back({.octets = {packet.begin(), packet.end()}, .followed = followed});
 }
 
 /// A verdict that is not out yet may set another one over it: then that packet's flow is marked again when its next one comes.
@@ -51,28 +51,36 @@ bool OwnPackets::may_ask() {
 
 std::optional<Endpoints> OwnPackets::as_sent(const Endpoints& flow) { return may_ask() ? kernel_.as_sent(flow) : std::nullopt; }
 
-std::optional<bool> OwnPackets::goes_past(std::span<const std::byte> packet) {
-  const auto flow = flow_of(packet);
-  if (!flow) return false;
-  if (const auto known = past_.find(*flow); known != past_.end()) return known->second;
+std::optional<OwnPackets::Way> OwnPackets::way_of(const One& packet) {
+  const auto flow = flow_of(packet.octets);
+  if (!flow) return Way::kThrough;
+  if (const auto known = ways_.find(*flow); known != ways_.end()) return known->second;
   if (!may_ask()) return std::nullopt;
-  const bool past = kernel_.follows(*flow) == false;
-  past_.emplace(*flow, past);
-  return past;
+  Way way = kernel_.follows(*flow) == false ? Way::kPast : Way::kThrough;
+  if (way == Way::kPast && packet.followed) {
+    if (!may_ask()) return std::nullopt;
+    if (kernel_.follows({flow->dst, flow->src, flow->dst_port, flow->src_port}) == false) way = Way::kNowhere;
+  }
+  ways_.emplace(*flow, way);
+  return way;
 }
 
 void OwnPackets::go(TimeNs now) {
   if (now - tick_since_ >= kTick || now < tick_since_) {
     tick_since_ = now;
     asked_ = 0;
-    past_.clear();
+    ways_.clear();
   }
   set_marks();
   std::size_t gone = 0;
   for (; gone < packets_.size(); ++gone) {
-    const auto past = goes_past(packets_[gone]);
-    if (!past) break;
-    kernel_.send(packets_[gone], *past);
+    const auto way = way_of(packets_[gone]);
+    if (!way) break;
+    if (*way == Way::kNowhere) {
+      ++counters_.astray;
+    } else {
+      kernel_.send(packets_[gone].octets, *way == Way::kPast);
+    }
   }
   packets_.erase(packets_.begin(), packets_.begin() + static_cast<std::ptrdiff_t>(gone));
 }

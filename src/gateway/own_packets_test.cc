@@ -27,18 +27,21 @@ std::vector<std::byte> packet(std::uint16_t client_port) {
 
 class OwnPacketsTest : public ::testing::Test {
  protected:
-  OwnPackets own{{.follows = [this](const Endpoints& f) { return ++asked, std::optional(f.src_port % 2 == 0); },
+  OwnPackets own{{.follows = [this](const Endpoints& f) { return ++asked, std::optional(knows(f)); },
                   .as_sent = [this](const Endpoints& f) { return ++asked, std::optional(f); },
                   .mark = [this](const Endpoints&, std::uint32_t) { told.emplace_back("mark"); },
                   .send = [this](std::span<const std::byte>, bool past) { told.emplace_back(past ? "past" : "through"); }}};
+  /// Even ports in one direction; those that can be divided by three in the other one.
+  static bool knows(const Endpoints& f) { return f.src_port == 80 ? f.dst_port % 3 == 0 : f.src_port % 2 == 0; }
+
   std::vector<std::string> told;
   std::size_t asked = 0;
   TimeNs now = 1'700'000'000'000'000'000;
 };
 
 TEST_F(OwnPacketsTest, NothingIsToldBeforeTheVerdictsAreOutAndMarksComeFirst) {
-  own.add(packet(1'000));
-  own.add(packet(1'001));
+  own.add(packet(1'000), false);
+  own.add(packet(1'001), false);
   own.mark(flow(1'000), 1);
   EXPECT_TRUE(told.empty());
   own.go(now);
@@ -47,19 +50,32 @@ TEST_F(OwnPacketsTest, NothingIsToldBeforeTheVerdictsAreOutAndMarksComeFirst) {
 }
 
 TEST_F(OwnPacketsTest, AFlowIsAskedForOnceInATick) {
-  for (int i = 0; i < 50; ++i) own.add(packet(1'000));
+  for (int i = 0; i < 50; ++i) own.add(packet(1'000), false);
   own.go(now);
-  own.add(packet(1'000));
+  own.add(packet(1'000), false);
   own.go(now + 1);
   EXPECT_EQ(asked, 1U);
   EXPECT_EQ(told.size(), 51U);
-  own.add(packet(1'000));
+  own.add(packet(1'000), false);
   own.go(now + OwnPackets::kTick);
   EXPECT_EQ(asked, 2U);
 }
 
+TEST_F(OwnPacketsTest, WhatNoHostWouldTakeForItsPeersIsNotSent) {
+  own.add(packet(1'001), true);
+  own.add(packet(1'005), true);
+  own.go(now);
+  EXPECT_EQ(told, (std::vector<std::string>{"past"})) << "1'001 is known in neither direction";
+  EXPECT_EQ(own.counters().astray, 1U);
+  own.go(now + OwnPackets::kTick);
+  // Nothing of it is followed: then nothing is translated.
+  own.add(packet(1'001), false);
+  own.go(now + OwnPackets::kTick);
+  EXPECT_EQ(told.size(), 2U);
+}
+
 TEST_F(OwnPacketsTest, WhatMayNotBeAskedForWaitsForTheNextTick) {
-  for (std::size_t i = 0; i < OwnPackets::kMostAsked + 10; ++i) own.add(packet(static_cast<std::uint16_t>(1'000 + i)));
+  for (std::size_t i = 0; i < OwnPackets::kMostAsked + 10; ++i) own.add(packet(static_cast<std::uint16_t>(1'000 + i)), false);
   own.go(now);
   EXPECT_EQ(asked, OwnPackets::kMostAsked);
   EXPECT_EQ(own.waiting(), 10U);
@@ -72,7 +88,7 @@ TEST_F(OwnPacketsTest, WhatMayNotBeAskedForWaitsForTheNextTick) {
 }
 
 TEST_F(OwnPacketsTest, BeyondTheirBoundsPacketsAreCountedAndMarksAreSetAtOnce) {
-  for (std::size_t i = 0; i < OwnPackets::kMostPackets + 3; ++i) own.add(packet(1'000));
+  for (std::size_t i = 0; i < OwnPackets::kMostPackets + 3; ++i) own.add(packet(1'000), false);
   EXPECT_EQ(own.waiting(), OwnPackets::kMostPackets);
   EXPECT_EQ(own.counters().dropped, 3U);
   for (std::size_t i = 0; i < OwnPackets::kMostMarks + 1; ++i) own.mark(flow(1'000), 1);

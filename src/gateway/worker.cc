@@ -216,6 +216,7 @@ WorkerCounters Worker::counters() {
   add("gateway.forgotten_early", core.forgotten_early);
   add("gateway.marks_early", own_.counters().marks_early);
   add("gateway.conntrack_put_off", own_.counters().put_off);
+  add("gateway.own_packets_astray", own_.counters().astray);
   add("gateway.own_packets_dropped", own_.counters().dropped);
   add("gateway.own_packets", sender_->sent());
   add("gateway.own_packets_failed", sender_->failed());

@@ -30,11 +30,14 @@ class OverSocket(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-class Control(unittest.TestCase):
+class OnANetwork(unittest.TestCase):
+    network, more = "two-paths", ""
+
     def setUp(self):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.socket = folder / "control"
-        self.lab = self.enterContext(network.Network("two-paths"))
+        self.lab = self.enterContext(network.Network(self.network))
+        self.lab.run(self.lab.router, "nft", "-f", "-", input=self.more, text=True)
         talk = self.lab.start(self.lab.server, sys.executable, str(LAB / "talk.py"), "serve", str(PORT), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.assertEqual(talk.stdout.readline(), "listening\n")
         self.gateway = Gateway(self.lab, folder, gateway=f"control: {{socket: {self.socket}}}").start()
@@ -63,6 +66,8 @@ class Control(unittest.TestCase):
     def subflows(self, host):
         return self.lab.run(host, "ss", "-Htn", "state", "established", f"( sport = :{PORT} or dport = :{PORT} )", capture_output=True, text=True).stdout.splitlines()
 
+
+class Control(OnANetwork):
     def test_a_subflow_is_cut_and_the_connection_lives(self):
         sender, one = self.half_way()
         self.assertEqual((one["action"], one["rule"], one["version"], one["blocked"]), ("inspect", "default", 1, False))
@@ -99,6 +104,18 @@ class Control(unittest.TestCase):
         self.assertEqual(self.ask("POST", "/api/v1/reload")[0], 422)
         self.assertEqual(self.gateway.end()[0], 0)
         self.assertFalse(self.socket.exists())
+
+
+class BothAddressesTranslated(OnANetwork):
+    network = "nat-port-forward"
+    more = 'table ip both {\n chain after {\n type nat hook postrouting priority 90\n oifname "s*" masquerade\n }\n}\n'
+
+    def test_a_connection_that_is_cut_ends_at_both_as_soon_as_one_sends(self):
+        sender, one = self.half_way()
+        self.assertEqual(self.ask("POST", f"/api/v1/connections/{one['id']}/cut"), (200, {"done": True}))
+        self.assertIn("reset", sender.communicate("\n", timeout=30)[1].lower())
+        for host in (self.lab.client, self.lab.server):
+            wait_for(lambda host=host: not self.subflows(host), "no subflow left")
 
 
 if __name__ == "__main__":
