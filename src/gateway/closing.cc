@@ -36,7 +36,13 @@ void ask(const engine::Ending& e, bool followed, const Closing::Send& send) {
 }  // namespace
 
 void Closing::begin(std::uint64_t connection, std::vector<engine::Ending> endings, bool followed, TimeNs now, const Send& send) {
-  if (endings.empty() || by_connection_.contains(connection)) return;
+  if (endings.empty()) return;
+  if (const auto known = by_connection_.find(connection); known != by_connection_.end()) {
+    const auto rests = resting_.find(known->second);
+    if (rests == resting_.end()) return;
+    const auto before = resting_.extract(rests);
+    forget(before.key(), before.mapped());
+  }
   if (under_way_.size() >= kMost) end(under_way_.begin());
   const std::uint64_t number = ++begun_;
   for (const engine::Ending& e : endings) by_packet_[sent_by(e)] = number;
@@ -46,13 +52,27 @@ void Closing::begin(std::uint64_t connection, std::vector<engine::Ending> ending
   advance(now, send);
 }
 
-Closing::ByAge::iterator Closing::end(ByAge::iterator one) {
-  for (const engine::Ending& e : one->second.endings) {
+void Closing::forget(std::uint64_t number, const One& one) {
+  for (const engine::Ending& e : one.endings) {
     // A later connection may have the same addresses.
-    if (const auto packet = by_packet_.find(sent_by(e)); packet != by_packet_.end() && packet->second == one->first) by_packet_.erase(packet);
+    if (const auto packet = by_packet_.find(sent_by(e)); packet != by_packet_.end() && packet->second == number) by_packet_.erase(packet);
   }
-  by_connection_.erase(one->second.connection);
+  if (const auto known = by_connection_.find(one.connection); known != by_connection_.end() && known->second == number) by_connection_.erase(known);
+}
+
+Closing::ByAge::iterator Closing::end(ByAge::iterator one) {
+  forget(one->first, one->second);
   return under_way_.erase(one);
+}
+
+void Closing::rest(ByAge::node_type one, TimeNs now) {
+  if (resting_.size() >= kMost) {
+    forget(resting_.begin()->first, resting_.begin()->second);
+    resting_.erase(resting_.begin());
+  }
+  one.mapped().tries = 0;
+  one.mapped().next_ns = now + kRest;
+  resting_.insert(std::move(one));
 }
 
 void Closing::tell(const One& one, const Send& send) {
@@ -76,12 +96,17 @@ void Closing::reset(const One& one, const Send& send) {
   for (const engine::Ending& e : one.endings) send_resets(e, one.followed, send);
 }
 
-bool Closing::seen(const wire::Decoded& packet, const Send& send) {
-  if (packet.kind != wire::Kind::kTcp) return false;
+void Closing::seen(const wire::Decoded& packet, TimeNs now, const Send& send) {
+  if (packet.kind != wire::Kind::kTcp) return;
   const wire::TcpSegment& tcp = packet.tcp;
   const Endpoints sent{packet.src, packet.dst, tcp.src_port, tcp.dst_port};
   const auto known = by_packet_.find(sent);
-  if (known == by_packet_.end()) return false;
+  if (known == by_packet_.end()) return;
+  if (const auto rests = resting_.find(known->second); rests != resting_.end()) {
+    if (now < rests->second.next_ns) return;
+    if (under_way_.size() >= kMost) end(under_way_.begin());
+    under_way_.insert(resting_.extract(rests));
+  }
   const auto found = under_way_.find(known->second);
   One& one = found->second;
   for (std::size_t i = 0; i < one.endings.size(); ++i) {
@@ -96,10 +121,9 @@ bool Closing::seen(const wire::Decoded& packet, const Send& send) {
       if (tcp.has_timestamp && after(SeqNum{tcp.ts_value}, SeqNum{e.ts_echo})) e.ts_echo = tcp.ts_value;
     }
   }
-  if (std::ranges::find(one.over, false) != one.over.end()) return true;
+  if (std::ranges::find(one.over, false) != one.over.end()) return;
   reset(one, send);
   end(found);
-  return true;
 }
 
 std::optional<rewrite::Packet> Closing::instead_of(const wire::Decoded& packet) {
@@ -107,7 +131,9 @@ std::optional<rewrite::Packet> Closing::instead_of(const wire::Decoded& packet) 
   const Endpoints sent{packet.src, packet.dst, packet.tcp.src_port, packet.tcp.dst_port};
   const auto known = by_packet_.find(sent);
   if (known == by_packet_.end()) return std::nullopt;
-  One& one = under_way_.find(known->second)->second;
+  const auto found = under_way_.find(known->second);
+  if (found == under_way_.end()) return std::nullopt;  // it rests
+  One& one = found->second;
   const auto e = std::ranges::find(one.endings, sent, &engine::Ending::endpoints);
   if (e == one.endings.end() || one.over[static_cast<std::size_t>(e - one.endings.begin())]) return std::nullopt;
   // By turns: which of the two the host waits for is not known.
@@ -124,7 +150,9 @@ void Closing::advance(TimeNs now, const Send& send) {
       one.next_ns = now + kEvery;
       if (one.tries >= kTries) reset(one, send);
     }
-    each = one.tries >= kTries ? end(each) : std::next(each);
+    const auto next = std::next(each);
+    if (one.tries >= kTries) rest(under_way_.extract(each), now);
+    each = next;
   }
 }
 

@@ -21,13 +21,15 @@ rewrite::Receiver receiver_of(const engine::Ending& e, SeqNum seq);
 
 /// Purpose: to each host, on each of its live subflows, an ACK with MP_FASTCLOSE and that host's own key, again and again until it answers with RST; then, and
 /// where no key is known or the connection is plain TCP, RSTs. Measured: RSTs alone leave MPTCP connections standing, and one that passes before the FASTCLOSE
-/// has come would take the subflow away on which it could. Limits: kMost connections at once, kTries each. A value's owner is its thread.
+/// has come would take the subflow away on which it could. Who has not answered after all tries is told again when one of both goes on sending, after kRest.
+/// Limits: kMost connections at once, kTries each; kMost that rest, beyond them the longest is forgotten. A value's owner is its thread.
 class Closing {
  public:
   static constexpr std::size_t kMost = 4'096;
   static constexpr unsigned kTries = 24;
   static constexpr unsigned kTriesAlone = 10;  ///< without RSTs: then the host may have fallen back to TCP by itself, where MP_FASTCLOSE says nothing
   static constexpr TimeNs kEvery = 150'000'000;
+  static constexpr TimeNs kRest = 2'000'000'000;
   static constexpr std::size_t kToldAgain =
       32;  ///< of a connection's subflows, each host's end by itself, at a time after the first; the others have their turn
 
@@ -36,8 +38,8 @@ class Closing {
 
   /// The first packets go at once. At the limit the longest under way is left to time. `followed`: conntrack follows the connection.
   void begin(std::uint64_t connection, std::vector<engine::Ending> endings, bool followed, TimeNs now, const Send& send);
-  /// A packet of a blocked connection: an RST is a host's answer, any other one says what it waits for. False: nothing is under way with such addresses.
-  bool seen(const wire::Decoded& packet, const Send& send);
+  /// A packet of a blocked connection: an RST is a host's answer, any other one says what it waits for.
+  void seen(const wire::Decoded& packet, TimeNs now, const Send& send);
   /// What may go in that packet's place: the end of the connection for the host that it is on its way to, until that one has answered. A NAT takes it where it
   /// would have taken the packet, and needs to be asked for nothing. none: nothing may go.
   std::optional<rewrite::Packet> instead_of(const wire::Decoded& packet);
@@ -58,9 +60,12 @@ class Closing {
   static bool fast(const engine::Ending& ending) { return ending.key.has_value() && !ending.fallen_back; }
 
   using ByAge = std::map<std::uint64_t, One>;
+  void forget(std::uint64_t number, const One& one);
   ByAge::iterator end(ByAge::iterator one);
+  void rest(ByAge::node_type one, TimeNs now);
 
   ByAge under_way_;                               ///< by a number that grows: oldest first
+  ByAge resting_;                                 ///< likewise: some host has not answered
   std::map<Endpoints, std::uint64_t> by_packet_;  ///< addresses and ports as its hosts' packets have them, to the number above
   std::map<std::uint64_t, std::uint64_t> by_connection_;
   std::uint64_t begun_ = 0;

@@ -38,7 +38,7 @@ class ClosingTest : public testing::Test {
     }
     closing_.begin(1, std::move(endings), true, now_, send_);
   }
-  void says(const engine::Ending& e, std::uint8_t flags) { closing_.seen(from(e, flags), send_); }
+  void says(const engine::Ending& e, std::uint8_t flags) { closing_.seen(from(e, flags), now_, send_); }
   /// A packet of the host whose end this is.
   const wire::Decoded& from(const engine::Ending& e, std::uint8_t flags) {
     std::vector<std::byte>& bytes = octets_;
@@ -119,6 +119,47 @@ TEST_F(ClosingTest, AHostIsToldInThePlaceOfItsPeersPacketsUntilItHasAnswered) {
   says(ending(0, 40'000), kRst);
   EXPECT_FALSE(closing_.instead_of(from(ending(0, 40'000), kRst)));
   EXPECT_EQ(closing_.size(), 0U);
+}
+
+TEST_F(ClosingTest, WhoGoesOnLaterIsToldAgainUntilBothHaveAnswered) {
+  begin(1);
+  while (closing_.size() > 0) later();
+  sent();
+  says(ending(0, 40'000), kAck);
+  later();
+  EXPECT_EQ(sent(), 0U) << "what was under way as the tries were over";
+  now_ += Closing::kRest;
+  says(ending(0, 40'000), kAck);
+  EXPECT_TRUE(closing_.instead_of(from(ending(0, 40'000), kAck)));
+  later();
+  EXPECT_GT(sent(), 0U);
+  says(ending(0, 40'000), kRst);
+  says(ending(1, 40'000), kRst);
+  EXPECT_EQ(closing_.size(), 0U);
+  sent();
+  now_ += Closing::kRest;
+  says(ending(0, 40'000), kAck);
+  later();
+  EXPECT_EQ(sent(), 0U) << "it is over";
+}
+
+TEST_F(ClosingTest, OfThoseThatRestTheLongestIsForgotten) {
+  const auto end_of = [&](std::uint64_t number) {
+    std::vector<engine::Ending> endings{ending(0, static_cast<std::uint16_t>(number))};
+    closing_.begin(number, std::move(endings), true, now_, send_);
+  };
+  for (std::uint64_t number = 1; number <= Closing::kMost + 1; ++number) {
+    end_of(number);
+    if (number % 1'000 == 0) {
+      while (closing_.size() > 0) later();
+    }
+  }
+  while (closing_.size() > 0) later();
+  now_ += Closing::kRest;
+  says(ending(0, 1), kAck);
+  EXPECT_EQ(closing_.size(), 0U);
+  says(ending(0, 2), kAck);
+  EXPECT_EQ(closing_.size(), 1U);
 }
 
 }  // namespace

@@ -394,11 +394,10 @@ Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view
       }
       tell(record);
       hold(endings);
-      c.ended_again_ns = packet.raw.time_ns + kEndedAgain;
       closing_.begin(number, std::move(endings), c.kept_mark, packet.raw.time_ns, closing_send());
     } else {
       wire::decode(packet.raw, decoded_);
-      if (!closing_.seen(decoded_, closing_send())) end_again(number, packet.raw.time_ns);
+      closing_.seen(decoded_, packet.raw.time_ns, closing_send());
     }
   }
   if (may_be_syn(packet.raw.bytes)) return drop();  // whose addresses it has is not known
@@ -427,25 +426,14 @@ void Core::hold_blocked() {
 
 Outcome Core::take_blocked(const Packet& packet) {
   wire::decode(packet.raw, decoded_);
-  const bool under_way = closing_.seen(decoded_, closing_send());
-  if (!under_way || (decoded_.kind == wire::Kind::kTcp && decoded_.tcp.flags.rst())) {
-    const engine::Judgement judgement = engine_->judge(packet.raw);
-    if (!under_way && judgement.connection != 0) end_again(judgement.connection, packet.raw.time_ns);
-  }
+  closing_.seen(decoded_, packet.raw.time_ns, closing_send());
+  if (decoded_.kind == wire::Kind::kTcp && decoded_.tcp.flags.rst()) engine_->judge(packet.raw);
   const auto told = closing_.instead_of(decoded_);
   if (!told) return drop();
   ++counters_.dropped;
   ++counters_.closing_in_place;
   changed_ = *told;
   return {.what = Outcome::What::kAccept, .mark = {}, .changed = changed_};
-}
-
-/// A host still sends: what it was told has not come to it.
-void Core::end_again(std::uint64_t number, TimeNs now) {
-  Connection& c = connection(number);
-  if (!c.blocked || now < c.ended_again_ns) return;
-  c.ended_again_ns = now + kEndedAgain;
-  closing_.begin(number, engine_->endings(number), c.kept_mark, now, closing_send());
 }
 
 Outcome Core::stripped(const Packet& packet, MarkState state) {

@@ -165,8 +165,6 @@ class Core : public engine::Observer {
   void on_option(const engine::ConnectionInfo& info, const engine::OptionSeen& option) override { next_.on_option(info, option); }
 
  private:
-  static constexpr TimeNs kEndedAgain = 5'000'000'000;  ///< a blocked connection whose hosts go on
-  static_assert(kEndedAgain > Closing::kTries * Closing::kEvery, "the end before that one is over");
   using Decided = std::shared_ptr<const decide::Decision>;
   struct Connection {
     Decided decision;
@@ -186,7 +184,6 @@ class Core : public engine::Observer {
     std::uint8_t looked_for_tokens = 0;              ///< how often, until both are in the directory
     std::optional<std::uint32_t> tokens[2];          ///< in the directory; by host
     bool kept_mark = false;                          ///< so conntrack follows it
-    TimeNs ended_again_ns = 0;                       ///< not before
     TimeNs not_asked_until_ns = 0;                   ///< conntrack, for the addresses that JOINs are sent to
   };
   struct Remembered {
@@ -217,7 +214,6 @@ class Core : public engine::Observer {
   void note_mark(const Packet& packet, Connection& connection) const {
     if ((packet.mark & settings_.marks.steered_mask()) != 0) connection.kept_mark = true;
   }
-  void end_again(std::uint64_t number, TimeNs now);
   Outcome refuse(const Packet& packet, const engine::Judgement& judgement);
   void ask_receiver(const Packet& packet, std::uint64_t number);
   Outcome refuse_syn(const Packet& packet);

@@ -26,7 +26,6 @@ bool Core::cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeN
     ending = ~(number << 12U | *subflow);
   } else if (!std::exchange(c.blocked, true)) {
     ++counters_.blocked_connections;
-    c.ended_again_ns = now + kEndedAgain;
     for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(number, d);
   }
   closing_.begin(ending, std::move(endings), c.kept_mark, now, closing_send());

@@ -173,6 +173,7 @@ TEST_F(CoreTest, HostsOfABlockedConnectionAreToldInPlaceAndAgainAsLongAsTheyGoOn
   own.clear();
   EXPECT_TRUE(is_told(true, kAckFlag));
   EXPECT_EQ(core->closing(), 1U);
+  core->advance(now);
   EXPECT_FALSE(own.empty());
 }
 
