@@ -32,7 +32,7 @@ table inet other {
 }
 """
 # Beside a port that is forwarded, what goes to the server gets the router's address: conntrack knows neither host's packets as they are forwarded.
-BOTH = 'table ip both {\n chain after {\n type nat hook postrouting priority 90\n oifname "s*" masquerade\n }\n}\n'
+BOTH = "".join(f'table {ip} both {{\n chain after {{\n type nat hook postrouting priority 90\n oifname "s*" masquerade\n }}\n}}\n' for ip in ("ip", "ip6"))
 OTHERS_IPTABLES = ("-t raw -A OUTPUT -p tcp --dport 9 -j ACCEPT", "-t mangle -N OTHER", "-t mangle -A OTHER -p tcp --dport 443 -j MARK --set-xmark 0x1/0xff", "-t mangle -A FORWARD -j OTHER",
                    "-t mangle -A FORWARD -p tcp --dport 25 -j ACCEPT", "-t mangle -A POSTROUTING -o lo -j ACCEPT", "-A FORWARD -p tcp --dport 23 -j DROP",
                    "-A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT", "-A FORWARD -j ACCEPT")
@@ -110,15 +110,15 @@ class BesideOthers(unittest.TestCase):
                 self.assertEqual(self.rules(), self.before)
 
     def test_a_connection_that_is_ended_ends_at_both_through_nat(self):
-        for name, more in (*((each, "") for each in NETWORKS), ("nat-port-forward", BOTH)):
-            with self.subTest(name, both=bool(more)), self.on(name, rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n'):
+        for name, more, family in (*((each, "", 4) for each in NETWORKS), ("nat-port-forward", BOTH, 4), ("nat-port-forward", BOTH, 6)):
+            with self.subTest(name, both=bool(more), family=family), self.on(name, rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n'):
                 self.lab.run(self.lab.router, "nft", "-f", "-", input=more, text=True)
                 self.gateway.start()
                 receiver = self.lab.start(self.lab.server, sys.executable, str(HERE / "receiver.py"), str(PORT), stdout=subprocess.PIPE, text=True)
                 self.assertEqual(receiver.stdout.readline(), "listening\n")
                 with Host(1) as host:
                     with namespaces.inside(self.lab.client):
-                        connection = endpoint.client(host, (self.lab.target(), PORT), 2)
+                        connection = endpoint.client(host, (self.lab.target(1, family), PORT), 2)
                     plan.perform(connection, [plan.Step(text="hello ", wait=True), *plan.split(SIGNATURE, 2, start=6)])
                     host.pump(lambda: connection.fastclosed or not connection.alive(), "the client to see the end", 8)
                     self.assertTrue(connection.fastclosed, "MP_FASTCLOSE with the client's key")

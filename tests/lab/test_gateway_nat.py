@@ -261,6 +261,20 @@ class GatewayNat(unittest.TestCase):
                 case.stack.enter_context(accepted)
                 self.assertEqual(peer[0], outside(2, family))
 
+    def test_who_is_refused_is_told_by_the_outside_address(self):
+        for family in (4, 6):
+            with self.subTest(family=family), Case(family, STATIC[family]) as case:
+                case.gateway.end()
+                case.gateway.write("  default: {action: reset}", f'inside: ["{addresses.net(1, addresses.SERVER_SIDE, family)}"]', STATIC[family])
+                case.gateway.start()
+                with namespaces.inside(case.lab.client), socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_STREAM, network.MPTCP) as client:
+                    client.settimeout(5)
+                    began = time.monotonic()
+                    with self.assertRaises(ConnectionRefusedError):
+                        client.connect((outside(1, family), PORT))
+                    self.assertLess(time.monotonic() - began, 0.9, "a SYN without an answer comes again after 1 s")
+                self.assertEqual(case.counter(case.lab.server, "MPTcpExtMPCapableSYNRX"), 0)
+
     def test_limits_drop_and_allow(self):
         """add_addr: drop takes the offer out, allow lets it pass as it is; no one joins."""
         for what, seen in (("drop", []), ("allow", [(addresses.server(2, 4), PORT)])):
