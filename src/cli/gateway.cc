@@ -82,7 +82,8 @@ class Gateway {
     if (const int status = prepare(); status != kDone) return hold(status);
     if (const auto installed = keeper_->install(kernel_); !installed) {
       say("the kernel's rules", installed.error(), "iptables and ip6tables with NFQUEUE are needed, nftables with reject, and CAP_NET_ADMIN");
-      if (kernel_.fail_open) keeper_->remove(kernel_.marks);
+      if (!kernel_.fail_open) return kNotDone;
+      if (const auto removed = keeper_->remove(kernel_.marks); !removed) say("the kernel's rules", removed.error());
       return kNotDone;
     }
     catch_service_signals();

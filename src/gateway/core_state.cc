@@ -27,7 +27,7 @@ std::vector<std::byte> Core::save() const {
 /// Limits go on from what was counted; how fast JOINs came before is forgotten. The hosts of a blocked connection are told of its end once more: whether they
 /// knew is not known.
 bool Core::restore(Bytes saved, TimeNs now) {
-  const auto all = read_decisions(saved, static_cast<std::size_t>(settings_.most_restored));
+  const auto all = read_decisions(saved, settings_.most_restored);
   if (!all) return false;
   for (const SavedDecision& one : *all) {
     if (!engine_->keys(one.connection)) continue;  // over, or not taken over
