@@ -56,6 +56,10 @@ class Engine {
   Judgement judge(const RawPacket& packet);
   /// From now on no payload passes in that direction of the connection, on no subflow, and no JOIN. May be called from within judge().
   void block(std::uint64_t connection, Direction d);
+  /// From now on not all packets of the connection come here: of some things that seem wrong it is no more known whether they are.
+  void goes_by(std::uint64_t connection);
+  /// Subflows whose handshake is under way, opener first.
+  std::vector<Endpoints> half_open(std::uint64_t connection) const;
   /// Each host on each live subflow.
   std::vector<Ending> endings(std::uint64_t connection) const;
   std::optional<ConnectionKeys> keys(std::uint64_t connection) const;

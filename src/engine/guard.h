@@ -27,13 +27,15 @@ struct ConnectionGuard {
   std::uint64_t unseen[2] = {0, 0};      ///< a DATA_ACK of what was not seen: counts once the sender was seen to go on behind it
   std::vector<Skipped> skipped[2];
   bool resumed = false;
+  bool goes_by = false;  ///< not all of its packets come here any more
 };
 
 /// Of a subflow; by the side that sends.
 struct SubflowGuard {
   reassemble::PassedBytes passed[2];  ///< by position in the subflow
   std::uint64_t resumed_at[2] = {0, 0};
-  std::uint64_t unseen[2] = {0, 0};  ///< as in ConnectionGuard, by ACK
+  std::uint64_t unseen[2] = {0, 0};    ///< as in ConnectionGuard, by ACK
+  std::uint64_t unproven[2] = {0, 0};  ///< an ACK of what was not seen that anyone may have sent; 0: none
   std::vector<Skipped> skipped[2];
 };
 

@@ -12,6 +12,9 @@ using wire::mptcp::MpCapable;
 /// In place of a version: the client's SYN, sent again, offers MPTCP no more.
 constexpr std::uint8_t kOfferWithdrawn = 0xff;
 
+/// Silent for so long, a host may have lost a connection whose end was not seen. Linux sends a SYN again after 1, 3, 7, 15 and 31 seconds.
+constexpr std::uint32_t kForgottenSeconds = 30;
+
 }  // namespace
 
 Fate Engine::State::on_syn(const Segment& s) {
@@ -66,7 +69,7 @@ Fate Engine::State::on_syn(const Segment& s) {
   Subflow& added = add_subflow(c, s, true);
   added.has_isn[kOpener] = true;
   added.isn[kOpener] = s.tcp->seq;
-  note(added.home.side[kOpener], added.home.side[kAnswerer], *s.tcp, true);
+  note(added.home.side[kOpener], added.home.side[kAnswerer], *s.tcp, true, s.time_ns);
   added.home.side[kOpener].right_checksum = false;
   judging(added, kOpener);
   if (!offers) {
@@ -112,6 +115,10 @@ Fate Engine::State::on_syn_again(Subflow& f, const Segment& s) {
   if (s.tcp->has_mptcp) options = read_options(f.connection, s);
   const bool mptcp = f.connection->mptcp();
   judging(f, kOpener);
+  if (settings.inline_mode && is_half_open_of_blocked(f)) {
+    refuse(Refusal::kBlocked);
+    return Fate::kMptcp;
+  }
   if (settings.inline_mode && mptcp && (syn_refusal(options, *s.tcp) || other_kind(f, options))) {
     refuse(Refusal::kOtherTerms);
     return Fate::kMptcp;
@@ -128,7 +135,7 @@ Fate Engine::State::on_syn_again(Subflow& f, const Segment& s) {
   judged.opens_connection = options.capable.has_value();
   judged.opens_subflow = options.join_syn.has_value();
   if (settings.several_points && mptcp) sight(f, kOpener, s, v, options.subtypes);
-  note(v.side[kOpener], v.side[kAnswerer], *s.tcp, true);
+  note(v.side[kOpener], v.side[kAnswerer], *s.tcp, true, s.time_ns);
   touch(*f.connection, s.time_ns);
   if (!mptcp) return Fate::kOther;
   Mptcp& mp = *f.connection->mp;
@@ -161,6 +168,15 @@ bool Engine::State::other_kind(const Subflow& f, const SegmentOptions& options) 
   if (!options.join_syn) return true;
   if (!f.joining || !f.joining->has_token || !f.joining->has_nonce[kOpener]) return false;
   return f.joining->token != options.join_syn->token || f.joining->nonce[kOpener] != options.join_syn->nonce;
+}
+
+/// RFC 5961 §4: a host answers a SYN where it has a connection by an ACK of that one. So whoever was heard there a moment ago does not answer a new SYN,
+/// unless the connection is over; should its end have gone by unseen, the SYN comes again later.
+bool Engine::State::answers_in_use(const Subflow& f, const Segment& s) const {
+  const Subflow* const older = f.older;
+  if (!settings.inline_mode || f.phase != Phase::kSynSent || older == nullptr || !older->live() || older->connection->quiet) return false;
+  const track::TcpView& host = older->home.side[side_of(*older, s, kAnswerer)];
+  return host.seen && track::seconds(s.time_ns) - host.heard_s < kForgottenSeconds;
 }
 
 /// Inline, at most two uses of a tuple are kept: before another SYN, one that no one answered goes, or what was there before an answered one.
@@ -196,12 +212,14 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   if (option_seen) options = read_options(&c, s);
   if (s.tcp->payload_bytes != 0) refuse(Refusal::kSynData);
   if (options.ambiguous) refuse(Refusal::kMalformed);
+  if (is_half_open_of_blocked(*f)) refuse(Refusal::kBlocked);
+  if (answers_in_use(*f, s)) refuse(Refusal::kOtherTerms);
   if (settings.inline_mode && !judged.passes()) return fate;
   // It answers this SYN (RFC 9293 §3.10.7.3): acknowledges it, or the data in it too.
   const bool answers = !f->has_isn[kOpener] || (v.side[kOpener].has_isn ? s.tcp->ack - v.side[kOpener].isn : s.tcp->ack - f->isn[kOpener]) > 0;
   if (answers && f->ended() && f->join && options.join_syn_ack) {
     // Another point has shown its end before: it is still told whether it was authentic.
-    note(v.side[kAnswerer], v.side[kOpener], *s.tcp, true);
+    note(v.side[kAnswerer], v.side[kOpener], *s.tcp, true, s.time_ns);
     on_join_syn_ack(*f, s, *options.join_syn_ack);
     return fate;
   }
@@ -224,7 +242,7 @@ Fate Engine::State::on_syn_ack(Subflow* f, Side side, const Segment& s) {
   const bool first = !c.answered;
   if (settings.several_points && c.mptcp()) sight(*f, kAnswerer, s, v, options.subtypes);
   if (!c.mptcp()) ++c.plain(f->direction(kAnswerer)).packets;
-  note(v.side[kAnswerer], v.side[kOpener], *s.tcp, true);
+  note(v.side[kAnswerer], v.side[kOpener], *s.tcp, true, s.time_ns);
   note_syn_window(*f, kAnswerer, *s.tcp, v);
   c.answered = true;
   touch(c, s.time_ns);

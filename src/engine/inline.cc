@@ -73,7 +73,7 @@ bool Engine::State::takes_inline(Subflow& f, Side side, const Segment& s, PointV
     return false;
   }
   if (acceptance == track::Acceptance::kDoubtfulAck && !follows_unseen(c)) {
-    followed_ack(f, other(side), position(f, other(side), v, tcp.ack), !before(tcp.seq, v.side[side].sent_end));
+    followed_ack(f, other(side), position(f, other(side), v, tcp.ack));
     refuse(Refusal::kAck);
   }
   if (receiver.has_edge && after(tcp.seq, receiver.right_edge)) {
@@ -81,7 +81,7 @@ bool Engine::State::takes_inline(Subflow& f, Side side, const Segment& s, PointV
     const reassemble::DataReceiver* const data = c.mptcp() && !c.fallen_back() ? &c.mp->data[index(f.direction(side))] : nullptr;
     const bool shared = data != nullptr && data->has_edge() && data->has_ack() &&
                         !after(tcp.seq, receiver.last_ack + static_cast<std::uint32_t>(std::min<std::uint64_t>(data->edge() - data->acked(), 1U << 30U)));
-    if (!shared) {
+    if (!shared && !may_be_ahead(f, side, v, tcp)) {
       ++counters.ignored_window;
       refuse(Refusal::kWindow);
     }
@@ -144,7 +144,22 @@ Refusal Engine::State::fin_refusal(const Subflow& f, Side side, const Segment& s
   if (data.has_fin() && at != data.fin_position()) return Refusal::kDsnConflict;
   const std::uint64_t passed = c.guard ? std::max(c.guard->passed[index(f.direction(side))].top(), data.top()) : data.top();
   if (at < passed) return Refusal::kDsnConflict;
-  return data.has_edge() && data.started() && at > data.next() && at > data_edge(c, f.direction(side)) ? Refusal::kDataWindow : Refusal::kNone;
+  const bool beyond = data.has_edge() && data.started() && at > data.next() && at > data_edge(c, f.direction(side));
+  return beyond && (!settings.follow_unseen || window_known(c)) ? Refusal::kDataWindow : Refusal::kNone;
+}
+
+/// Judges what an acceptable segment carries; true: it is refused.
+bool Engine::State::content_refused(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) {
+  if (!judged.passes()) return true;
+  Refusal refusal = fin_refusal(f, side, s, v, options);
+  if (refusal == Refusal::kNone && s.tcp->payload_bytes != 0) refusal = payload_refusal(f, side, s, v, options);
+  if (refusal != Refusal::kNone) raise_refusal(f, side, s, options, refusal);
+  return !judged.passes();
+}
+
+/// A JOIN whose handshake was under way when a rule matched carries nothing, whatever completes it.
+bool Engine::State::is_half_open_of_blocked(const Subflow& f) const {
+  return f.join && f.phase < Phase::kEstablished && (f.connection->blocked[0] || f.connection->blocked[1]);
 }
 
 /// Refuses, and tells of it under the event's name that the catalogue has.
@@ -168,7 +183,7 @@ void Engine::State::raise_refusal(Subflow& f, Side side, const Segment& s, const
       raise(c, inspect::Event::data_unmapped, s.time_ns, where);
       break;
     case Refusal::kDataWindow:
-      raise(c, inspect::Event::dsn_out_of_window, s.time_ns, where);
+      if (window_known(c)) raise(c, inspect::Event::dsn_out_of_window, s.time_ns, where);
       break;
     case Refusal::kForgedFastclose:
       on_fastclose(f, side, s, *options.fastclose);
@@ -191,24 +206,34 @@ void Engine::State::raise_refusal(Subflow& f, Side side, const Segment& s, const
 }
 
 // What a host acknowledges and did not get through here: it counts only once the sender was seen to go on behind it, so that no receiver can
-// make its own stream pass unseen by acknowledging ahead. Until then it changes nothing. `remembered`: it may be from the receiver itself.
-std::uint64_t Engine::State::followed_ack(Subflow& f, Side acked_side, std::uint64_t acked, bool remembered) {
+// make its own stream pass unseen by acknowledging ahead. Until then it changes nothing. No connection is ended for what anyone may have sent.
+std::uint64_t Engine::State::followed_ack(Subflow& f, Side acked_side, std::uint64_t acked) {
   const auto& rx = f.rx[acked_side];
+  if (judged_of_host && f.guard && f.guard->unproven[acked_side] != 0) {
+    // What someone said is what the host says; or it was not the host.
+    judged.unseen_path |= acked >= f.guard->unproven[acked_side];
+    f.guard->unproven[acked_side] = 0;
+  }
   if (static_cast<std::int64_t>(acked - rx.next()) <= 0) return acked;
   if (rx.top() >= acked) {
-    judged.unseen_path = true;
+    if (judged_of_host) {
+      judged.unseen_path = true;
+    } else {
+      guard(f).unproven[acked_side] = acked;
+    }
     if (follows_unseen(*f.connection)) return acked;
   }
-  if (remembered) guard(f).unseen[acked_side] = acked;
+  if (judged_of_host) guard(f).unseen[acked_side] = acked;
   return rx.acked();
 }
 
-std::optional<std::uint64_t> Engine::State::followed_data_ack(Connection& c, Direction d, std::uint64_t at) {
+std::optional<std::uint64_t> Engine::State::followed_data_ack(Connection& c, Direction d, std::uint64_t at, bool wide) {
   const auto& data = c.mp->data[index(d)];
   if (!data.started() && c.midstream) return at;
   const std::uint64_t next = data.started() ? data.next() : reassemble::DataReceiver::kFirst;
   const std::uint64_t reached = data.has_fin() && data.fin_position() == next ? next + 1 : next;
   if (static_cast<std::int64_t>(at - reached) <= 0) return at;
+  if (!wide && !judged_of_host) return std::nullopt;  // half of a DATA_ACK can be guessed
   if (data.top() >= at) {
     judged.unseen_path = true;
     if (follows_unseen(c)) return at;
@@ -266,6 +291,20 @@ void Engine::block(std::uint64_t connection, Direction d) {
   if (c == nullptr) return;
   c->blocked[index(d)] = true;
   if (state_->under_way) state_->refuse(Refusal::kRule);
+}
+
+void Engine::goes_by(std::uint64_t connection) {
+  if (Connection* const c = state_->by_number(connection)) State::guard(*c).goes_by = true;
+}
+
+std::vector<Endpoints> Engine::half_open(std::uint64_t connection) const {
+  std::vector<Endpoints> all;
+  if (const Connection* const c = state_->by_number(connection)) {
+    for (const Subflow* f : c->subflows) {
+      if (f->phase < Phase::kEstablished) all.push_back(f->endpoints);
+    }
+  }
+  return all;
 }
 
 std::uint64_t Engine::refused(Refusal refusal) const { return state_->refused[static_cast<std::size_t>(refusal)]; }

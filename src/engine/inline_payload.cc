@@ -34,6 +34,11 @@ std::uint64_t Engine::State::passed_of(const Connection& c) {
   return sum;
 }
 
+/// Whether it is taken for its sender's key, should it pass.
+bool Engine::State::brings_key(const Subflow& f, Side side, const SegmentOptions& options) {
+  return side == kOpener && !f.join && options.capable && options.capable->sender_key;
+}
+
 /// What mapping_of() would give, and nothing changed.
 Engine::State::SeenMapping Engine::State::seen_mapping(const Subflow& f, Side side, std::uint64_t at, const SegmentOptions& options) const {
   const Connection& c = *f.connection;
@@ -50,7 +55,8 @@ Engine::State::SeenMapping Engine::State::seen_mapping(const Subflow& f, Side si
     mapping.length = length;
     if (c.mp->checksum) mapping.checksum = m.checksum;
     seen.mapping = mapping;
-  } else if (options.capable && options.capable->data_level_length && *options.capable->data_level_length != 0 && c.mp->has_key[f.host(side)]) {
+  } else if (options.capable && options.capable->data_level_length && *options.capable->data_level_length != 0 &&
+             (c.mp->has_key[f.host(side)] || brings_key(f, side, options))) {
     Mapping mapping;
     mapping.dsn = data.dsn(DataReceiver::kFirst);
     mapping.position = f.ssn_base(side) + 1;
@@ -102,7 +108,9 @@ Refusal Engine::State::payload_refusal(Subflow& f, Side side, const Segment& s, 
     return settings.follow_unseen ? Refusal::kNone : Refusal::kUnmapped;
   }
   if (c.fallen_back()) return fallen_back_refusal(f, side, at, tcp.payload, seen);
-  if (!c.midstream && !c.mp->has_key[f.host(side)]) return Refusal::kUnconfirmed;
+  // The third ACK, without an option of MPTCP: its receiver falls back.
+  if (!options.any && !f.join && side == kOpener && !f.third_ack_judged) return fallen_back_refusal(f, side, at, tcp.payload, seen);
+  if (!c.midstream && !c.mp->has_key[f.host(side)] && !brings_key(f, side, options)) return Refusal::kUnconfirmed;
   if (!seen.mapping) return unmapped_refusal(f, side, at, tcp.payload);
   if (const Refusal r = mapping_refusal(f, side, at, end, *seen.mapping); r != Refusal::kNone) return r;
   if (const auto& data = c.mp->data[index(f.direction(side))];
@@ -229,7 +237,8 @@ Refusal Engine::State::data_refusal(Subflow& f, Side side, std::uint64_t at, std
   if (c.midstream && static_cast<std::int64_t>(end - next) <= 0 && !data.has_ack()) return Refusal::kNone;
   if (data.has_fin() && end > data.fin_position()) return Refusal::kAfterEnd;
   const bool ahead = static_cast<std::int64_t>(begin - next) > 0;
-  if (data.has_edge() && ahead && !half_known(c) && static_cast<std::int64_t>(end - data_edge(c, d)) > 0) return Refusal::kDataWindow;
+  const bool beyond = data.has_edge() && ahead && static_cast<std::int64_t>(end - data_edge(c, d)) > 0;
+  if (beyond && (!settings.follow_unseen || window_known(c))) return Refusal::kDataWindow;
   if (c.guard && was_skipped(c.guard->skipped[index(d)], begin, end)) return Refusal::kSkipped;
   ConnectionGuard& g = guard(c);
   std::uint64_t from = data.has_ack() ? std::max(begin, data.acked()) : begin;

@@ -106,7 +106,7 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
       if (flows.find(s.hash) == nullptr) {
         add_alias(*f, s, true);
         PointView& v = view(*f, s);
-        note(v.side[kOpener], v.side[kAnswerer], *s.tcp, true);
+        note(v.side[kOpener], v.side[kAnswerer], *s.tcp, true, s.time_ns);
         touch(*c, s.time_ns);
         return Fate::kMptcp;
       }
@@ -138,7 +138,7 @@ Fate Engine::State::on_join_syn(const Segment& s, const wire::mptcp::MpJoinSyn& 
   // The token names the receiver of the SYN: a client's token means that the server opens.
   const Mptcp& mp = *c->mp;
   f.opened_by_server = known ? mp.has_token[0] && mp.token[0] == join.token && !(mp.has_token[1] && mp.token[1] == join.token) : by_server;
-  note(f.home.side[kOpener], f.home.side[kAnswerer], *s.tcp, true);
+  note(f.home.side[kOpener], f.home.side[kAnswerer], *s.tcp, true, s.time_ns);
   f.home.side[kOpener].right_checksum = false;
   if (settings.several_points) {
     sight(f, kOpener, s, f.home, 1U << static_cast<unsigned>(wire::mptcp::Subtype::kMpJoin));

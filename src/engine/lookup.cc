@@ -45,11 +45,18 @@ Subflow* Engine::State::find(const Segment& s, Side& side) {
   return ref->newest;
 }
 
+/// Which side of that use of its tuple the packet comes from; `otherwise`: where the addresses do not tell.
+Side Engine::State::side_of(const Subflow& f, const Segment& s, Side otherwise) {
+  if (tuple_matches_from(f.endpoints, *s.decoded)) return kOpener;
+  return tuple_matches(f.endpoints, *s.decoded) ? kAnswerer : otherwise;
+}
+
 // Which use of the tuple a packet other than a SYN belongs to. A newer SYN takes over only once it is answered (RFC 5961 §4: an
 // established connection does not fall to a SYN), and another capture point may still be showing the older use.
-Subflow* Engine::State::generation_for(Subflow* newest, const Segment& s, Side side) const {
+Subflow* Engine::State::generation_for(Subflow* newest, const Segment& s, Side newest_side) const {
   Subflow* f = newest;
   while (f->older != nullptr) {
+    const Side side = side_of(*f, s, newest_side);
     if (f->phase == Phase::kSynSent) {
       const bool answers =
           side == kAnswerer && s.tcp->flags.ack() && f->has_isn[kOpener] && s.tcp->ack - f->isn[kOpener] > 0 && near(s.tcp->ack, f->isn[kOpener]);
@@ -59,7 +66,7 @@ Subflow* Engine::State::generation_for(Subflow* newest, const Segment& s, Side s
       const PointView* there = known_view(*f->older, s.point);
       if (here != nullptr && (here->side[side].seen || there == nullptr)) return f;
       if (there == nullptr) return f;
-      const SeqNum known = f->has_isn[side] ? f->isn[side] + static_cast<std::uint32_t>(f->rx[side].next()) : f->isn[side];
+      const SeqNum known = sequence(*f, side, f->home, f->rx[side].next());
       if (near(s.tcp->seq, known) && !near(s.tcp->seq, there->side[side].sent_end)) return f;
     }
     f = f->older;

@@ -169,8 +169,9 @@ void Engine::State::anchor(Subflow& f, Side side, const Segment& s, std::uint64_
 void Engine::State::guess_anchor(Subflow& f, Side side, TimeNs now, PointId point) {
   if (f.anchored[side] || !f.extra || f.extra->unanchored[side].empty()) return;
   const auto& waiting = f.extra->unanchored[side];
-  std::uint64_t base = waiting.front().position - waiting.front().ssn;
-  for (const Unanchored& u : waiting) base = std::min(base, u.position - u.ssn);
+  const std::uint64_t first = waiting.front().position - waiting.front().ssn;
+  std::uint64_t base = first;
+  for (const Unanchored& u : waiting) base = std::min(base, unwrap(static_cast<std::uint32_t>(u.position - u.ssn), first));  // SSNs come around
   set_anchor(f, side, base, now, point);
 }
 
@@ -184,7 +185,7 @@ void Engine::State::set_anchor(Subflow& f, Side side, std::uint64_t ssn_base, Ti
   for (const Unanchored& piece : waiting) {
     Mapping mapping;
     mapping.dsn = piece.dsn;
-    mapping.position = ssn_base + piece.ssn;
+    mapping.position = ssn_base + unwrap(piece.ssn, piece.position - ssn_base);
     mapping.length = piece.data_length;
     mapping.ssn = piece.ssn;
     mapping.wire_length = piece.length;

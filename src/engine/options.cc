@@ -161,7 +161,7 @@ void Engine::State::on_data_ack(Subflow& f, Side side, const Segment& s, const D
   const track::TcpView& sender = v.side[side];
   const track::TcpView& receiver = v.side[other(side)];
   const bool known = sender.scale_known && (receiver.scale_known || !sender.offered_scale);
-  const std::optional<std::uint64_t> believed = settings.inline_mode ? followed_data_ack(c, d, at) : at;
+  const std::optional<std::uint64_t> believed = settings.inline_mode ? followed_data_ack(c, d, at, ack.wide) : at;
   if (known && (believed || (c.guard && c.guard->resumed))) {
     const bool scaling = sender.offered_scale && receiver.offered_scale;
     data.window(at + (scaling ? static_cast<std::uint64_t>(s.tcp->window) << sender.window_scale : s.tcp->window));

@@ -31,7 +31,9 @@ Fate Engine::State::on_tcp(const Segment& s) {
     f = other_direction_of_tunnel(s, side);
     if (f == nullptr) return on_unknown(s);
   }
+  Subflow* const newest = f;
   f = generation_for(f, s, side);
+  if (f != newest) side = side_of(*f, s, side);
   if (settings.inline_mode && !answers_lone_syn(*f, s, side)) return flags.syn() ? Fate::kOther : on_unknown(s);
   if (f->connection->quiet) return Fate::kOther;
   if (flags.syn()) return on_syn_ack(f, side, s);
@@ -49,7 +51,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   const wire::TcpSegment& tcp = *s.tcp;
   if (settings.inline_mode) {
     judging(f, side);
-    if (tcp.payload_bytes != 0 && c.blocked[index(f.direction(side))]) {
+    if ((tcp.payload_bytes != 0 && c.blocked[index(f.direction(side))]) || (is_half_open_of_blocked(f) && !tcp.flags.rst())) {
       refuse(Refusal::kBlocked);
       return fate;
     }
@@ -79,7 +81,6 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   }
   if (settings.inline_mode) {
     if (c.mptcp() && is_signed(tcp)) refuse(Refusal::kMalformed);
-    if (options.join_ack && (c.blocked[0] || c.blocked[1])) refuse(Refusal::kBlocked);
     if (tcp.flags.rst()) {
       if (const Refusal refusal = option_refusal(f, side, options); refusal != Refusal::kNone) raise_refusal(f, side, s, options, refusal);
     }
@@ -90,7 +91,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     return fate;
   }
   if (settings.inline_mode && thrown_away(f, side, v, tcp)) return fate;
-  track::Acceptance acceptance = track::judge(sender, receiver, tcp);
+  track::Acceptance acceptance = track::judge(sender, receiver, tcp, s.time_ns, settings.inline_mode ? track::kPawsSecondsShort : track::kPawsSeconds);
   switch (acceptance) {
     case track::Acceptance::kNoAck:
       ++counters.ignored_no_ack;
@@ -115,6 +116,8 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
   }
   bool ahead = false;  // inline: it acknowledges what was not seen to be sent
   if (settings.inline_mode) {
+    judged_of_host = is_of_host(f, side, s, v, options);
+    judged_echoes_unseen = echoes_unseen(receiver, tcp);
     if (!takes_inline(f, side, s, v, options, acceptance)) return fate;
     ahead = acceptance == track::Acceptance::kDoubtfulAck;
     acceptance = track::Acceptance::kGood;
@@ -134,20 +137,18 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     return fate;
   }
   const bool third_ack_open = f.phase <= Phase::kSynReceived || (f.phase == Phase::kReset && !f.was_established);
-  if (good && side == kOpener && third_ack_open && !f.third_ack_judged && on_third_ack(f, s, options)) return fate;
+  const bool completes = good && side == kOpener && third_ack_open && !f.third_ack_judged;
+  // All of it is judged before its keys count, or that it completes the handshake.
+  if (settings.inline_mode && completes && content_refused(f, side, s, v, options)) return fate;
+  if (completes && on_third_ack(f, s, options)) return fate;
   if (settings.inline_mode && !judged.passes()) return fate;
   if (f.phase == Phase::kFailed) {
-    note(sender, receiver, tcp, good);
+    note(sender, receiver, tcp, good, s.time_ns);
     return fate;
   }
 
   if (settings.inline_mode) {
-    if (judged.passes()) {
-      Refusal refusal = fin_refusal(f, side, s, v, options);
-      if (refusal == Refusal::kNone && tcp.payload_bytes != 0) refusal = payload_refusal(f, side, s, v, options);
-      if (refusal != Refusal::kNone) raise_refusal(f, side, s, options, refusal);
-    }
-    if (!judged.passes()) return fate;
+    if (content_refused(f, side, s, v, options)) return fate;
     if (f.phase >= Phase::kEstablished) f.spoke[side] = true;
   }
 
@@ -157,7 +158,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     // The FIN takes a sequence number, not a byte.
     const std::uint64_t fin_at = f.fin_position[other(side)];
     std::uint64_t acked_bytes = fin_at != 0 && acked > fin_at ? fin_at : acked;
-    if (settings.inline_mode) acked_bytes = followed_ack(f, other(side), acked_bytes, !before(tcp.seq, sender.sent_end));
+    if (settings.inline_mode) acked_bytes = followed_ack(f, other(side), acked_bytes);
     // Whoever acknowledges data of a JOIN has taken it, seen third ACK or not.
     if (f.phase == Phase::kSynReceived && side == kAnswerer && f.rx[kOpener].top() > reassemble::kFirstPosition && acked > reassemble::kFirstPosition) {
       establish(f, s.time_ns);
@@ -178,7 +179,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
     }
   }
   if (tcp.flags.fin() && good) on_fin(f, side, s, v);
-  note(sender, receiver, tcp, acknowledges && (!ahead || (c.guard && c.guard->resumed)));
+  note(sender, receiver, tcp, acknowledges && (!ahead || (c.guard && c.guard->resumed)), s.time_ns);
   reach_fin(f, kOpener);
   reach_fin(f, kAnswerer);
   skip_gaps(f, s.time_ns);

@@ -8,6 +8,7 @@
 //   stripped.cc   what one point saw and another did not                anomalies.cc events, once a connection
 //   uses.cc       who speaks MPTCP; datagrams of DNS, for names          inline.cc    what may pass, and what ends a connection
 //   overview.cc   what is shown of running connections
+//   inline_*.cc   segments, payloads and unseen packets inline
 #pragma once
 
 #include <array>
@@ -87,7 +88,8 @@ struct Engine::State {
 
   // lookup.cc
   Subflow* find(const Segment& s, Side& side);
-  Subflow* generation_for(Subflow* newest, const Segment& s, Side side) const;
+  Subflow* generation_for(Subflow* newest, const Segment& s, Side newest_side) const;
+  static Side side_of(const Subflow& f, const Segment& s, Side otherwise);
   static bool answers_lone_syn(const Subflow& f, const Segment& s, Side side);
   bool is_tuple_of(const Subflow& f, const Segment& s) const;
   PointView& view(Subflow& f, const Segment& s);
@@ -127,6 +129,7 @@ struct Engine::State {
   static bool syn_refusal(const SegmentOptions& options, const wire::TcpSegment& tcp);
   static bool other_kind(const Subflow& f, const SegmentOptions& options);
   void make_way(const Segment& s, const Connection* stays);
+  bool answers_in_use(const Subflow& f, const Segment& s) const;
   Fate on_syn_ack(Subflow* f, Side side, const Segment& s);
   bool on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options);
   void take_keys(Connection& c, const wire::mptcp::MpCapable& option, std::size_t sender_host);
@@ -259,6 +262,7 @@ struct Engine::State {
   void judging(const Subflow& f, Side side);
   Connection* by_number(std::uint64_t number) const;
   bool half_known(const Connection& c) const;
+  bool is_half_open_of_blocked(const Subflow& f) const;
   bool follows_unseen(const Connection& c) const;
   void remember_ended(const Connection& c);
   bool ended_before(const Segment& s);
@@ -267,8 +271,14 @@ struct Engine::State {
   Refusal option_refusal(const Subflow& f, Side side, const SegmentOptions& options) const;
   Refusal fin_refusal(const Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) const;
   void raise_refusal(Subflow& f, Side side, const Segment& s, const SegmentOptions& options, Refusal refusal);
-  std::uint64_t followed_ack(Subflow& f, Side acked_side, std::uint64_t acked, bool remembered);
-  std::optional<std::uint64_t> followed_data_ack(Connection& c, Direction d, std::uint64_t at);
+  bool missed(const Connection& c) const;
+  bool window_known(const Connection& c) const { return !judged_echoes_unseen && !missed(c); }
+  static bool echoes_unseen(const track::TcpView& receiver, const wire::TcpSegment& tcp);
+  bool is_of_host(const Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) const;
+  bool may_be_ahead(const Subflow& f, Side side, const PointView& v, const wire::TcpSegment& tcp) const;
+  bool content_refused(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options);
+  std::uint64_t followed_ack(Subflow& f, Side acked_side, std::uint64_t acked);
+  std::optional<std::uint64_t> followed_data_ack(Connection& c, Direction d, std::uint64_t at, bool wide);
   void go_on_behind_unseen(Subflow& f, Side side, TimeNs now);
 
   // inline_segment.cc
@@ -289,6 +299,7 @@ struct Engine::State {
   static std::uint64_t passed_of(const Connection& c);
   static std::uint64_t plain_delta(const Connection& c, const Subflow& f, Side side);
   static bool may_fall_back(const Connection& c, Direction d);
+  static bool brings_key(const Subflow& f, Side side, const SegmentOptions& options);
   SeenMapping seen_mapping(const Subflow& f, Side side, std::uint64_t at, const SegmentOptions& options) const;
   Refusal payload_refusal(Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options);
   Refusal segment_refusal(Subflow& f, Side side, std::uint64_t at, std::span<const std::byte> bytes);
@@ -333,6 +344,8 @@ struct Engine::State {
   /// Inline: tuples of connections that were over, and since when. One host may not have heard of the end: without a new SYN no data passes.
   boost::unordered_flat_map<std::uint64_t, TimeNs> ended_flows;
   bool judged_held = false;                                   ///< its connection waits for keys
+  bool judged_of_host = false;                                ///< it says what only its sender, and who sees its packets, can know
+  bool judged_echoes_unseen = false;                          ///< see echoes_unseen()
   bool under_way = false;                                     ///< within judge(), its packet is being followed
   Judgement judged;                                           ///< of the packet under way; inline
   std::array<std::uint64_t, kRefusalNames.size()> refused{};  ///< by Refusal

@@ -293,7 +293,7 @@ void Engine::State::give(Connection& c, Direction d, TimeNs now) {
   auto& data = c.mp->data[index(d)];
   auto& out = data_output;
   if (out.conflict) raise(c, inspect::Event::dsn_overlap_conflict, now, {{"offset", out.conflict_offset}});
-  if (out.out_of_window) raise(c, inspect::Event::dsn_out_of_window, now, {{"window_end_offset", data.offset_of(data.edge())}});
+  if (out.out_of_window && !missed(c)) raise(c, inspect::Event::dsn_out_of_window, now, {{"window_end_offset", data.offset_of(data.edge())}});
   counters.uncompared_bytes += out.uncompared_bytes;
   for (const auto& piece : out.delivered) {
     if (piece.gap) {

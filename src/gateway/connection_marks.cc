@@ -14,6 +14,7 @@
 
 extern "C" {
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include <libnetfilter_conntrack/libnetfilter_conntrack_tcp.h>
 }
 
 namespace weir::gateway {
@@ -107,6 +108,19 @@ std::optional<bool> ConnectionMarks::follows(const Endpoints& flow) {
   const auto answer = head != nullptr ? ask(head) : std::nullopt;
   if (answer == 0) return true;
   return answer == ENOENT ? std::optional(false) : std::nullopt;
+}
+
+bool ConnectionMarks::is_opening(const Endpoints& flow) {
+  if (socket_ == nullptr) return false;
+  for (const Endpoints& way : {flow, Endpoints{flow.dst, flow.src, flow.dst_port, flow.src_port}}) {
+    alignas(NLMSG_ALIGNTO) std::array<char, kMessage> message{};
+    nlmsghdr* const head = put_request(message, IPCTNL_MSG_CT_GET, way);
+    const std::unique_ptr<nf_conntrack, void (*)(nf_conntrack*)> entry(nfct_new(), nfct_destroy);
+    if (head == nullptr || !entry || ask(head, entry.get()) != 0 || nfct_attr_is_set(entry.get(), ATTR_TCP_STATE) <= 0) continue;
+    const std::uint8_t state = nfct_get_attr_u8(entry.get(), ATTR_TCP_STATE);
+    return state == TCP_CONNTRACK_SYN_SENT || state == TCP_CONNTRACK_SYN_RECV;
+  }
+  return false;
 }
 
 std::optional<Endpoints> ConnectionMarks::as_sent(const Endpoints& flow) {

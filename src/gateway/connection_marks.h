@@ -25,6 +25,8 @@ class ConnectionMarks {
   bool set(const Endpoints& flow, std::uint32_t value);
   /// Whether there is an entry with these addresses, in this direction; none: it cannot be told.
   std::optional<bool> follows(const Endpoints& flow);
+  /// Whether the flow between these, in either direction, is one whose handshake was not seen complete.
+  bool is_opening(const Endpoints& flow);
   /// How the packets are addressed by who sends them, that Weir sees with these addresses; none: no entry, or both addresses are translated.
   std::optional<Endpoints> as_sent(const Endpoints& flow);
   // Grow only.

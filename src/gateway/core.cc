@@ -256,6 +256,7 @@ Outcome Core::take_offloaded(const Packet& packet) {
 
 /// Of a connection whose bytes go by. The kernel lets a subflow by once its handshake has shown whose it is: a SYN can be anyone's.
 Outcome Core::pass_by(const Packet& packet, const engine::Judgement& judgement, const Connection& c) {
+  engine_->goes_by(judgement.connection);
   if (c.blocked) return block(packet, judgement.connection, {}, {});
   if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
   const auto established = [&] {
@@ -394,6 +395,7 @@ Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view
       }
       tell(record);
       hold(endings);
+      hold_half_open(number);
       closing_.begin(number, std::move(endings), c.kept_mark, packet.raw.time_ns, closing_send());
     } else {
       wire::decode(packet.raw, decoded_);
@@ -412,6 +414,11 @@ void Core::hold(std::span<const engine::Ending> endings) {
   }
 }
 
+/// Those that a JOIN was about to open, too.
+void Core::hold_half_open(std::uint64_t number) {
+  for (const Endpoints& each : engine_->half_open(number)) sink_.mark_half_open(each, settings_.marks.with(0, MarkState::kBlocked, settings_.shard));
+}
+
 void Core::hold_blocked() {
   std::uint64_t last = 0;
   for (auto some = engine_->overview(last, kAtOnce); !some.empty(); some = engine_->overview(last, kAtOnce)) {
@@ -420,6 +427,7 @@ void Core::hold_blocked() {
       if (!each.blocked[0] && !each.blocked[1]) continue;
       connection(last).blocked = true;
       hold(engine_->endings(last));
+      hold_half_open(last);
     }
   }
 }

@@ -81,6 +81,8 @@ class CoreSink {
   virtual void send(std::span<const std::byte> packet, bool followed) = 0;
   /// What the kernel is to keep of a subflow in Weir's bits of its connection mark, once all that was decided before is there.
   virtual void mark(const Endpoints& subflow, std::uint32_t value) = 0;
+  /// The same of a subflow whose handshake is under way. Anyone can send its SYN: where the kernel has a flow that is established, that is another one.
+  virtual void mark_half_open(const Endpoints& subflow, std::uint32_t value) = 0;
   /// How packets of a subflow that is seen with these addresses are addressed by who sends them; none: that is not known.
   virtual std::optional<Endpoints> as_sent(const Endpoints& /*subflow*/) { return std::nullopt; }
 };
@@ -209,6 +211,7 @@ class Core : public engine::Observer {
   Outcome pass_by(const Packet& packet, const engine::Judgement& judgement, const Connection& connection);
   Connection* opened_by_syn(const engine::Judgement& judgement);
   void hold(std::span<const engine::Ending> endings);
+  void hold_half_open(std::uint64_t number);
   Outcome take_offloaded(const Packet& packet);
   Outcome take_blocked(const Packet& packet);
   void note_mark(const Packet& packet, Connection& connection) const {

@@ -19,6 +19,7 @@ bool Core::cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeN
         .rule = c.decision->rule,
         .reason = subflow ? "its subflow was cut by control" : "it was cut by control"});
   hold(endings);
+  if (!subflow) hold_half_open(number);
   std::uint64_t ending = number;
   if (subflow) {
     // RSTs alone: MP_FASTCLOSE would end the whole connection.

@@ -53,6 +53,7 @@ bool Core::restore(Bytes saved, TimeNs now) {
     for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(one.connection, d);
     auto endings = engine_->endings(one.connection);
     hold(endings);
+    hold_half_open(one.connection);
     closing_.begin(one.connection, std::move(endings), c.kept_mark, now, closing_send());
   }
   return true;

@@ -71,6 +71,7 @@ class CoreTest : public ::testing::Test, public CoreSink {
   void on_policy(const report::PolicyRecord& record) override { told.push_back(record); }
   void send(std::span<const std::byte> packet, bool /*followed*/) override { own.emplace_back(packet.begin(), packet.end()); }
   void mark(const Endpoints& subflow, std::uint32_t value) override { marked.emplace_back(subflow, value); }
+  void mark_half_open(const Endpoints& subflow, std::uint32_t value) override { half_open_marked.emplace_back(subflow, value); }
 
   std::optional<Endpoints> as_sent(const Endpoints& /*subflow*/) override { return ++asked, outside; }
 
@@ -82,7 +83,7 @@ class CoreTest : public ::testing::Test, public CoreSink {
   std::vector<std::byte> bytes;
   std::vector<report::PolicyRecord> told;
   std::vector<std::vector<std::byte>> own;
-  std::vector<std::pair<Endpoints, std::uint32_t>> marked;
+  std::vector<std::pair<Endpoints, std::uint32_t>> marked, half_open_marked;
   std::unique_ptr<Core> core;
   std::unique_ptr<engine::Engine> engine;
 };
@@ -175,6 +176,26 @@ TEST_F(CoreTest, HostsOfABlockedConnectionAreToldInPlaceAndAgainAsLongAsTheyGoOn
   EXPECT_EQ(core->closing(), 1U);
   core->advance(now);
   EXPECT_FALSE(own.empty());
+}
+
+TEST_F(CoreTest, AMatchMarksASubflowWhoseHandshakeIsUnderWay) {
+  constexpr std::uint32_t kServerNonce = 0x55667788;
+  connect(kInspectedPort);
+  const std::uint64_t number = engine->connection_of(join_syn().token);
+  EXPECT_EQ(state({.client_port = 43'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {join_syn()}}), MarkState::kTracked);
+  MpJoinSynAck answer{.backup = false, .address_id = 3, .hmac = 0, .nonce = kServerNonce};
+  answer.hmac = track::leftmost_64(track::join_hmac(1, kServerKey, kClientKey, kServerNonce, kClientNonce));
+  EXPECT_EQ(state({.client_port = 43'000, .to_server = false, .ssn = 0, .flags = kSynAckFlags, .options = {answer}, .mark = MarkState::kTracked}),
+            MarkState::kTracked);
+  engine->block(number, Direction::kToServer);
+  EXPECT_NE(take({.payload = "x", .mark = MarkState::kTracked}).what, Outcome::What::kAccept);
+  ASSERT_EQ(half_open_marked.size(), 1U);
+  EXPECT_EQ(half_open_marked[0].first.src_port, 43'000);
+  EXPECT_EQ(marks.state(half_open_marked[0].second), MarkState::kBlocked);
+  const MpJoinAck third{track::join_hmac(1, kClientKey, kServerKey, kClientNonce, kServerNonce)};
+  const Outcome out = take({.client_port = 43'000, .options = {third}, .mark = MarkState::kTracked});
+  EXPECT_EQ(out.what, Outcome::What::kRepeat);
+  EXPECT_EQ(marks.state(out.mark.value_or(0)), MarkState::kBlocked) << "and should the kernel have no entry yet, it has by this one";
 }
 
 TEST_F(CoreTest, WhatIsBlockedElsewhereIsMarkedAtTheStart) {

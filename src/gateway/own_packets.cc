@@ -27,16 +27,16 @@ void OwnPackets::add(std::span<const std::byte> packet, bool followed) {
 }
 
 /// A verdict that is not out yet may set another one over it: then that packet's flow is marked again when its next one comes.
-void OwnPackets::mark(const Endpoints& flow, std::uint32_t value) {
+void OwnPackets::mark(const Endpoints& flow, std::uint32_t value, bool half_open) {
   if (marks_.size() >= kMostMarks) {
     counters_.marks_early += marks_.size();
     set_marks();
   }
-  marks_.emplace_back(flow, value);
+  marks_.push_back({.flow = flow, .value = value, .half_open = half_open});
 }
 
 void OwnPackets::set_marks() {
-  for (const auto& [flow, value] : marks_) kernel_.mark(flow, value);
+  for (const Mark& one : marks_) kernel_.mark(one.flow, one.value, one.half_open);
   marks_.clear();
 }
 

@@ -17,10 +17,10 @@ namespace weir::gateway {
 
 /// The kernel's part of it.
 struct OwnPacketsKernel {
-  std::function<std::optional<bool>(const Endpoints&)> follows;            ///< ConnectionMarks::follows
-  std::function<std::optional<Endpoints>(const Endpoints&)> as_sent;       ///< ConnectionMarks::as_sent
-  std::function<void(const Endpoints&, std::uint32_t)> mark;               ///< ConnectionMarks::set
-  std::function<void(std::span<const std::byte> packet, bool past)> send;  ///< `past`: conntrack is not to see it
+  std::function<std::optional<bool>(const Endpoints&)> follows;               ///< ConnectionMarks::follows
+  std::function<std::optional<Endpoints>(const Endpoints&)> as_sent;          ///< ConnectionMarks::as_sent
+  std::function<void(const Endpoints&, std::uint32_t, bool half_open)> mark;  ///< ConnectionMarks::set; `half_open`: only where it is_opening()
+  std::function<void(std::span<const std::byte> packet, bool past)> send;     ///< `past`: conntrack is not to see it
 };
 
 /// Purpose: keeps packets and marks until the verdicts on what came before are out. Marks would be set anew by those, and a host that has not got its peer's
@@ -49,7 +49,7 @@ class OwnPackets {
 
   /// `followed`: conntrack follows the connection.
   void add(std::span<const std::byte> packet, bool followed);
-  void mark(const Endpoints& flow, std::uint32_t value);
+  void mark(const Endpoints& flow, std::uint32_t value, bool half_open = false);
   /// How packets of the flow are addressed by who sends them; none: not known, or too much was asked for.
   std::optional<Endpoints> as_sent(const Endpoints& flow);
   /// The verdicts are out.
@@ -59,6 +59,11 @@ class OwnPackets {
   std::size_t waiting() const { return packets_.size(); }
 
  private:
+  struct Mark {
+    Endpoints flow;
+    std::uint32_t value = 0;
+    bool half_open = false;
+  };
   void set_marks();
   bool may_ask();
   enum class Way : std::uint8_t { kThrough, kPast, kNowhere };
@@ -71,7 +76,7 @@ class OwnPackets {
 
   OwnPacketsKernel kernel_;
   std::vector<One> packets_;
-  std::vector<std::pair<Endpoints, std::uint32_t>> marks_;
+  std::vector<Mark> marks_;
   std::map<Endpoints, Way> ways_;  ///< of this tick
   std::size_t asked_ = 0;          ///< in this tick
   TimeNs tick_since_ = 0;

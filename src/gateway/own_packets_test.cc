@@ -29,7 +29,7 @@ class OwnPacketsTest : public ::testing::Test {
  protected:
   OwnPackets own{{.follows = [this](const Endpoints& f) { return ++asked, std::optional(knows(f)); },
                   .as_sent = [this](const Endpoints& f) { return ++asked, std::optional(f); },
-                  .mark = [this](const Endpoints&, std::uint32_t) { told.emplace_back("mark"); },
+                  .mark = [this](const Endpoints&, std::uint32_t, bool half_open) { told.emplace_back(half_open ? "half-open mark" : "mark"); },
                   .send = [this](std::span<const std::byte>, bool past) { told.emplace_back(past ? "past" : "through"); }}};
   /// Even ports in one direction; those that can be divided by three in the other one.
   static bool knows(const Endpoints& f) { return f.src_port == 80 ? f.dst_port % 3 == 0 : f.src_port % 2 == 0; }
@@ -47,6 +47,13 @@ TEST_F(OwnPacketsTest, NothingIsToldBeforeTheVerdictsAreOutAndMarksComeFirst) {
   own.go(now);
   EXPECT_EQ(told, (std::vector<std::string>{"mark", "through", "past"}));
   EXPECT_EQ(own.waiting(), 0U);
+}
+
+TEST_F(OwnPacketsTest, WhichMarksAreOfHandshakesIsTold) {
+  own.mark(flow(1'000), 1, true);
+  own.mark(flow(1'001), 1);
+  own.go(now);
+  EXPECT_EQ(told, (std::vector<std::string>{"half-open mark", "mark"}));
 }
 
 TEST_F(OwnPacketsTest, AFlowIsAskedForOnceInATick) {

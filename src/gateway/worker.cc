@@ -38,7 +38,10 @@ Worker::Worker(const WorkerSettings& settings, std::shared_ptr<const decide::Pol
       marks_(settings.core.marks.mask()),
       own_({.follows = [this](const Endpoints& flow) { return marks_.follows(flow); },
             .as_sent = [this](const Endpoints& flow) { return marks_.as_sent(flow); },
-            .mark = [this](const Endpoints& flow, std::uint32_t value) { marks_.set(flow, value); },
+            .mark =
+                [this](const Endpoints& flow, std::uint32_t value, bool half_open) {
+                  if (!half_open || marks_.is_opening(flow)) marks_.set(flow, value);
+                },
             .send = [this](std::span<const std::byte> packet, bool past) { sender_->send(packet, past); }}),
       event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   core_.use(engine_);

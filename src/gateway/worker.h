@@ -90,6 +90,7 @@ class Worker : private CoreSink {
   void on_policy(const report::PolicyRecord& record) override { reports_->on_policy(record); }
   void send(std::span<const std::byte> packet, bool followed) override { own_.add(packet, followed); }
   void mark(const Endpoints& subflow, std::uint32_t value) override { own_.mark(subflow, value); }
+  void mark_half_open(const Endpoints& subflow, std::uint32_t value) override { own_.mark(subflow, value, true); }
   std::optional<Endpoints> as_sent(const Endpoints& subflow) override { return own_.as_sent(subflow); }
 
   WorkerSettings settings_;

@@ -14,11 +14,16 @@ std::uint32_t segment_length(const wire::TcpSegment& segment) {
   return segment.payload_bytes + (segment.flags.syn() ? 1U : 0U) + (segment.flags.fin() ? 1U : 0U);
 }
 
+/// A timestamp recorded so long ago may have come around since.
+bool is_outdated(const TcpView& sender, TimeNs now_ns, std::uint32_t paws_s) {
+  return static_cast<std::int32_t>(seconds(now_ns) - sender.ts_recent_s) >= static_cast<std::int32_t>(paws_s);
+}
+
 }  // namespace
 
-Acceptance judge(const TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segment) {
+Acceptance judge(const TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segment, TimeNs now_ns, std::uint32_t paws_s) {
   if (!segment.flags.ack() && !segment.flags.rst()) return Acceptance::kNoAck;
-  if (sender.has_ts && segment.has_timestamp && sender.ts_recent != 0 && !segment.flags.rst() &&
+  if (sender.has_ts && segment.has_timestamp && sender.ts_recent != 0 && !segment.flags.rst() && !is_outdated(sender, now_ns, paws_s) &&
       static_cast<std::int32_t>(sender.ts_recent - segment.ts_value) > kPawsSlackTicks) {
     return Acceptance::kPaws;
   }
@@ -30,7 +35,7 @@ Acceptance judge(const TcpView& sender, const TcpView& receiver, const wire::Tcp
   return Acceptance::kGood;
 }
 
-void note(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segment, bool good) {
+void note(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segment, bool good, TimeNs now_ns) {
   const SeqNum end = segment.seq + segment_length(segment);
   if (segment.flags.syn()) {
     sender.isn = segment.seq;
@@ -41,8 +46,18 @@ void note(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segm
     sender.window_scale = segment.window_scale.value_or(0);
     sender.mss = segment.mss.value_or(536);  // RFC 9293 §3.7.1; IPv6 has 1,220
   }
-  if (!sender.seen || after(end, sender.sent_end)) sender.sent_end = end;
+  if (!sender.seen || after(end, sender.sent_end)) {
+    // Where bytes went by unseen it goes on by leaps, and could leap over the numbers that tell.
+    if (sender.seen && !segment.flags.syn() && end - sender.sent_end >= kFarBytes) sender.far = true;
+    sender.sent_end = end;
+  }
   sender.seen = true;
+  const bool silent_for_long = seconds(now_ns) - sender.heard_s >= kPawsSecondsShort;
+  sender.heard_s = seconds(now_ns);
+  if (segment.has_timestamp && !segment.flags.rst() &&
+      (silent_for_long || !sender.has_ts || static_cast<std::int32_t>(segment.ts_value - sender.ts_newest) > 0)) {
+    sender.ts_newest = segment.ts_value;
+  }
   if (sender.has_isn && sender.sent_end - sender.isn >= kFarBytes) sender.far = true;
   if (!good) return;
   if (segment.flags.ack() && !segment.flags.rst()) {
@@ -66,8 +81,9 @@ void note(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segm
   // RFC 7323 §4.3: the timestamp of a segment that does not begin beyond what was acknowledged last.
   if (segment.has_timestamp && !segment.flags.rst()) {
     const bool records = segment.flags.syn() || (receiver.has_ack && !after(segment.seq, receiver.last_ack));
-    if (records && (!sender.has_ts || static_cast<std::int32_t>(segment.ts_value - sender.ts_recent) > 0)) {
+    if (records && (!sender.has_ts || static_cast<std::int32_t>(segment.ts_value - sender.ts_recent) >= 0 || is_outdated(sender, now_ns, kPawsSeconds))) {
       sender.ts_recent = segment.ts_value;
+      sender.ts_recent_s = seconds(now_ns);
       sender.has_ts = true;
     }
   }

@@ -23,10 +23,13 @@ enum class Acceptance : std::uint8_t {
 /// points does no harm.
 struct TcpView {
   SeqNum isn;
-  SeqNum sent_end;    ///< one past the highest sequence number seen from this sender
-  SeqNum last_ack;    ///< the highest acknowledgement seen from this sender
-  SeqNum right_edge;  ///< the highest acknowledgement plus window seen from this sender: what it lets the other send
-  std::uint32_t ts_recent = 0;
+  SeqNum sent_end;                ///< one past the highest sequence number seen from this sender
+  SeqNum last_ack;                ///< the highest acknowledgement seen from this sender
+  SeqNum right_edge;              ///< the highest acknowledgement plus window seen from this sender: what it lets the other send
+  std::uint32_t ts_recent = 0;    ///< as its receiver has it recorded (RFC 7323 §4.3), or older
+  std::uint32_t ts_newest = 0;    ///< the newest seen
+  std::uint32_t ts_recent_s = 0;  ///< when ts_recent was seen, or confirmed; packet time, as are the seconds below
+  std::uint32_t heard_s = 0;      ///< the last packet that counted
   std::uint16_t mss = 0;
   std::uint16_t syn_window = 0;  ///< as the SYN had it: never scaled
   std::uint8_t window_scale = 0;
@@ -41,11 +44,18 @@ struct TcpView {
   bool far : 1 = false;  ///< so much was sent that the ISN no longer tells earlier numbers from later ones
 };
 
-/// Whether the receiver takes the segment that `sender` sends. SYNs are not judged here.
-Acceptance judge(const TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segment);
+/// How long a recorded timestamp is compared with: RFC 7323 §5.5, for clocks of a millisecond a tick.
+inline constexpr std::uint32_t kPawsSeconds = 24 * 86'400;
+/// The same for clocks of a microsecond a tick: Linux, since 6.7, looks at none that is older.
+inline constexpr std::uint32_t kPawsSecondsShort = 2'147;
+
+constexpr std::uint32_t seconds(TimeNs time_ns) { return static_cast<std::uint32_t>(time_ns / 1'000'000'000); }
+
+/// Whether the receiver takes the segment that `sender` sends. SYNs are not judged here. `paws_s`: timestamps recorded longer ago say nothing any more.
+Acceptance judge(const TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segment, TimeNs now_ns, std::uint32_t paws_s = kPawsSeconds);
 
 /// Takes note of a segment that was not thrown away. `good`: it was not doubtful either.
-void note(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segment, bool good);
+void note(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segment, bool good, TimeNs now_ns);
 
 /// RFC 5961 §3: a RST counts only at exactly the next expected sequence number (`expected`: what was seen in order; the
 /// highest acknowledgement seen counts too). Before the handshake is complete: RFC 9293 §3.10.7.3.

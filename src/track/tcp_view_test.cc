@@ -12,8 +12,8 @@ class Views : public ::testing::Test {
 
   void SetUp() override {
     ASSERT_EQ(send(client, server, segment(kIsn, {}, 0x02)), Acceptance::kNoAck) << "SYNs are not judged";
-    note(client, server, segment(kIsn, {}, 0x02), true);
-    note(server, client, segment(kPeerIsn, kIsn + 1, 0x12), true);
+    note(client, server, segment(kIsn, {}, 0x02), true, now_ns);
+    note(server, client, segment(kPeerIsn, kIsn + 1, 0x12), true, now_ns);
   }
   static wire::TcpSegment segment(SeqNum seq, SeqNum ack, std::uint8_t flags, std::uint32_t payload_bytes = 0) {
     wire::TcpSegment made{};
@@ -25,12 +25,14 @@ class Views : public ::testing::Test {
     made.payload_bytes = payload_bytes;
     return made;
   }
-  static Acceptance send(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& made) {
-    const Acceptance judged = judge(sender, receiver, made);
-    if (judged == Acceptance::kGood) note(sender, receiver, made, true);
+  Acceptance send(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& made) {
+    const Acceptance judged = judge(sender, receiver, made, now_ns);
+    if (judged == Acceptance::kGood) note(sender, receiver, made, true, now_ns);
     return judged;
   }
 
+  static constexpr TimeNs kDayNs = 86'400'000'000'000;
+  TimeNs now_ns = 1'700'000'000'000'000'000;
   TcpView client, server;
 };
 
@@ -50,6 +52,32 @@ TEST_F(Views, AConnectionGoesOnHoweverMuchItCarries) {
     ASSERT_EQ(send(server, client, segment(kPeerIsn + 1, kIsn + static_cast<std::uint32_t>(sent), 0x10)), Acceptance::kGood) << sent;
   }
   EXPECT_EQ(send(server, client, segment(kPeerIsn + 1, kIsn + static_cast<std::uint32_t>(sent) + 1, 0x10)), Acceptance::kDoubtfulAck) << "never sent";
+}
+
+// Where packets went by unseen, numbers go on by leaps.
+TEST_F(Views, AConnectionGoesOnBehindWhatWasNotSeen) {
+  note(client, server, segment(kIsn + (900U << 20U), kPeerIsn + 1, 0x10, 1), true, now_ns);
+  note(client, server, segment(kIsn + (2'200U << 20U), kPeerIsn + 1, 0x10, 1), true, now_ns);
+  EXPECT_EQ(send(server, client, segment(kPeerIsn + 1, kIsn + (2'200U << 20U) + 1, 0x10)), Acceptance::kGood);
+}
+
+// RFC 7323 §5.5: after 24 days a timestamp may have come around.
+TEST_F(Views, ATimestampIsNotComparedWithOneOfLongAgo) {
+  auto stamped = segment(kIsn + 1, kPeerIsn + 1, 0x10);
+  stamped.has_timestamp = true;
+  stamped.ts_value = 1'000'000;
+  ASSERT_EQ(send(server, client, segment(kPeerIsn + 1, kIsn + 1, 0x10)), Acceptance::kGood);
+  ASSERT_EQ(send(client, server, stamped), Acceptance::kGood);
+  now_ns += 3 * kDayNs;
+  auto older = stamped;
+  older.ts_value = stamped.ts_value - 10;
+  EXPECT_EQ(send(client, server, older), Acceptance::kPaws);
+  EXPECT_EQ(judge(client, server, older, now_ns, kPawsSecondsShort), Acceptance::kGood) << "it may tick by microseconds";
+  now_ns += 23 * kDayNs;
+  stamped.ts_value += 26U * 86'400'000U;  // a millisecond a tick: more than 2^31
+  EXPECT_EQ(send(client, server, stamped), Acceptance::kGood);
+  older.ts_value = stamped.ts_value - 10;
+  EXPECT_EQ(send(client, server, older), Acceptance::kPaws) << "compared with the new one";
 }
 
 }  // namespace

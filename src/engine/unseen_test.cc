@@ -1,0 +1,134 @@
+// Inline: packets that went by unseen, and outsiders who say that some did.
+#include "engine/conversation_test.h"
+
+namespace weir::engine {
+namespace {
+
+class Unseen : public Conversation {
+ protected:
+  /// Kind 8, as on the wire (RFC 7323 §3.2).
+  static std::vector<std::uint8_t> times(std::uint32_t value, std::uint32_t echo) {
+    std::vector<std::uint8_t> octets{8, 10};
+    for (const std::uint32_t each : {value, echo}) {
+      for (int shift = 24; shift >= 0; shift -= 8) octets.push_back(static_cast<std::uint8_t>(each >> shift));
+    }
+    return octets;
+  }
+  /// Bytes 1 to 99 of the stream to the server have gone by; its next is lost before it comes here, and one behind that waits.
+  void lose_one() {
+    EXPECT_EQ(data(0, 2, 1, std::string(99, '.')), "none");
+    EXPECT_EQ(refusal({.to_server = false, .ssn = 2, .acks = 101, .options = {ack_of(true, 100)}}), "none");
+    EXPECT_EQ(data(0, 201, 200, "behind the hole"), "none");
+  }
+  Judgement ack(std::uint32_t ssn, std::uint32_t acks, std::vector<Option> options = {}) {
+    return send({.to_server = false, .ssn = ssn, .acks = acks, .options = std::move(options)});
+  }
+};
+
+TEST_F(Unseen, AnAcknowledgementThatAnyoneCanSendEndsNothing) {
+  start();
+  establish();
+  lose_one();
+  EXPECT_FALSE(ack(5'000, 201).unseen_path) << "in the window, and no more";
+  EXPECT_FALSE(ack(2, 101, {ack_of(true, 100)}).unseen_path) << "the receiver still waits";
+}
+
+TEST_F(Unseen, AnAcknowledgementByItsReceiverTellsOfAnUnseenPath) {
+  start();
+  establish();
+  lose_one();
+  EXPECT_TRUE(ack(2, 201).unseen_path) << "at the very number that it stands at";
+}
+
+TEST_F(Unseen, AWholeDataAckTellsOfAnUnseenPath) {
+  start();
+  establish();
+  lose_one();
+  EXPECT_TRUE(ack(5'000, 201, {ack_of(true, 200)}).unseen_path);
+}
+
+TEST_F(Unseen, WhatSomeoneSaidCountsOnceItsReceiverSaysSo) {
+  start();
+  establish();
+  lose_one();
+  EXPECT_FALSE(ack(5'000, 201).unseen_path);
+  EXPECT_TRUE(ack(2, 201, {ack_of(true, 200)}).unseen_path);
+}
+
+TEST_F(Unseen, AHalfDataAckOfAnyoneEndsNothing) {
+  start();
+  establish();
+  join();
+  EXPECT_EQ(data(0, 2, 1, std::string(99, '.')), "none");
+  EXPECT_EQ(data(1, 1, 200, "behind the hole"), "none");
+  Dss half = ack_of(true, 210);
+  half.data_ack->wide = false;
+  half.data_ack->value &= 0xffffffff;
+  EXPECT_FALSE(ack(5'000, 101, {half}).unseen_path);
+  EXPECT_EQ(gaps[0], 0U);
+  EXPECT_EQ(data(0, 101, 100, std::string(100, '.')), "none") << "nothing was passed over";
+}
+
+TEST_F(Unseen, AnAcknowledgementAheadOfAnyoneIsNotRemembered) {
+  start();
+  establish();
+  ack(5'000, 205);
+  EXPECT_EQ(data(0, 2, 1, std::string(99, '.')), "none");
+  EXPECT_EQ(data(0, 201, 200, "behind what was lost"), "none");
+  EXPECT_EQ(data(0, 101, 100, std::string(100, '.')), "none") << "it comes again, and was not passed over";
+}
+
+TEST_F(Unseen, WhereHostsTellTimesOnlyWhatTellsThemTooCounts) {
+  start();
+  establish();
+  send({.ssn = 2, .acks = 2, .options = {ack_of(false, 1)}, .other_options = times(1'000, 5'000)});
+  send({.to_server = false, .ssn = 2, .acks = 2, .options = {ack_of(true, 1)}, .other_options = times(5'000, 1'000)});
+  lose_one();
+  EXPECT_FALSE(ack(2, 201).unseen_path);
+  EXPECT_FALSE(send({.to_server = false, .ssn = 2, .acks = 201, .other_options = times(5'001, 0x7000'0000)}).unseen_path);
+  EXPECT_TRUE(send({.to_server = false, .ssn = 2, .acks = 201, .other_options = times(5'001, 1'000)}).unseen_path);
+}
+
+TEST_F(Unseen, BehindWhatWentByBytesFollowWindowsThatWereNotSeen) {
+  start();
+  establish();
+  // A queue that was full has let by more than a window, and its acknowledgement is the first thing seen.
+  ack(2, 200'002, {ack_of(true, 200'001)});
+  EXPECT_EQ(data(0, 260'000, 259'999, "on"), "none");
+  EXPECT_FALSE(told("dsn_out_of_window"));
+  EXPECT_EQ(data(0, 200'002, 200'001, "attack"), "rule");
+}
+
+TEST_F(Unseen, ATimeThatWasNotSeenShowsThatAWindowMayHaveBeenOpened) {
+  start();
+  establish();
+  send({.ssn = 2, .acks = 2, .options = {ack_of(false, 1)}, .other_options = times(1'000, 5'000)});
+  send({.to_server = false, .ssn = 2, .acks = 2, .options = {ack_of(true, 1)}, .other_options = times(5'000, 1'000)});
+  EXPECT_EQ(refusal({.ssn = 100'002, .payload = "on", .acks = 2, .options = {mapped(true, 100'001, 100'002, 2, 1)}, .other_options = times(1'001, 5'100)}),
+            "none");
+  EXPECT_FALSE(told("dsn_out_of_window"));
+  EXPECT_EQ(refusal({.ssn = 3, .payload = "on", .acks = 2, .options = {mapped(true, 140'001, 3, 2, 1)}, .other_options = times(1'002, 5'000)}), "data_window");
+  EXPECT_TRUE(told("dsn_out_of_window")) << "its sender knows of no other window than the one that was seen";
+}
+
+TEST_F(Unseen, NoWindowIsHeldAgainstWhatGoesBy) {
+  start();
+  establish();
+  engine->goes_by(number);
+  data(0, 2, 90'000, "on");
+  EXPECT_FALSE(told("dsn_out_of_window"));
+  Dss fin = mapped(true, 500'000, 0, 1);
+  fin.data_fin = true;
+  send({.ssn = 2, .acks = 2, .options = {fin}});
+  EXPECT_FALSE(told("dsn_out_of_window"));
+}
+
+TEST_F(Unseen, WhereAllWasSeenAWindowIsCertain) {
+  start();
+  establish();
+  EXPECT_EQ(data(0, 2, 90'000, "on"), "data_window");
+  EXPECT_TRUE(told("dsn_out_of_window"));
+}
+
+}  // namespace
+}  // namespace weir::engine
