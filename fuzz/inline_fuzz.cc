@@ -1,11 +1,13 @@
 // The engine inline: any packets, each judged. The first octet chooses the settings; then packets follow, each with one octet (what it is and a
 // step of time) and two octets of length. A packet is octets as they come, or TCP between two hosts with right checksums, so that its options and
 // payload are looked at: port and direction, flags, sequence number, acknowledgement, options, and payload are the fuzzer's.
+// In between octets to take connections over from come, some of them with the right beginning and sum, and restarts.
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <source_location>
 #include <span>
 #include <vector>
@@ -76,17 +78,44 @@ std::vector<std::byte> made_of(std::span<const std::byte> from) {
   return packet;
 }
 
+/// What the fuzzer says, as a state whose sum is right.
+std::vector<std::byte> sealed(std::span<const std::byte> body) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  SavedState none;
+  const std::vector<std::byte> begun = write_saved(none);
+  std::vector<std::byte> octets(2 * kWord + body.size());
+  std::ranges::copy(std::span(begun).first(kWord), octets.begin());
+  std::ranges::copy(body, octets.begin() + kWord);
+  ByteWriter end(std::span(octets).last(kWord));
+  end.u64(sum_of_saved(std::span(octets).first(octets.size() - kWord)));
+  return octets;
+}
+
+std::uint64_t refusals(const Engine& engine) {
+  std::uint64_t told = 0;
+  for (std::size_t i = 1; i < kRefusalNames.size(); ++i) told += engine.refused(static_cast<Refusal>(i));
+  return told;
+}
+
+/// What is saved can be restored.
+std::unique_ptr<Engine> successor(const Engine& engine, const Settings& settings, Blocker& blocker, Since since, TimeNs now) {
+  const std::vector<std::byte> saved = engine.save(since);
+  auto next = std::make_unique<Engine>(settings, blocker);
+  require(next->restore(saved, now).has_value());
+  return next;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 1) return 0;
   Blocker blocker;
   const Settings settings = settings_of(data[0]);
-  Engine engine(settings, blocker);
-  blocker.engine = &engine;
+  auto engine = std::make_unique<Engine>(settings, blocker);
+  blocker.engine = engine.get();
   std::span<const std::uint8_t> rest(data + 1, size - 1);
   TimeNs now = 1'700'000'000'000'000'000;
-  std::uint64_t refused = 0;
+  std::uint64_t refused = 0, told = 0;
   while (rest.size() > 3) {
     const unsigned how = rest[0];
     const std::size_t length = std::min<std::size_t>(rest[1] << 8U | rest[2], rest.size() - 3);
@@ -95,7 +124,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     constexpr TimeNs kSteps[] = {1'000, 1'000'000, 300'000'000, 70'000'000'000};
     now += kSteps[how >> 6U];
     if ((how & 15U) == 7) {  // octets for a new process, which need not be any that were saved
-      (void)engine.restore(bytes, now);
+      (void)((how & 16U) != 0 ? engine->restore(sealed(bytes), now) : engine->restore(bytes, now));
+      continue;
+    }
+    if ((how & 15U) == 8) {
+      told += refusals(*engine);
+      blocker.engine = nullptr;
+      engine = successor(*engine, settings, blocker, static_cast<Since>((how >> 4U & 3U) % 3), now);
+      blocker.engine = engine.get();
       continue;
     }
     std::vector<std::byte> packet = (how & 1U) != 0 ? std::vector<std::byte>(bytes.begin(), bytes.end()) : made_of(bytes);
@@ -104,27 +140,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     raw.original_bytes = static_cast<std::uint32_t>(packet.size());
     raw.time_ns = now;
     raw.link = LinkType::kRaw;
-    const Judgement judged = engine.judge(raw);
+    const Judgement judged = engine->judge(raw);
     refused += judged.passes() ? 0U : 1U;
     std::ranges::fill(packet, std::byte{0xa5});
     if ((how & 48U) == 48) {
-      for (const Ending& ending : engine.endings(judged.connection)) require(ending.host < 2);
-      (void)engine.keys(judged.connection);
-      require(engine.overview(0, 4).size() <= 4);
+      for (const Ending& ending : engine->endings(judged.connection)) require(ending.host < 2);
+      (void)engine->keys(judged.connection);
+      require(engine->overview(0, 4).size() <= 4);
     }
   }
-  std::uint64_t told = 0;
-  for (std::size_t i = 1; i < kRefusalNames.size(); ++i) told += engine.refused(static_cast<Refusal>(i));
-  require(told == refused);
-  // What is saved can be restored, and saved again is the same.
-  const std::vector<std::byte> saved = engine.save();
-  Engine next(settings, blocker);
-  blocker.engine = &next;
-  const auto resumed = next.restore(saved, now);
-  require(resumed.has_value());
-  next.finish();
-  blocker.engine = &engine;
-  engine.finish();
-  require(engine.counters().memory_bytes != 0);
+  require(told + refusals(*engine) == refused);
+  blocker.engine = nullptr;
+  successor(*engine, settings, blocker, Since::kAnything, now)->finish();
+  engine->finish();
+  require(engine->counters().memory_bytes != 0);
   return 0;
 }

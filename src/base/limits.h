@@ -18,6 +18,8 @@ namespace weir {
   X(copies_bytes, 1 << 20, 0, 1 << 30, "bytes", "kept a direction to compare with later copies; older ones go uncompared (uncompared.bytes)")           \
   X(inline_copies_bytes, 8 << 20, 1 << 16, 1 << 30, "bytes",                                                                                            \
     "inline, passed in a direction and not acknowledged: beyond it new data is refused (refused.copies_full)")                                          \
+  X(saved_copies_bytes, 64 << 20, 0, 1 << 28, "bytes",                                                                                                  \
+    "of what passed inline and was not acknowledged, in gateway.state; of others, the largest, only ranges (limited.saved_copies)")                     \
   X(mappings, 4'096, 8, 1 << 20, "mappings", "of a subflow direction, known ahead of their data; further ones are refused (dropped.mappings)")          \
   X(unknown_join_seconds, 10, 0, 3'600, "s", "a JOIN or its connection's keys may come this much later (several capture points, skewed clocks)")        \
   X(gap_seconds, 10, 0, 3'600, "s", "after it was acknowledged, bytes that no capture point showed are waited for (several capture points)")            \

@@ -100,7 +100,9 @@ class Gateway {
     // Rules first: what comes from now on passes by, what waits is still decided. Closed: they stay, so that
     // nothing passes unseen before the next start, but for a gateway that was drained.
     bool whole = true;
-    if (!kernel_.fail_open && !drain_.runs()) {
+    const bool held = !kernel_.fail_open && !drain_.runs();
+    state_->use(held ? engine::Since::kNothing : engine::Since::kAnything);
+    if (held) {
       tell_held();
       workers_->ask_all([](gateway::Worker& worker) { worker.rest(); });
     } else if (const auto removed = keeper_->remove(kernel_.marks); !removed) {
@@ -190,6 +192,9 @@ class Gateway {
         [this](const std::function<void(gateway::Worker&)>& what) { workers_->ask_all(what); }, nat_.get(), capture::steady_ns);
     if (const auto problem = state_->restore(capture::wall_ns()))
       say(problem->what, problem->why, "begins without running connections; the file will be written anew");
+    state_->use(kernel_.fail_open ? engine::Since::kAnything : engine::Since::kJudged);
+    // The one on the disk may say that nothing passes after it.
+    if (const auto problem = state_->keep_now()) say(*problem);
     if (state_->restored() > 0) fmt::print(stderr, "weir: goes on with {} running connections\n", state_->restored());
   }
 
@@ -324,6 +329,7 @@ class Gateway {
       return false;
     }
     kernel_ = kernel;
+    state_->use(kernel_.fail_open ? engine::Since::kAnything : engine::Since::kJudged);
     // Of `inspect` read_rules() has taken what may change; workers look at the rest.
     options_.source = std::move(next.source);
     options_.policy = std::move(next.policy);

@@ -43,6 +43,7 @@ namespace weir::engine {
   X(dropped_checksum_bytes, "dropped.dss_checksum_bytes") \
   X(uncompared_bytes, "uncompared.bytes")                 \
   X(gap_bytes, "gaps.bytes")                              \
+  X(limited_saved_copies, "limited.saved_copies")         \
   X(evicted_connections, "evicted.connections")           \
   X(evicted_watch, "evicted.watch")                       \
   X(anomalies, "anomalies")                               \

@@ -19,6 +19,13 @@ namespace weir::engine {
 
 enum class SavedError : std::uint8_t;
 
+/// What may pass between a state and the process that goes on with it.
+enum class Since : std::uint8_t {
+  kAnything,  ///< no one may have looked on
+  kJudged,    ///< what this process lets pass, and nothing once it has ended
+  kNothing,
+};
+
 /// CONTRACT.md, `--checksums`.
 enum class ChecksumPolicy : std::uint8_t { kAuto, kVerify, kIgnore };
 
@@ -68,9 +75,10 @@ class Engine {
   /// Running MPTCP connections with numbers above `after`, at most `most`, by number; inline only.
   std::vector<ConnectionOverview> overview(std::uint64_t after, std::size_t most) const;
   /// All running MPTCP connections as octets, which hold their keys: to be kept secret.
-  std::vector<std::byte> save() const;
+  std::vector<std::byte> save(Since since = Since::kAnything) const;
   /// Goes on with connections that another process saved: how many. Their streams begin anew at the first byte that was not looked at before (offset 0),
-  /// their JOINs verify, what was blocked stays blocked. What passed meanwhile, unseen, is passed over once it is acknowledged.
+  /// their JOINs verify, what was blocked stays blocked, what passed and was not acknowledged is known. What passed meanwhile, unseen, is passed over once it
+  /// is acknowledged; if that was Since::kJudged, it is no Judgement::unseen_path.
   std::expected<std::size_t, SavedError> restore(std::span<const std::byte> octets, TimeNs now);
   /// How many packets were refused for that reason.
   std::uint64_t refused(Refusal refusal) const;

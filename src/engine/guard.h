@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/direction.h"
+#include "base/raw_packet.h"
 #include "reassemble/passed_bytes.h"
 
 namespace weir::engine {
@@ -13,6 +14,8 @@ namespace weir::engine {
 struct Skipped {
   std::uint64_t begin = 0, end = 0;
 };
+/// Kept apart in a direction; beyond, the last one grows, so that more is refused than was passed over.
+inline constexpr std::size_t kMostSkipped = 64;
 
 /// Of a connection; arrays by Direction.
 struct ConnectionGuard {
@@ -23,9 +26,12 @@ struct ConnectionGuard {
   std::uint64_t delta[2] = {0, 0};  ///< of the last mapping that passed (Mapping::delta)
   bool mapped[2] = {false, false};
   bool apart[2] = {false, false};        ///< some mapping that passed was not what plain TCP would agree with
-  std::uint64_t resumed_at[2] = {0, 0};  ///< restored: bytes before it passed uncopied
+  std::uint64_t resumed_at[2] = {0, 0};  ///< restored: bytes before it may have passed uncopied
   std::uint64_t unseen[2] = {0, 0};      ///< a DATA_ACK of what was not seen: counts once the sender was seen to go on behind it
+  std::uint64_t settled[2] = {0, 0};     ///< resumed: what its receiver had, by DATA_ACK, when it settled
   std::vector<Skipped> skipped[2];
+  TimeNs settles_until_ns = 0;  ///< resumed by an older state: until then its hosts show how far they had come
+  bool excused = false;         ///< all of that passed the process before this one
   bool resumed = false;
   bool goes_by = false;  ///< not all of its packets come here any more
 };
@@ -36,6 +42,7 @@ struct SubflowGuard {
   std::uint64_t resumed_at[2] = {0, 0};
   std::uint64_t unseen[2] = {0, 0};    ///< as in ConnectionGuard, by ACK
   std::uint64_t unproven[2] = {0, 0};  ///< an ACK of what was not seen that anyone may have sent; 0: none
+  std::uint64_t settled[2] = {0, 0};   ///< as in ConnectionGuard
   std::vector<Skipped> skipped[2];
 };
 

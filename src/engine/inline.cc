@@ -5,6 +5,13 @@
 
 namespace weir::engine {
 
+namespace {
+
+/// No stream has gone further between a state and what came after it: beyond, an acknowledgement is not taken for one of that time.
+constexpr std::uint64_t kMostSettled = 1U << 28U;
+
+}  // namespace
+
 void Engine::State::refuse(Refusal refusal) {
   if (settings.inline_mode && judged.refusal == Refusal::kNone) judged.refusal = refusal;
 }
@@ -205,19 +212,28 @@ void Engine::State::raise_refusal(Subflow& f, Side side, const Segment& s, const
   }
 }
 
+/// Whether `acked`, which reaches beyond `next`, is of what passed before this process: all that the hosts have by the time they have settled.
+bool Engine::State::had_passed(const Connection& c, std::uint64_t& settled, std::uint64_t acked, std::uint64_t next) const {
+  if (c.guard && now_ns < c.guard->settles_until_ns && acked - next <= kMostSettled) settled = std::max(settled, acked);
+  return acked <= settled;
+}
+
+void Engine::State::tell_unseen(const Connection& c, bool settled) { judged.unseen_path |= !settled || !c.guard || !c.guard->excused; }
+
 // What a host acknowledges and did not get through here: it counts only once the sender was seen to go on behind it, so that no receiver can
 // make its own stream pass unseen by acknowledging ahead. Until then it changes nothing. No connection is ended for what anyone may have sent.
 std::uint64_t Engine::State::followed_ack(Subflow& f, Side acked_side, std::uint64_t acked) {
   const auto& rx = f.rx[acked_side];
   if (judged_of_host && f.guard && f.guard->unproven[acked_side] != 0) {
     // What someone said is what the host says; or it was not the host.
-    judged.unseen_path |= acked >= f.guard->unproven[acked_side];
+    if (acked >= f.guard->unproven[acked_side]) tell_unseen(*f.connection, f.guard->unproven[acked_side] <= f.guard->settled[acked_side]);
     f.guard->unproven[acked_side] = 0;
   }
   if (static_cast<std::int64_t>(acked - rx.next()) <= 0) return acked;
+  const bool settled = had_passed(*f.connection, guard(f).settled[acked_side], acked, rx.next());
   if (rx.top() >= acked) {
     if (judged_of_host) {
-      judged.unseen_path = true;
+      tell_unseen(*f.connection, settled);
     } else {
       guard(f).unproven[acked_side] = acked;
     }
@@ -234,8 +250,9 @@ std::optional<std::uint64_t> Engine::State::followed_data_ack(Connection& c, Dir
   const std::uint64_t reached = data.has_fin() && data.fin_position() == next ? next + 1 : next;
   if (static_cast<std::int64_t>(at - reached) <= 0) return at;
   if (!wide && !judged_of_host) return std::nullopt;  // half of a DATA_ACK can be guessed
+  const bool settled = had_passed(c, guard(c).settled[index(d)], at, reached);
   if (data.top() >= at) {
-    judged.unseen_path = true;
+    tell_unseen(c, settled);
     if (follows_unseen(c)) return at;
   }
   guard(c).unseen[index(d)] = at;
@@ -246,7 +263,7 @@ void Engine::State::go_on_behind_unseen(Subflow& f, Side side, TimeNs now) {
   Connection& c = *f.connection;
   const bool follows = follows_unseen(c);
   if (f.guard && f.guard->unseen[side] > f.rx[side].next() && f.rx[side].top() >= f.guard->unseen[side]) {
-    judged.unseen_path = true;
+    tell_unseen(c, f.guard->unseen[side] <= f.guard->settled[side]);
     if (follows) {
       subflow_output.clear();
       f.rx[side].acknowledged(f.guard->unseen[side], now, subflow_output, limits);
@@ -259,7 +276,7 @@ void Engine::State::go_on_behind_unseen(Subflow& f, Side side, TimeNs now) {
   if (!c.guard || !c.mptcp()) return;
   auto& data = c.mp->data[index(d)];
   if (!data.started() || c.guard->unseen[index(d)] <= data.next() || data.top() < c.guard->unseen[index(d)]) return;
-  judged.unseen_path = true;
+  tell_unseen(c, c.guard->unseen[index(d)] <= c.guard->settled[index(d)]);
   if (!follows) return;
   data_output.clear();
   data.acknowledged(c.guard->unseen[index(d)], now, limits, data_output);

@@ -8,8 +8,6 @@ namespace weir::engine {
 namespace {
 
 constexpr std::uint8_t kMd5Option = 19, kAuthenticationOption = 29;  // RFC 2385, RFC 5925
-/// Ranges kept apart; beyond, the last one grows, so that more is refused than was passed over.
-constexpr std::size_t kMostSkipped = 64;
 
 }  // namespace
 
@@ -37,8 +35,15 @@ bool Engine::State::thrown_away(Subflow& f, Side side, const PointView& v, const
   return true;
 }
 
-void Engine::State::remember_skipped(std::vector<Skipped>& skipped, std::uint64_t begin, std::uint64_t end) {
+/// What its receiver had before this process may be sent again on a subflow that it has not got it by: if that were refused, the subflow stood still.
+template <typename Guard>
+void Engine::State::remember_skipped(Guard& guard, std::size_t which, std::uint64_t begin, std::uint64_t end) {
   if (static_cast<std::int64_t>(end - begin) <= 0) return;
+  std::vector<Skipped>& skipped = guard.skipped[which];
+  if (end <= guard.settled[which]) {
+    guard.resumed_at[which] = std::max(guard.resumed_at[which], end);
+    return;
+  }
   if (!skipped.empty() && (skipped.back().end == begin || skipped.size() >= kMostSkipped)) {
     skipped.back().end = end;
   } else {
@@ -57,7 +62,7 @@ bool Engine::State::skip_gap(Subflow& f, Side side, TimeNs now, TimeNs wait) {
   const std::uint64_t end = rx.waiting() ? rx.queue()->front().begin : begin;
   subflow_output.clear();
   if (!rx.skip_gap(now, wait, false, limits, subflow_output)) return false;
-  if (settings.inline_mode) remember_skipped(guard(f).skipped[side], begin, end);
+  if (settings.inline_mode) remember_skipped(guard(f), side, begin, end);
   pass_on(f, side, now, f.home.point);
   return true;
 }
@@ -69,7 +74,7 @@ bool Engine::State::skip_gap(Connection& c, Direction d, TimeNs now, TimeNs wait
   const std::uint64_t end = data.waiting() ? data.queue()->front().begin : begin;
   data_output.clear();
   if (!data.skip_gap(now, wait, false, limits, data_output)) return false;
-  if (settings.inline_mode) remember_skipped(guard(c).skipped[index(d)], begin, end);
+  if (settings.inline_mode) remember_skipped(guard(c), index(d), begin, end);
   give(c, d, now);
   return true;
 }

@@ -10,6 +10,12 @@ using reassemble::DataReceiver;
 
 namespace {
 
+/// How long hosts may take to show what an older state does not know of: their timers double with the time in which nothing got through.
+TimeNs settling_time(TimeNs newest, TimeNs now) {
+  constexpr TimeNs kSecond = 1'000'000'000, kLeast = 10 * kSecond, kMost = 120 * kSecond;
+  return std::min(kMost, kLeast + 2 * std::clamp(now - newest, TimeNs{0}, kMost));
+}
+
 SavedSubflow saved_from(const Subflow& f) {
   SavedSubflow s;
   s.endpoints = f.endpoints;
@@ -24,11 +30,13 @@ SavedSubflow saved_from(const Subflow& f) {
     s.address_id[side] = f.address_id[side];
     s.isn[side] = f.isn[side];
     s.next[side] = f.rx[side].next();
+    s.acked[side] = f.rx[side].acked();
     s.fin_position[side] = f.fin_position[side];
     s.fallen_back[side] = f.rx[side].fallen_back();
     s.plain_dsn[side] = f.rx[side].plain_dsn(f.rx[side].next());
     s.ssn_base[side] = f.ssn_base(side);
     s.view[side] = f.home.side[side];
+    if (f.guard) s.settled[side] = f.guard->settled[side];
   }
   return s;
 }
@@ -64,6 +72,9 @@ SavedConnection saved_from(const Connection& c) {
     s.mapped[d] = c.guard->mapped[d];
     s.delta[d] = c.guard->delta[d];
     s.unconfirmed_until[d] = c.guard->unconfirmed_until[d];
+    s.settled[d] = c.guard->settled[d];
+    s.settles_until_ns = c.guard->settles_until_ns;
+    s.excused = c.guard->excused;
   }
   return s;
 }
@@ -89,10 +100,11 @@ void Engine::State::resume_data(Connection& c, const SavedConnection& s, std::si
   data_output.clear();
   ConnectionGuard& g = guard(c);
   g.resumed = true;
-  g.resumed_at[d] = s.started[d] ? s.next[d] : 0;
+  g.settled[d] = s.settled[d];
   g.mapped[d] = s.mapped[d];
   g.delta[d] = s.delta[d];
   g.unconfirmed_until[d] = s.unconfirmed_until[d];
+  resume_stream(c, s, d);
 }
 
 /// False: its tuple is in use already.
@@ -121,7 +133,7 @@ bool Engine::State::resume_subflow(Connection& c, const SavedSubflow& s) {
     f->address_id[side] = s.address_id[side];
     f->isn[side] = s.isn[side];
     f->set_ssn_base(side, s.ssn_base[side]);
-    f->rx[side].start_at(s.next[side]);
+    f->rx[side].start_at(s.next[side], s.acked[side]);
     f->rx[side].use_checksums(c.mp->checksum, true);
     if (s.fallen_back[side]) f->rx[side].fall_back(s.next[side], s.plain_dsn[side]);
     f->fin_position[side] = s.fin_position[side];
@@ -131,13 +143,14 @@ bool Engine::State::resume_subflow(Connection& c, const SavedSubflow& s) {
     constexpr std::uint32_t kWidest = 1U << 30U;
     track::TcpView& view = f->home.side[side];
     if (view.has_edge && view.has_ack) view.right_edge = view.last_ack + kWidest;
-    guard(*f).resumed_at[side] = s.next[side];
+    guard(*f).settled[side] = s.settled[side];
+    resume_passed(*f, side, s);
     c.mp->more().addresses.use(f->host(side), s.address_id[side]);
   }
   return true;
 }
 
-bool Engine::State::resume(const SavedConnection& s) {
+bool Engine::State::resume(const SavedConnection& s, Since since, TimeNs settles_until) {
   if (numbers.contains(s.number) || connections >= static_cast<std::size_t>(limits.max_connections)) return false;
   Connection& c = add_connection(s.first_ns, true);
   if ((s.number - 1) % settings.shards == settings.shard) {
@@ -162,7 +175,10 @@ bool Engine::State::resume(const SavedConnection& s) {
   c.keyed = mp.has_key[0] && mp.has_key[1];
   for (std::size_t d = 0; d < 2; ++d) resume_data(c, s, d);
   guard(c).resumed = true;
+  guard(c).settles_until_ns = std::max(s.settles_until_ns, settles_until);
+  guard(c).excused = since == Since::kJudged || (since == Since::kNothing && s.excused);
   for (const SavedSubflow& f : s.subflows) resume_subflow(c, f);
+  held_memory += held_of(c);
   if (c.subflows.empty()) {
     remove(c);
     return false;
@@ -172,32 +188,44 @@ bool Engine::State::resume(const SavedConnection& s) {
   return true;
 }
 
-std::vector<std::byte> Engine::save() const {
-  const State& state = *state_;
-  std::vector<SavedConnection> all;
+std::vector<std::byte> Engine::save(Since since) const {
+  State& state = *state_;
+  SavedState whole;
+  whole.since = since;
+  whole.newest_ns = state.now_ns;
+  std::vector<SavedConnection>& all = whole.connections;
   for (const auto& list : state.lists) {
     for (const Connection& c : list) {
       if (!c.mptcp() || c.quiet || c.mp->orphan || c.held) continue;
       SavedConnection saved = saved_from(c);
+      std::vector<const Subflow*> subflows;
       for (const Subflow* f : c.subflows) {
         bool low_is_opener = false;
         // In a tunnel, or before its SSNs were placed: it will be taken for one seen from its middle.
         if (!f->was_established || !f->anchored[0] || !f->anchored[1] || state.tuple_hash(f->endpoints, low_is_opener) != f->hash) continue;
         saved.subflows.push_back(saved_from(*f));
+        subflows.push_back(f);
       }
+      State::save_passed(c, subflows, saved);
+      if (!can_be(saved)) leave_pieces(saved);
       if (can_be(saved)) all.push_back(std::move(saved));
     }
   }
-  return write_saved(all);
+  state.bound_saved(all);
+  return write_saved(whole);
 }
 
 std::expected<std::size_t, SavedError> Engine::restore(std::span<const std::byte> octets, TimeNs now) {
   State& state = *state_;
-  const auto saved = read_saved(octets, static_cast<std::size_t>(state.limits.max_connections), static_cast<std::size_t>(state.limits.max_subflows));
+  const auto saved = read_saved(octets, {.connections = static_cast<std::size_t>(state.limits.max_connections),
+                                         .subflows = static_cast<std::size_t>(state.limits.max_subflows),
+                                         .pieces = static_cast<std::size_t>(state.limits.reorder_pieces),
+                                         .octets = 2 * static_cast<std::uint64_t>(state.limits.saved_copies_bytes)});
   if (!saved) return std::unexpected(saved.error());
   state.now_ns = std::max(state.now_ns, now);
   std::size_t resumed = 0;
-  for (const SavedConnection& s : *saved) resumed += state.resume(s) ? 1U : 0U;
+  const TimeNs settles_until = saved->since == Since::kNothing ? 0 : now + settling_time(saved->newest_ns, now);
+  for (const SavedConnection& s : saved->connections) resumed += state.resume(s, saved->since, settles_until) ? 1U : 0U;
   state.removed.clear();
   return resumed;
 }

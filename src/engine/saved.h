@@ -4,11 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "engine/connection.h"
+#include "engine/engine.h"
+#include "reassemble/piece.h"
 
 namespace weir::engine {
 
@@ -18,6 +22,16 @@ enum class SavedError : std::uint8_t {
   kContradicting  ///< what is in it cannot be
 };
 std::string_view name_of(SavedError error);
+
+/// Octets that passed and may still be wanted: not acknowledged yet, or waiting for what comes before them.
+struct SavedPiece {
+  std::uint64_t begin = 0;
+  std::uint32_t size = 0;
+  bool of_stream = false;     ///< of a subflow: its octets are those that the connection's piece has for the same DSNs
+  std::uint32_t subflow = 0;  ///< waiting in the stream: on which it came, by its place in SavedConnection::subflows
+  Bytes bytes;                ///< in the engine's memory, or in the octets that were read; empty: only the range is known
+  std::optional<reassemble::Mapping> mapping;
+};
 
 struct SavedSubflow {
   Endpoints endpoints;
@@ -30,6 +44,9 @@ struct SavedSubflow {
   std::uint8_t address_id[2] = {0, 0};
   SeqNum isn[2];
   std::uint64_t next[2] = {0, 0};  ///< all before it was looked at
+  std::uint64_t acked[2] = {0, 0}, uncopied_until[2] = {0, 0}, settled[2] = {0, 0};
+  std::vector<SavedPiece> passed[2];  ///< those beyond `next` wait
+  std::vector<Skipped> skipped[2];
   std::uint64_t fin_position[2] = {0, 0};
   std::uint64_t plain_dsn[2] = {0, 0};  ///< fallen back: of `next`
   std::uint64_t ssn_base[2] = {0, 0};
@@ -49,14 +66,36 @@ struct SavedConnection {
   bool mapped[2] = {false, false};
   std::uint64_t first_dsn[2] = {0, 0};  ///< of DataReceiver::kFirst
   std::uint64_t next[2] = {0, 0}, acked[2] = {0, 0}, edge[2] = {0, 0}, fin[2] = {0, 0};
-  std::uint64_t delta[2] = {0, 0}, unconfirmed_until[2] = {0, 0};
+  std::uint64_t delta[2] = {0, 0}, unconfirmed_until[2] = {0, 0}, uncopied_until[2] = {0, 0}, settled[2] = {0, 0};
+  TimeNs settles_until_ns = 0;
+  bool excused = false;
+  std::vector<SavedPiece> passed[2];
+  std::vector<SavedPiece> waiting[2];  ///< ranges that all their subflows have given in order; their octets are among `passed`
+  std::vector<Skipped> skipped[2];
   std::vector<SavedSubflow> subflows;
 };
 
 /// Whether read_saved() takes it: of a stream seen from its middle, with numbers from all over, it may not.
 bool can_be(const SavedConnection& c);
-std::vector<std::byte> write_saved(std::span<SavedConnection> connections);
-/// At most `most_connections`, each with at most `most_subflows`.
-std::expected<std::vector<SavedConnection>, SavedError> read_saved(std::span<const std::byte> octets, std::size_t most_connections, std::size_t most_subflows);
+/// What its pieces take.
+std::uint64_t octets_of(const SavedConnection& c);
+/// Forgets its pieces: what passed goes uncompared, what waits is not known.
+void leave_pieces(SavedConnection& c);
+struct SavedState {
+  Since since = Since::kAnything;
+  TimeNs newest_ns = 0;  ///< of the packets before it
+  std::vector<SavedConnection> connections;
+};
+std::vector<std::byte> write_saved(SavedState& state);
+/// The sum at the end, of all that stands before it.
+std::uint64_t sum_of_saved(Bytes octets);
+/// What is taken of octets that are to be read; what is beyond it is left.
+struct SavedBounds {
+  std::size_t connections = 0, subflows = 0;  ///< subflows: of each connection
+  std::size_t pieces = 0;                     ///< of each direction, on each level
+  std::uint64_t octets = 0;                   ///< octets_of() all
+};
+/// Pieces refer to `octets`.
+std::expected<SavedState, SavedError> read_saved(Bytes octets, const SavedBounds& most);
 
 }  // namespace weir::engine

@@ -264,6 +264,8 @@ struct Engine::State {
   bool half_known(const Connection& c) const;
   bool is_half_open_of_blocked(const Subflow& f) const;
   bool follows_unseen(const Connection& c) const;
+  void tell_unseen(const Connection& c, bool settled);
+  bool had_passed(const Connection& c, std::uint64_t& settled, std::uint64_t acked, std::uint64_t next) const;
   void remember_ended(const Connection& c);
   bool ended_before(const Segment& s);
   void note_old_window(Subflow& f, Side side, const wire::TcpSegment& tcp, PointView& v, const SegmentOptions& options);
@@ -284,7 +286,8 @@ struct Engine::State {
   // inline_segment.cc
   static bool is_signed(const wire::TcpSegment& tcp);
   bool thrown_away(Subflow& f, Side side, const PointView& v, const wire::TcpSegment& tcp);
-  static void remember_skipped(std::vector<Skipped>& skipped, std::uint64_t begin, std::uint64_t end);
+  template <typename Guard>
+  static void remember_skipped(Guard& guard, std::size_t which, std::uint64_t begin, std::uint64_t end);
   static bool was_skipped(const std::vector<Skipped>& skipped, std::uint64_t begin, std::uint64_t end);
   bool skip_gap(Subflow& f, Side side, TimeNs now, TimeNs wait);
   bool skip_gap(Connection& c, Direction d, TimeNs now, TimeNs wait);
@@ -318,7 +321,14 @@ struct Engine::State {
   std::uint64_t tuple_hash(const Endpoints& e, bool& low_is_src) const;
   void resume_data(Connection& c, const SavedConnection& s, std::size_t d);
   bool resume_subflow(Connection& c, const SavedSubflow& s);
-  bool resume(const SavedConnection& s);
+  bool resume(const SavedConnection& s, Since since, TimeNs settles_until);
+
+  // resume_passed.cc
+  static void save_passed(const Connection& c, std::span<const Subflow* const> subflows, SavedConnection& into);
+  void bound_saved(std::vector<SavedConnection>& all);
+  bool resume_copy(reassemble::PassedBytes& kept, const SavedPiece& piece, const reassemble::PassedBlock& block);
+  void resume_stream(Connection& c, const SavedConnection& s, std::size_t d);
+  void resume_passed(Subflow& f, Side side, const SavedSubflow& s);
   ConnectionRecord record_of(Connection& c);
 
   // uses.cc

@@ -40,7 +40,7 @@ std::optional<report::Problem> StateKeeper::keep_now() {
   if (path_.empty()) return std::nullopt;
   SavedState state;
   const TimeNs began = steady_();
-  ask_all_([&](Worker& worker) { state.shards.push_back({.engine = worker.engine().save(), .core = worker.core().save()}); });
+  ask_all_([&](Worker& worker) { state.shards.push_back({.engine = worker.engine().save(since_), .core = worker.core().save()}); });
   if (nat_ != nullptr) state.nat = nat_->save();
   const TimeNs taken = steady_() - began;
   const auto octets = write_state(state);

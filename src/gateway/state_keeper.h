@@ -33,8 +33,10 @@ class StateKeeper {
   std::size_t restored() const { return restored_; }
   /// When it is time for it. A problem is told once, until it is over.
   std::optional<report::Problem> keep();
-  /// The last time, or when it matters.
+  /// Whether it is time for it or not.
   std::optional<report::Problem> keep_now();
+  /// What may pass after the states that are written from now on.
+  void use(engine::Since since) { since_ = since; }
   std::uint64_t failures() const { return failures_; }
 
  private:
@@ -44,6 +46,7 @@ class StateKeeper {
   AddressNat* nat_;
   std::function<TimeNs()> steady_;
   TimeNs next_;
+  engine::Since since_ = engine::Since::kAnything;
   std::size_t restored_ = 0;
   std::size_t written_hash_ = 0;
   bool told_ = false;

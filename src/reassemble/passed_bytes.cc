@@ -42,6 +42,19 @@ bool PassedBytes::touches(std::uint64_t begin, std::uint64_t end) const {
   return it != entries_.end() && it->first < end;
 }
 
+PassedBlock PassedBytes::block_of(std::uint64_t begin, std::uint64_t end) const {
+  if (begin >= end || !covers(begin, end)) return {};
+  auto it = first_reaching(begin);
+  if (it->second.end >= end) return {it->second.block, it->second.block.get() + it->second.offset + (begin - it->first)};
+  auto block = std::make_shared_for_overwrite<std::byte[]>(end - begin);
+  for (std::uint64_t at = begin; at < end; ++it) {
+    const std::uint64_t to = std::min(end, it->second.end);
+    std::memcpy(block.get() + (at - begin), it->second.block.get() + it->second.offset + (at - it->first), to - at);
+    at = to;
+  }
+  return block;
+}
+
 // Mappings that passed are the same or apart, or say the same: so those whose bytes lie nearest to the new one's are the ones that it can touch.
 PassedBytes::Agreement PassedBytes::agreement(const Mapping& m) const {
   Agreement found = Agreement::kApart;

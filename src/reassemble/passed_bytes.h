@@ -27,6 +27,7 @@ class PassedBytes {
     std::size_t offset = 0;  ///< in the block
     std::optional<Mapping> mapping;
   };
+  using Entries = std::map<std::uint64_t, Entry>;  ///< by begin
   /// How a mapping stands to those that passed.
   enum class Agreement : std::uint8_t {
     kApart,     ///< it touches none of them
@@ -42,6 +43,9 @@ class PassedBytes {
   /// Whether any of [begin, end) is kept.
   bool touches(std::uint64_t begin, std::uint64_t end) const;
   Agreement agreement(const Mapping& mapping) const;
+  /// The octets of [begin, end), in a block that begins there; empty unless all of them are kept.
+  PassedBlock block_of(std::uint64_t begin, std::uint64_t end) const;
+  const Entries& all() const { return entries_; }
   /// Keeps what is not kept already of the octets in `block`, which begin at `position`.
   void add(std::uint64_t position, std::uint64_t size, const PassedBlock& block, const std::optional<Mapping>& mapping);
   /// Forgets what ends at `position` or before.
@@ -64,7 +68,6 @@ class PassedBytes {
   static constexpr std::uint64_t kEntryBytes = 256;
 
  private:
-  using Entries = std::map<std::uint64_t, Entry>;  ///< by begin
   Entries::const_iterator first_reaching(std::uint64_t position) const;
   Entries::iterator erase(Entries::iterator at);
 

@@ -117,9 +117,11 @@ class SubflowReceiver {
   /// One past the highest position seen.
   std::uint64_t top() const { return top_; }
   bool started() const { return started_; }
-  void start_at(std::uint64_t position) {
+  void start_at(std::uint64_t position) { start_at(position, position); }
+  void start_at(std::uint64_t position, std::uint64_t acked) {
     not_consumed(position - next_);
-    next_ = acked_ = top_ = position;
+    next_ = top_ = position;
+    acked_ = acked;
   }
   /// Payload octets, each counted once, whether in order or not.
   std::uint64_t payload_bytes() const { return next_ - not_consumed() + (backlog_ ? backlog_->queue.covered(next_, ~0ULL) : 0); }

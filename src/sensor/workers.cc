@@ -55,7 +55,9 @@ bool Workers::stop() {
 
 Limits Workers::share_of(Limits limits, std::size_t workers) {
   for (const LimitInfo& limit : kLimitTable) {
-    if (limit.field != &Limits::max_connections && limit.field != &Limits::memory_bytes && limit.field != &Limits::hot_streams) continue;
+    if (limit.field != &Limits::max_connections && limit.field != &Limits::memory_bytes && limit.field != &Limits::hot_streams &&
+        limit.field != &Limits::saved_copies_bytes)
+      continue;
     limits.*limit.field = std::max(limits.*limit.field / static_cast<std::int64_t>(workers), limit.lowest);
   }
   return limits;

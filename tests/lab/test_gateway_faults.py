@@ -167,6 +167,45 @@ class Faults(unittest.TestCase):
         self.assertIn("running connections", self.gateway.errors.read_text())
         self.done(transfers)
 
+    def half_way(self):
+        """50 transfers over two subflows each, of which half has passed; they wait to be told to go on."""
+        program = f"import sys; sys.path.insert(0, {str(LAB)!r}); import talk; talk.send({self.lab.target()!r}, {PORT}, range({MANY}), {SIZE}, 2, True)"
+        transfers = self.lab.start(self.lab.client, sys.executable, "-c", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        said = ""
+        while said.count("half") < MANY:
+            said += (line := transfers.stdout.readline())
+            self.assertTrue(line, line or transfers.stderr.read())
+        return transfers
+
+    def stopped_in_the_middle(self, stop):
+        """Fail closed: all subflows are in the state, and much is under way, in order and out of it, when the gateway is stopped."""
+        self.start("closed", state=True)
+        transfers = self.half_way()
+        began = time.time()
+        wait_for(lambda: self.state.exists() and self.state.stat().st_mtime > began, "the state")
+        self.keeps(MANY * 100)
+        before = self.lab.kernel_counters(self.lab.server)["TcpInSegs"]
+        transfers.stdin.write("\n" * MANY)
+        transfers.stdin.flush()
+        wait_for(lambda: self.lab.kernel_counters(self.lab.server)["TcpInSegs"] > before + 2_000, "transfers to go on")
+        stop()
+        self.gateway.start()
+        self.assertIn(f"weir: goes on with {MANY} running connections", self.gateway.errors.read_text())
+        out, said = transfers.communicate(timeout=120)
+        self.assertEqual((out.strip(), said), ("done", ""))
+        self.gateway.end()
+        told = self.gateway.last_stats()["gateway"]
+        self.assertEqual((told["unseen_path"], told["blocked_connections"]), (0, 0))
+
+    def test_a_restart_that_fails_closed_ends_no_connection(self):
+        self.stopped_in_the_middle(lambda: self.assertEqual(self.gateway.end()[0], 0))
+
+    def test_a_kill_that_fails_closed_ends_no_connection(self):
+        def kill():
+            self.gateway.process.kill()
+            self.gateway.process.wait()
+        self.stopped_in_the_middle(kill)
+
     def test_a_damaged_state_is_told_of_and_begun_without(self):
         self.start("open", state=True)
         self.assertEqual(self.gateway.end()[0], 0)
