@@ -136,7 +136,10 @@ Refusal Engine::State::option_refusal(const Subflow& f, Side side, const Segment
 Refusal Engine::State::fin_refusal(const Subflow& f, Side side, const Segment& s, const PointView& v, const SegmentOptions& options) const {
   if (s.tcp->flags.fin()) {
     const std::uint64_t at = position(f, side, v, s.tcp->seq) + s.tcp->payload_bytes;
-    if (f.fin_position[side] != 0 ? at != f.fin_position[side] : at < f.rx[side].top()) return Refusal::kSegmentConflict;
+    const std::uint64_t top = f.rx[side].top();
+    // Picked up behind its FIN, which comes again: nothing was seen that stands elsewhere.
+    const bool again = !f.has_isn[side] && top == reassemble::kMidstreamPosition && at + 1 == top;
+    if (f.fin_position[side] != 0 ? at != f.fin_position[side] : at < top && !again) return Refusal::kSegmentConflict;
   }
   const Connection& c = *f.connection;
   if (!c.mptcp() || c.fallen_back() || c.midstream || !options.dss || !options.dss->data_fin || !options.dss->mapping || options.dss->mapping->length == 0) {

@@ -110,7 +110,10 @@ Refusal Engine::State::payload_refusal(Subflow& f, Side side, const Segment& s, 
   if (c.fallen_back()) return fallen_back_refusal(f, side, at, tcp.payload, seen);
   // The third ACK, without an option of MPTCP: its receiver falls back.
   if (!options.any && !f.join && side == kOpener && !f.third_ack_judged) return fallen_back_refusal(f, side, at, tcp.payload, seen);
-  if (!c.midstream && !c.mp->has_key[f.host(side)] && !brings_key(f, side, options)) return Refusal::kUnconfirmed;
+  if (!c.midstream && !c.mp->has_key[f.host(side)] && !brings_key(f, side, options)) {
+    // Its receiver has no key either: it takes what is plain by plain TCP, and what is mapped cannot be placed.
+    return options.any || f.join ? Refusal::kUnconfirmed : fallen_back_refusal(f, side, at, tcp.payload, seen);
+  }
   if (!seen.mapping) return unmapped_refusal(f, side, at, tcp.payload);
   if (const Refusal r = mapping_refusal(f, side, at, end, *seen.mapping); r != Refusal::kNone) return r;
   if (const auto& data = c.mp->data[index(f.direction(side))];

@@ -124,6 +124,7 @@ void Engine::State::on_options(Subflow& f, Side side, const Segment& s, SegmentO
 void Engine::State::on_data_fin(Subflow& f, Side side, const Segment& s, const Dss& dss, bool good) {
   Connection& c = *f.connection;
   if (f.silent || f.phase == Phase::kFailed || c.fallen_back()) return;
+  if (settings.inline_mode && !c.midstream && !c.mp->has_key[f.host(side)]) return;  // its receiver cannot place it either
   if (f.join && !f.was_established && !c.held) good = false;
   if (!dss.mapping || dss.mapping->length == 0) return;
   const Direction d = f.direction(side);

@@ -130,5 +130,13 @@ TEST_F(Unseen, WhereAllWasSeenAWindowIsCertain) {
   EXPECT_TRUE(told("dsn_out_of_window"));
 }
 
+TEST_F(Unseen, AFinThatComesAgainAfterAllElseWasMissedIsNoConflict) {
+  start();
+  EXPECT_EQ(refusal({.to_server = false, .ssn = 100, .acks = 200, .options = {ack_of(true, 100)}}), "none") << "behind its FIN";
+  EXPECT_EQ(refusal({.ssn = 200, .acks = 100, .options = {ack_of(false, 50)}}), "none");
+  EXPECT_EQ(refusal({.to_server = false, .ssn = 99, .flags = 0x11, .acks = 200, .options = {ack_of(true, 100)}}), "none");
+  EXPECT_FALSE(told("segment_overlap_conflict"));
+}
+
 }  // namespace
 }  // namespace weir::engine
