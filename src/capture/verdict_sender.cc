@@ -1,6 +1,7 @@
 #include "capture/verdict_sender.h"
 
 #include <csignal>
+#include <system_error>
 #include <utility>
 
 namespace weir::capture {
@@ -15,7 +16,13 @@ VerdictSender::~VerdictSender() {
 }
 
 void VerdictSender::give(std::vector<std::byte>& verdicts) {
-  if (!thread_.joinable()) begin();
+  if (!thread_.joinable() && !begin()) {
+    const bool taken = send_(verdicts);
+    verdicts.clear();
+    const std::scoped_lock lock(mutex_);
+    if (!taken) ++errors_;
+    return;
+  }
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return waiting_.size() < kMostWaiting; });
@@ -44,13 +51,17 @@ std::uint64_t VerdictSender::errors() const {
   return errors_;
 }
 
-void VerdictSender::begin() {
+bool VerdictSender::begin() {
   // Signals are the owner's.
   sigset_t every{}, before{};
   sigfillset(&every);
   pthread_sigmask(SIG_BLOCK, &every, &before);
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {  // no thread to be had
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread_.joinable();
 }
 
 void VerdictSender::run() {

@@ -15,7 +15,8 @@
 namespace weir::capture {
 
 /// Purpose: octets go out in the order in which they were given. Invariant: whoever gives them may give more at once, up to kMostWaiting.
-/// Ownership: the thread, which begins with the first octets; what waits at the end is sent. Threads: one gives; `send` runs on the other.
+/// Ownership: the thread, which begins with the first octets (where none can be had, they are sent at once); what waits at the end is sent. Threads: one gives;
+/// `send` runs on the other.
 class VerdictSender {
  public:
   /// Buffers that wait; who gives another one waits until one has gone, so that no more than these is ever held up behind the kernel.
@@ -38,7 +39,7 @@ class VerdictSender {
   std::uint64_t errors() const;
 
  private:
-  void begin();
+  bool begin();
   void run();
 
   Send send_;

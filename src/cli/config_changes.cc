@@ -53,6 +53,7 @@ std::vector<std::string> keys_for_a_restart(const Config& before, const Config& 
 std::vector<std::string> gateway_keys_for_a_restart(const Config& before, const Config& now) {
   Changes changes;
   changes.compare_service(before, now);
+  changes.compare("sensor.local", before.local, now.local);
   const GatewayConfig &a = before.gateway, &b = now.gateway;
   changes.compare("gateway.fail.queue", a.fail.queue, b.fail.queue);
   changes.compare("gateway.fail.memory", a.fail.memory, b.fail.memory);

@@ -101,12 +101,13 @@ class Gateway {
     // nothing passes unseen before the next start, but for a gateway that was drained.
     bool whole = true;
     const bool held = !kernel_.fail_open && !drain_.runs();
-    state_->use(held ? engine::Since::kNothing : engine::Since::kAnything);
     if (held) {
       tell_held();
       workers_->ask_all([](gateway::Worker& worker) { worker.rest(); });
-    } else if (const auto removed = keeper_->remove(kernel_.marks); !removed) {
-      say("the kernel's rules", removed.error()), whole = false;
+      if (is_sealed(kernel_)) state_->use(engine::Since::kNothing);
+    } else {
+      expect_anything();
+      if (const auto removed = keeper_->remove(kernel_.marks); !removed) say("the kernel's rules", removed.error()), whole = false;
     }
     const Totals last = totals();
     if (const auto problem = state_->keep_now()) say(*problem), whole = false;
@@ -185,6 +186,18 @@ class Gateway {
             .wall_clock = capture::wall_ns};
   }
 
+  /// Whether the kernel lets nothing of MPTCP pass that no one decided on.
+  bool is_sealed(const gateway::KernelRuleSettings& kernel) const { return !kernel.fail_open && options_.gateway.fail.queue == FailMode::kClosed; }
+
+  /// What may pass after a state that is written while these rules hold.
+  engine::Since since(const gateway::KernelRuleSettings& kernel) const { return is_sealed(kernel) ? engine::Since::kJudged : engine::Since::kAnything; }
+
+  /// Before the kernel lets pass what no one sees: a state that does not expect it would excuse it.
+  void expect_anything() {
+    state_->use(engine::Since::kAnything);
+    if (const auto problem = state_->keep_now()) say(*problem);
+  }
+
   /// What cannot be read is said and left: then running connections are taken for ones seen from their middle.
   void begin_state() {
     state_.emplace(
@@ -192,9 +205,12 @@ class Gateway {
         [this](const std::function<void(gateway::Worker&)>& what) { workers_->ask_all(what); }, nat_.get(), capture::steady_ns);
     if (const auto problem = state_->restore(capture::wall_ns()))
       say(problem->what, problem->why, "begins without running connections; the file will be written anew");
-    state_->use(kernel_.fail_open ? engine::Since::kAnything : engine::Since::kJudged);
+    state_->use(since(kernel_));
     // The one on the disk may say that nothing passes after it.
-    if (const auto problem = state_->keep_now()) say(*problem);
+    if (const auto problem = state_->keep_now()) {
+      say(*problem);
+      state_->discard();
+    }
     if (state_->restored() > 0) fmt::print(stderr, "weir: goes on with {} running connections\n", state_->restored());
   }
 
@@ -316,6 +332,7 @@ class Gateway {
     auto rules = read_rules(next.inspect);
     if (!rules) return false;
     const gateway::KernelRuleSettings kernel = next.kernel_rules();
+    if (since(kernel) == engine::Since::kAnything) expect_anything();
     auto taken = keeper_->install(kernel);
     if (!taken) say("the kernel's rules", taken.error(), "what ran goes on");
     if (taken) {
@@ -324,12 +341,13 @@ class Gateway {
     }
     if (!taken) {
       if (const auto again = keeper_->install(kernel_); !again) say("the kernel's rules", again.error());
+      state_->use(since(kernel_));
       options_.inspect.rules = paths;
       options_.inspect.variables = variables;
       return false;
     }
     kernel_ = kernel;
-    state_->use(kernel_.fail_open ? engine::Since::kAnything : engine::Since::kJudged);
+    state_->use(since(kernel_));
     // Of `inspect` read_rules() has taken what may change; workers look at the rest.
     options_.source = std::move(next.source);
     options_.policy = std::move(next.policy);

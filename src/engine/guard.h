@@ -42,7 +42,8 @@ struct SubflowGuard {
   std::uint64_t resumed_at[2] = {0, 0};
   std::uint64_t unseen[2] = {0, 0};    ///< as in ConnectionGuard, by ACK
   std::uint64_t unproven[2] = {0, 0};  ///< an ACK of what was not seen that anyone may have sent; 0: none
-  std::uint64_t settled[2] = {0, 0};   ///< as in ConnectionGuard
+  TimeNs unproven_since_ns[2] = {0, 0};
+  std::uint64_t settled[2] = {0, 0};  ///< as in ConnectionGuard
   std::vector<Skipped> skipped[2];
 };
 

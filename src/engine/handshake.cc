@@ -1,5 +1,6 @@
 // SYN, SYN/ACK and third ACK of first subflows: keys, versions, refusal (RFC 8684 §3.1).
 #include <algorithm>
+#include <utility>
 
 #include "engine/state.h"
 
@@ -176,7 +177,7 @@ bool Engine::State::answers_in_use(const Subflow& f, const Segment& s) const {
   const Subflow* const older = f.older;
   if (!settings.inline_mode || f.phase != Phase::kSynSent || older == nullptr || !older->live() || older->connection->quiet) return false;
   const track::TcpView& host = older->home.side[side_of(*older, s, kAnswerer)];
-  return host.seen && track::seconds(s.time_ns) - host.heard_s < kForgottenSeconds;
+  return host.seen && std::cmp_less(track::silent_seconds(host, s.time_ns), kForgottenSeconds);
 }
 
 /// Inline, at most two uses of a tuple are kept: before another SYN, one that no one answered goes, or what was there before an answered one.

@@ -10,6 +10,10 @@ namespace {
 /// No stream has gone further between a state and what came after it: beyond, an acknowledgement is not taken for one of that time.
 constexpr std::uint64_t kMostSettled = 1U << 28U;
 
+/// So long no host may say otherwise, until what anyone may have said counts: hosts repeat an ACK with each segment behind a hole, and with each of their
+/// timers.
+constexpr TimeNs kUncontradicted = 1'000'000'000;
+
 }  // namespace
 
 void Engine::State::refuse(Refusal refusal) {
@@ -217,7 +221,7 @@ void Engine::State::raise_refusal(Subflow& f, Side side, const Segment& s, const
 
 /// Whether `acked`, which reaches beyond `next`, is of what passed before this process: all that the hosts have by the time they have settled.
 bool Engine::State::had_passed(const Connection& c, std::uint64_t& settled, std::uint64_t acked, std::uint64_t next) const {
-  if (c.guard && now_ns < c.guard->settles_until_ns && acked - next <= kMostSettled) settled = std::max(settled, acked);
+  if (judged_of_host && c.guard && now_ns < c.guard->settles_until_ns && acked - next <= kMostSettled) settled = std::max(settled, acked);
   return acked <= settled;
 }
 
@@ -235,12 +239,17 @@ std::uint64_t Engine::State::followed_ack(Subflow& f, Side acked_side, std::uint
   if (static_cast<std::int64_t>(acked - rx.next()) <= 0) return acked;
   const bool settled = had_passed(*f.connection, guard(f).settled[acked_side], acked, rx.next());
   if (rx.top() >= acked) {
+    bool stands = judged_of_host;
     if (judged_of_host) {
       tell_unseen(*f.connection, settled);
     } else {
-      guard(f).unproven[acked_side] = acked;
+      // A host whose numbers are not known for certain says it again, and nothing else meanwhile.
+      SubflowGuard& g = guard(f);
+      if (g.unproven[acked_side] == 0) g.unproven_since_ns[acked_side] = now_ns;
+      g.unproven[acked_side] = acked;
+      stands = now_ns - g.unproven_since_ns[acked_side] >= kUncontradicted;
     }
-    if (follows_unseen(*f.connection)) return acked;
+    if (stands && follows_unseen(*f.connection)) return acked;
   }
   if (judged_of_host) guard(f).unseen[acked_side] = acked;
   return rx.acked();

@@ -11,9 +11,11 @@ using reassemble::DataReceiver;
 namespace {
 
 /// How long hosts may take to show what an older state does not know of: their timers double with the time in which nothing got through.
+constexpr TimeNs kSecond = 1'000'000'000, kMostSettling = 120 * kSecond;
+
 TimeNs settling_time(TimeNs newest, TimeNs now) {
-  constexpr TimeNs kSecond = 1'000'000'000, kLeast = 10 * kSecond, kMost = 120 * kSecond;
-  return std::min(kMost, kLeast + 2 * std::clamp(now - newest, TimeNs{0}, kMost));
+  constexpr TimeNs kLeast = 10 * kSecond;
+  return std::min(kMostSettling, kLeast + 2 * std::clamp(now - newest, TimeNs{0}, kMostSettling));
 }
 
 SavedSubflow saved_from(const Subflow& f) {
@@ -175,7 +177,7 @@ bool Engine::State::resume(const SavedConnection& s, Since since, TimeNs settles
   c.keyed = mp.has_key[0] && mp.has_key[1];
   for (std::size_t d = 0; d < 2; ++d) resume_data(c, s, d);
   guard(c).resumed = true;
-  guard(c).settles_until_ns = std::max(s.settles_until_ns, settles_until);
+  guard(c).settles_until_ns = std::min(std::max(s.settles_until_ns, settles_until), now_ns + kMostSettling);  // the clock may have been set back
   guard(c).excused = since == Since::kJudged || (since == Since::kNothing && s.excused);
   for (const SavedSubflow& f : s.subflows) resume_subflow(c, f);
   held_memory += held_of(c);

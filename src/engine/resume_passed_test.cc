@@ -238,6 +238,32 @@ TEST_F(ResumedPassed, NoReceiverSettlesFarAhead) {
 }
 
 /// Any octet of a state is believed only as far as it does no harm.
+TEST_F(ResumedPassed, NoOutsiderSaysWhatHadPassed) {
+  restore(engine->save(Since::kJudged));
+  send({.to_server = false, .ssn = 5'000, .acks = 500});
+  now += 200 * kSecond;
+  EXPECT_TRUE(unseen(500, 499));
+}
+
+TEST_F(ResumedPassed, ATupleInUseStaysInUse) {
+  restart();
+  now += kSecond;
+  EXPECT_EQ(refusal({.ssn = 700'000, .flags = 0x02, .acks = 0, .options = {MpCapable{}}}), "none");
+  MpCapable syn_ack;
+  syn_ack.sender_key = kServerKey + 1;
+  EXPECT_EQ(refusal({.to_server = false, .ssn = 900'000, .flags = 0x12, .acks = 700'001, .options = {syn_ack}}), "other_terms");
+  EXPECT_EQ(data(0, 2, 1, "on"), "none");
+}
+
+TEST_F(ResumedPassed, WhereThereIsRoomForLessWhatPassedMayComeAgain) {
+  EXPECT_EQ(data(0, 2, 1, "before"), "none");
+  EXPECT_EQ(data(0, 20, 19, "one"), "none");
+  EXPECT_EQ(data(0, 30, 29, "other"), "none");
+  settings.limits.reorder_pieces = 1;
+  restart();
+  EXPECT_EQ(data(0, 2, 1, "before"), "none");
+}
+
 TEST_F(ResumedPassed, NoOctetOfItIsBelieved) {
   join();
   EXPECT_EQ(data(0, 2, 1, "before"), "none");

@@ -47,9 +47,13 @@ class Get {
   }
   void octets(Bytes& octets, std::size_t size) { octets = in_.take(size); }
   bool ok() const { return in_.ok(); }
+  /// More than there is room for.
+  void leave_out() { left_out_ = true; }
+  bool take_left_out() { return std::exchange(left_out_, false); }
 
  private:
   ByteReader in_;
+  bool left_out_ = false;
 };
 
 template <typename Archive>
@@ -93,6 +97,9 @@ void field(Archive& a, track::TcpView& v) {
   field(a, v.last_ack);
   field(a, v.right_edge);
   field(a, v.ts_recent);
+  field(a, v.ts_newest);
+  field(a, v.ts_recent_s);
+  field(a, v.heard_s);
   field(a, v.mss);
   field(a, v.syn_window);
   field(a, v.window_scale);
@@ -148,7 +155,11 @@ void list(Get& get, std::vector<T>& all, std::size_t most) {
   for (std::uint32_t i = 0; i < count && get.ok(); ++i) {
     T one{};
     field(get, one);
-    if (all.size() < most) all.push_back(one);
+    if (all.size() < most) {
+      all.push_back(one);
+    } else {
+      get.leave_out();
+    }
   }
 }
 template <typename Archive, typename Of>
@@ -210,7 +221,7 @@ std::uint64_t sum_of_saved(Bytes octets) {
 }
 
 bool can_be(const SavedConnection& c) {
-  bool in_range = c.version <= 1 && c.fallback <= FallbackReason::kVersion && !c.subflows.empty() && c.number != 0;
+  bool in_range = c.version <= 1 && c.fallback <= FallbackReason::kVersion && !c.subflows.empty() && c.number != 0 && near(c.number);
   for (std::size_t d = 0; d < 2; ++d) {
     for (const std::uint64_t at : {c.next[d], c.acked[d], c.edge[d], c.fin[d], c.unconfirmed_until[d], c.uncopied_until[d], c.settled[d]})
       in_range = in_range && near(at);
@@ -299,7 +310,7 @@ std::expected<SavedState, SavedError> read_saved(Bytes octets, const SavedBounds
     if (!get.ok()) return std::unexpected(SavedError::kTorn);
     if (!can_be(c)) return std::unexpected(SavedError::kContradicting);
     octets_so_far += octets_of(c);
-    if (octets_so_far > most.octets) leave_pieces(c);
+    if (get.take_left_out() || octets_so_far > most.octets) leave_pieces(c);
     all.push_back(std::move(c));
   }
   if (!get.ok()) return std::unexpected(SavedError::kTorn);

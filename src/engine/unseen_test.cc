@@ -31,6 +31,44 @@ TEST_F(Unseen, AnAcknowledgementThatAnyoneCanSendEndsNothing) {
   lose_one();
   EXPECT_FALSE(ack(5'000, 201).unseen_path) << "in the window, and no more";
   EXPECT_FALSE(ack(2, 101, {ack_of(true, 100)}).unseen_path) << "the receiver still waits";
+  EXPECT_EQ(data(0, 101, 100, std::string(100, '.')), "none") << "and gets what was lost";
+  EXPECT_EQ(scanned[0].size(), 1U + 99 + 100 + 15);
+}
+
+TEST_F(Unseen, WhatNoHostContradictsForASecondIsFollowed) {
+  start();
+  establish();
+  lose_one();
+  EXPECT_FALSE(ack(5'000, 201).unseen_path) << "of a host whose numbers are not known for certain";
+  now += 2'000'000'000;
+  EXPECT_FALSE(ack(5'000, 201).unseen_path);
+  EXPECT_EQ(data(0, 101, 100, std::string(100, '.')), "skipped") << "passed over";
+}
+
+TEST_F(Unseen, AnAcknowledgementThatAnyoneCanSendLosesNothing) {
+  start();
+  establish();
+  lose_one();
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_FALSE(ack(5'000 + i, 201).unseen_path);
+    EXPECT_EQ(refusal({.to_server = false, .ssn = 2, .acks = 101, .options = {ack_of(true, 100)}}), "none");
+    now += 50'000'000;
+  }
+  EXPECT_EQ(data(0, 101, 100, std::string(100, '.')), "none");
+  EXPECT_EQ(gaps[0], 0U);
+}
+
+TEST_F(Unseen, NoOneButItsHostMovesItsTimes) {
+  start();
+  establish();
+  EXPECT_EQ(refusal({.to_server = false, .ssn = 2, .acks = 2, .options = {ack_of(true, 1)}, .other_options = times(1'000, 500)}), "none");
+  EXPECT_EQ(refusal({.ssn = 2, .acks = 2, .options = {ack_of(false, 1)}, .other_options = times(501, 1'000)}), "none");
+  EXPECT_EQ(refusal({.ssn = 9'000, .acks = 2, .options = {ack_of(false, 1)}, .other_options = times(501 + (1U << 30U), 1'000)}), "none")
+      << "far ahead, in another place";
+  EXPECT_EQ(refusal({.ssn = 2, .payload = std::string(99, '.'), .acks = 2, .options = {mapped(true, 1, 2, 99, 1)}, .other_options = times(502, 1'000)}),
+            "none");
+  EXPECT_EQ(refusal({.ssn = 201, .payload = "behind", .acks = 2, .options = {mapped(true, 200, 201, 6, 1)}, .other_options = times(503, 1'000)}), "none");
+  EXPECT_TRUE(send({.to_server = false, .ssn = 2, .acks = 201, .options = {ack_of(true, 100)}, .other_options = times(1'001, 503)}).unseen_path);
 }
 
 TEST_F(Unseen, AnAcknowledgementByItsReceiverTellsOfAnUnseenPath) {

@@ -168,7 +168,7 @@ TEST_F(CoreTest, HostsOfABlockedConnectionAreToldInPlaceAndAgainAsLongAsTheyGoOn
   };
   EXPECT_TRUE(is_told(true, kAckFlag));
   EXPECT_TRUE(is_told(false, kAckFlag)) << "the client has not answered";
-  // No one answers, and the end is given up; a host that sends later is is_told then.
+  // No one answers, and the end is given up; a host that sends later is told then.
   for (int i = 0; i < 100; ++i) core->advance(now += 100'000'000);
   EXPECT_EQ(core->closing(), 0U);
   own.clear();

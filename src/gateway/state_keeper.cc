@@ -1,7 +1,9 @@
 #include "gateway/state_keeper.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "engine/saved.h"
@@ -32,6 +34,11 @@ std::optional<report::Problem> StateKeeper::restore(TimeNs now) {
   });
   if (nat_ != nullptr && !state.nat.empty() && !nat_->restore(state.nat, now)) problem = report::Problem{path_, "its translated addresses are not readable"};
   return problem;
+}
+
+void StateKeeper::discard() {
+  std::error_code ignored;  // then it is not there, or no one can write there
+  if (!path_.empty()) std::filesystem::remove(path_, ignored);
 }
 
 std::optional<report::Problem> StateKeeper::keep() { return steady_() < next_ ? std::nullopt : keep_now(); }

@@ -35,6 +35,8 @@ class StateKeeper {
   std::optional<report::Problem> keep();
   /// Whether it is time for it or not.
   std::optional<report::Problem> keep_now();
+  /// The file goes: what it says holds no more, and it cannot be written anew.
+  void discard();
   /// What may pass after the states that are written from now on.
   void use(engine::Since since) { since_ = since; }
   std::uint64_t failures() const { return failures_; }

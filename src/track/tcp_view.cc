@@ -21,6 +21,8 @@ bool is_outdated(const TcpView& sender, TimeNs now_ns, std::uint32_t paws_s) {
 
 }  // namespace
 
+std::int32_t silent_seconds(const TcpView& sender, TimeNs now_ns) { return static_cast<std::int32_t>(seconds(now_ns) - sender.heard_s); }
+
 Acceptance judge(const TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segment, TimeNs now_ns, std::uint32_t paws_s) {
   if (!segment.flags.ack() && !segment.flags.rst()) return Acceptance::kNoAck;
   if (sender.has_ts && segment.has_timestamp && sender.ts_recent != 0 && !segment.flags.rst() && !is_outdated(sender, now_ns, paws_s) &&
@@ -46,16 +48,18 @@ void note(TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segm
     sender.window_scale = segment.window_scale.value_or(0);
     sender.mss = segment.mss.value_or(536);  // RFC 9293 §3.7.1; IPv6 has 1,220
   }
+  const bool in_place = !sender.seen || segment.seq == sender.sent_end;
   if (!sender.seen || after(end, sender.sent_end)) {
     // Where bytes went by unseen it goes on by leaps, and could leap over the numbers that tell.
     if (sender.seen && !segment.flags.syn() && end - sender.sent_end >= kFarBytes) sender.far = true;
     sender.sent_end = end;
   }
   sender.seen = true;
-  const bool silent_for_long = seconds(now_ns) - sender.heard_s >= kPawsSecondsShort;
+  const bool silent_for_long = silent_seconds(sender, now_ns) >= static_cast<std::int32_t>(kPawsSecondsShort);
   sender.heard_s = seconds(now_ns);
+  // Who does not see the connection's packets knows neither the number that its sender stands at nor its times, and cannot move these.
   if (segment.has_timestamp && !segment.flags.rst() &&
-      (silent_for_long || !sender.has_ts || static_cast<std::int32_t>(segment.ts_value - sender.ts_newest) > 0)) {
+      (silent_for_long || !sender.has_ts || (in_place && static_cast<std::int32_t>(segment.ts_value - sender.ts_newest) > 0))) {
     sender.ts_newest = segment.ts_value;
   }
   if (sender.has_isn && sender.sent_end - sender.isn >= kFarBytes) sender.far = true;

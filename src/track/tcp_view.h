@@ -51,6 +51,9 @@ inline constexpr std::uint32_t kPawsSecondsShort = 2'147;
 
 constexpr std::uint32_t seconds(TimeNs time_ns) { return static_cast<std::uint32_t>(time_ns / 1'000'000'000); }
 
+/// Since the sender was heard here last; a clock that was set back gives less than 0.
+std::int32_t silent_seconds(const TcpView& sender, TimeNs now_ns);
+
 /// Whether the receiver takes the segment that `sender` sends. SYNs are not judged here. `paws_s`: timestamps recorded longer ago say nothing any more.
 Acceptance judge(const TcpView& sender, const TcpView& receiver, const wire::TcpSegment& segment, TimeNs now_ns, std::uint32_t paws_s = kPawsSeconds);
 
