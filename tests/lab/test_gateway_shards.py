@@ -10,7 +10,7 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway, wait_for
+from live_gateway import Gateway, wait_for, warm
 
 from lab import endpoint, namespaces
 from lab.raw import plan
@@ -29,6 +29,7 @@ class Shards(unittest.TestCase):
         self.lab = self.enterContext(network.Network("three-paths"))
         talk = self.lab.start(self.lab.server, sys.executable, str(LAB / "talk.py"), "serve", str(TALK), stdout=subprocess.PIPE, text=True)
         self.assertEqual(talk.stdout.readline(), "listening\n")
+        warm(self.lab, TALK)
         self.gateway = Gateway(self.lab, folder, gateway=f"queues: {queues}",
                                rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n').start()
 

@@ -18,32 +18,33 @@ IpAddress address(std::string_view text) { return parse_ip_address(text).value()
 /// A message as the kernel writes it.
 class Message {
  public:
-  Message(std::uint16_t type, std::uint8_t family, std::uint8_t dst_len = 0, std::uint8_t route_type = RTN_UNICAST)
-      : header_(mnl_nlmsg_put_header(buffer_.data())) {
-    header_->nlmsg_type = type;
-    auto* const route = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(header_, sizeof(rtmsg)));
+  Message(std::uint16_t type, std::uint8_t family, std::uint8_t dst_len = 0, std::uint8_t route_type = RTN_UNICAST) {
+    nlmsghdr* const head = mnl_nlmsg_put_header(buffer_.data());
+    head->nlmsg_type = type;
+    auto* const route = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(head, sizeof(rtmsg)));
     route->rtm_family = family;
     route->rtm_dst_len = dst_len;
     route->rtm_type = route_type;
   }
   Message& with(std::uint16_t attribute, std::string_view text) {
     const IpAddress value = address(text);
-    mnl_attr_put(header_, attribute, value.wire().size(), value.wire().data());
+    mnl_attr_put(header(), attribute, value.wire().size(), value.wire().data());
     return *this;
   }
   Message& with(std::uint16_t attribute, const std::vector<std::uint8_t>& octets) {
-    mnl_attr_put(header_, attribute, octets.size(), octets.data());
+    mnl_attr_put(header(), attribute, octets.size(), octets.data());
     return *this;
   }
   Message& with_number(std::uint16_t attribute, std::uint32_t value) {
-    mnl_attr_put_u32(header_, attribute, value);
+    mnl_attr_put_u32(header(), attribute, value);
     return *this;
   }
-  const nlmsghdr& get() const { return *header_; }
+  const nlmsghdr& get() const { return *reinterpret_cast<const nlmsghdr*>(buffer_.data()); }
 
  private:
+  nlmsghdr* header() { return reinterpret_cast<nlmsghdr*>(buffer_.data()); }
+
   alignas(nlmsghdr) std::array<char, 512> buffer_{};
-  nlmsghdr* header_;
 };
 
 TEST(RouteMessage, ADestinationIsANetWhateverStandsBehindItsLength) {
