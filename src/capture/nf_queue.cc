@@ -215,8 +215,7 @@ void NfQueue::verdict(std::uint32_t id, const PacketVerdict& what) {
 void NfQueue::flush() {
   if (verdicts_.empty()) return;
   if (batch_bytes_ >= kManyBytes || !sender_.settled()) return sender_.give(verdicts_);
-  if (mnl_socket_sendto(socket_, verdicts_.data(), verdicts_.size()) < 0) ++counters_.verdict_errors;
-  verdicts_.clear();
+  sender_.send(verdicts_);
 }
 
 void NfQueue::settle() { sender_.settle(); }

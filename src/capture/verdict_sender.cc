@@ -1,8 +1,9 @@
 #include "capture/verdict_sender.h"
 
-#include <csignal>
 #include <system_error>
 #include <utility>
+
+#include "capture/signals_blocked.h"
 
 namespace weir::capture {
 
@@ -17,10 +18,7 @@ VerdictSender::~VerdictSender() {
 
 void VerdictSender::give(std::vector<std::byte>& verdicts) {
   if (!thread_.joinable() && !begin()) {
-    const bool taken = send_(verdicts);
-    verdicts.clear();
-    const std::scoped_lock lock(mutex_);
-    if (!taken) ++errors_;
+    send(verdicts);
     return;
   }
   {
@@ -34,6 +32,13 @@ void VerdictSender::give(std::vector<std::byte>& verdicts) {
     }
   }
   changed_.notify_all();
+}
+
+void VerdictSender::send(std::vector<std::byte>& verdicts) {
+  const bool taken = send_(verdicts);
+  verdicts.clear();
+  const std::scoped_lock lock(mutex_);
+  if (!taken) ++errors_;
 }
 
 void VerdictSender::settle() {
@@ -52,15 +57,11 @@ std::uint64_t VerdictSender::errors() const {
 }
 
 bool VerdictSender::begin() {
-  // Signals are the owner's.
-  sigset_t every{}, before{};
-  sigfillset(&every);
-  pthread_sigmask(SIG_BLOCK, &every, &before);
+  const SignalsBlocked owners;
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error&) {  // no thread to be had
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return thread_.joinable();
 }
 

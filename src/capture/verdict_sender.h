@@ -32,6 +32,8 @@ class VerdictSender {
 
   /// The octets are gone from `verdicts`, which keeps or gets memory for the next ones.
   void give(std::vector<std::byte>& verdicts);
+  /// Sends them here and now: for when all that was given is sent.
+  void send(std::vector<std::byte>& verdicts);
   /// Waits until all that was given is sent.
   void settle();
   bool settled() const;

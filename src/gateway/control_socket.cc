@@ -14,11 +14,12 @@
 #include <boost/beast/http/parser.hpp>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstring>
 #include <future>
 #include <optional>
 #include <utility>
+
+#include "capture/signals_blocked.h"
 
 namespace weir::gateway {
 namespace {
@@ -105,12 +106,8 @@ ControlSocket::~ControlSocket() {
 }
 
 void ControlSocket::start() {
-  // Signals are the owner's.
-  sigset_t every{}, before{};
-  sigfillset(&every);
-  pthread_sigmask(SIG_BLOCK, &every, &before);
+  const capture::SignalsBlocked owners;
   thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void ControlSocket::run() {

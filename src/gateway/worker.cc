@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
 #include <latch>
+
+#include "capture/signals_blocked.h"
 
 namespace weir::gateway {
 namespace {
@@ -54,12 +55,8 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  // Signals are the owner's.
-  sigset_t every{}, before{};
-  sigfillset(&every);
-  pthread_sigmask(SIG_BLOCK, &every, &before);
+  const capture::SignalsBlocked owners;
   thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 bool Worker::stop() {

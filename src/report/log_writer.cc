@@ -7,13 +7,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "capture/signals_blocked.h"
 
 namespace weir::report {
 namespace {
@@ -51,12 +52,8 @@ class LogWriter::Outlet {
   }
 
   static void start(const std::shared_ptr<Outlet>& outlet) {
-    // Signals are the main loop's.
-    sigset_t all, before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    const capture::SignalsBlocked main_loops;
     outlet->thread_ = std::thread([outlet] { outlet->run(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   void take(const std::shared_ptr<const std::string>& lines, std::uint64_t count) {

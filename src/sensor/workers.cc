@@ -1,9 +1,9 @@
 #include "sensor/workers.h"
 
-#include <csignal>
-
 #include <algorithm>
 #include <latch>
+
+#include "capture/signals_blocked.h"
 
 namespace weir::sensor {
 
@@ -23,12 +23,8 @@ Workers::Workers(const WorkerSettings& settings, std::vector<std::unique_ptr<Rep
 }
 
 void Workers::start() {
-  // Signals are the owner's.
-  sigset_t every{}, before{};
-  sigfillset(&every);
-  pthread_sigmask(SIG_BLOCK, &every, &before);
+  const capture::SignalsBlocked owners;
   for (auto& worker : workers_) threads_.emplace_back([each = worker.get()] { each->run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Workers::ask_all(const std::function<void(Worker&, std::size_t)>& what) {

@@ -11,7 +11,6 @@
 #include <boost/beast/http.hpp>
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -19,6 +18,7 @@
 #include <thread>
 #include <utility>
 
+#include "capture/signals_blocked.h"
 #include "report/json.h"
 #include "web/token.h"
 
@@ -78,10 +78,7 @@ class StatusServer::Server {
 
   void start() {
     accept();
-    // Signals are the main loop's.
-    sigset_t all, before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    const capture::SignalsBlocked main_loops;
     thread_ = std::thread([this] {
       for (bool again = true; again;) {
         again = false;
@@ -92,7 +89,6 @@ class StatusServer::Server {
         }
       }
     });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   void use(Api api) { api_ = std::move(api); }
