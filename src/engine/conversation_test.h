@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,15 @@ class Conversation : public ::testing::Test, public Observer {
         InspectionSettings{.limits = settings.limits, .rules = inspect::match::RuleSet::make(std::move(parsed.rules), Limits{}, nullptr, refused)}, *this);
     engine = std::make_unique<Engine>(settings, *inspection);
     inspection->prevent(*engine);
+  }
+  /// A new engine that goes on with the connection that another one saved.
+  void resume(std::span<const std::byte> saved, const Settings& settings) {
+    start(settings);
+    scanned = {};
+    gaps = {};
+    const auto resumed = engine->restore(saved, now);
+    ASSERT_TRUE(resumed.has_value());
+    EXPECT_EQ(*resumed, 1U);
   }
   /// The first subflow's handshake.
   Judgement connect(bool checksum = false) {

@@ -17,12 +17,7 @@ class ResumedPassed : public Conversation {
   }
   void restore(std::span<const std::byte> saved) {
     settings.hash_seed += 7;
-    start(settings);
-    scanned = {};
-    gaps = {};
-    const auto resumed = engine->restore(saved, now);
-    ASSERT_TRUE(resumed.has_value());
-    EXPECT_EQ(*resumed, 1U);
+    resume(saved, settings);
   }
   void restart() { restore(engine->save(Since::kNothing)); }
   /// The server has all before that SSN, and so many octets of the stream.

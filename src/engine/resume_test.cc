@@ -13,12 +13,7 @@ class Resumed : public Conversation {
     Settings settings;
     settings.follow_unseen = follow_unseen;
     settings.hash_seed = 77;
-    start(settings);
-    scanned = {};
-    gaps = {};
-    const auto resumed = engine->restore(saved, now);
-    ASSERT_TRUE(resumed.has_value());
-    EXPECT_EQ(*resumed, 1U);
+    resume(saved, settings);
   }
 };
 
