@@ -5,12 +5,14 @@ import json
 import pathlib
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import live_sensor
 from live_sensor import main, wait_for  # noqa: F401  (main knows where the program is)
 
-from lab import addresses, namespaces
+from lab import addresses, namespaces, talk
 
 
 def warm(lab, port, families=(4, 6)):
@@ -21,6 +23,18 @@ def warm(lab, port, families=(4, 6)):
             return True
     for path, family in itertools.product(range(1, lab.paths + 1), families):
         wait_for(lambda path=path, family=family: connects(path, family), f"path {path} by IPv{family}", 60)
+
+
+def half_way(lab, port, many, size, subflows):
+    """Transfers from the client's host, each over so many subflows, of which half has passed; they wait to be told to go on."""
+    folder = str(pathlib.Path(talk.__file__).parent)
+    program = f"import sys; sys.path.insert(0, {folder!r}); import talk; talk.send({lab.target()!r}, {port}, range({many}), {size}, {subflows}, True)"
+    transfers = lab.start(lab.client, sys.executable, "-c", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = ""
+    while said.count("half") < many:
+        said += (line := transfers.stdout.readline())
+        assert line, transfers.stderr.read()
+    return transfers
 
 
 class Gateway:

@@ -9,7 +9,7 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway, wait_for
+from live_gateway import Gateway, half_way, wait_for
 
 from lab import endpoint, namespaces
 from lab.raw import plan
@@ -44,12 +44,7 @@ class Failing(unittest.TestCase):
 
     def under_way(self, many=MANY, subflows=2, going=MANY // 2):
         """50 transfers over two subflows each, half way; `going` of them are told to go on, the others wait for go_on()."""
-        program = f"import sys; sys.path.insert(0, {str(LAB)!r}); import talk; talk.send({self.lab.target()!r}, {PORT}, range({many}), {SIZE}, {subflows}, True)"
-        transfers = self.lab.start(self.lab.client, sys.executable, "-c", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        said = ""
-        while said.count("half") < many:
-            said += (line := transfers.stdout.readline())
-            self.assertTrue(line, line or transfers.stderr.read())
+        transfers = half_way(self.lab, PORT, many, SIZE, subflows)
         self.go_on(transfers, going)
         return transfers
 

@@ -12,7 +12,7 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway, wait_for
+from live_gateway import Gateway, half_way, wait_for
 
 from lab import endpoint, namespaces
 from lab.octets import options as o
@@ -169,13 +169,7 @@ class Faults(unittest.TestCase):
 
     def half_way(self):
         """50 transfers over two subflows each, of which half has passed; they wait to be told to go on."""
-        program = f"import sys; sys.path.insert(0, {str(LAB)!r}); import talk; talk.send({self.lab.target()!r}, {PORT}, range({MANY}), {SIZE}, 2, True)"
-        transfers = self.lab.start(self.lab.client, sys.executable, "-c", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        said = ""
-        while said.count("half") < MANY:
-            said += (line := transfers.stdout.readline())
-            self.assertTrue(line, line or transfers.stderr.read())
-        return transfers
+        return half_way(self.lab, PORT, MANY, SIZE, 2)
 
     def stopped_in_the_middle(self, stop):
         """Fail closed: all subflows are in the state, and much is under way, in order and out of it, when the gateway is stopped."""
