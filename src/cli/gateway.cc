@@ -18,6 +18,7 @@
 #include "cli/command_line.h"
 #include "cli/config_changes.h"
 #include "cli/control_api.h"
+#include "cli/default_log.h"
 #include "cli/gateway_options.h"
 #include "cli/host_facts.h"
 #include "cli/nat_settings.h"
@@ -136,6 +137,7 @@ class Gateway {
     if (!options_.policy) return kBadUsage;  // why is said
     auto rules = shared_.read_rules();
     if (!rules) return kBadUsage;
+    log_by_default(options_.inspect, options_.log);
     if (!shared_.open()) return kNotDone;
     hosts_.use(shared_.inventory() != nullptr ? &shared_.inventory()->inventory() : nullptr);
     const gateway::WorkerSettings settings = worker_settings(*std::move(rules));

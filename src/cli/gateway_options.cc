@@ -80,6 +80,7 @@ std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> ar
   inspect.log.reset();
   inspect.checksums = engine::ChecksumPolicy::kVerify;
   log.queue_bytes = static_cast<std::size_t>(inspect.limits.log_queue_bytes);
+  options.log = log;
   if (!log.places.empty()) inspect.service_log = std::move(log);
   options.gateway = config.gateway;
   options.nat = nat_settings(config.nat, config.gateway);

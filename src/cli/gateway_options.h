@@ -26,6 +26,7 @@ struct GatewayOptions {
   bool names = false;    ///< some rule of the policy asks for the name of the server
   rewrite::NatSettings nat;
   ServiceSettings service;
+  report::LogSettings log;               ///< where no place of the log is named: all else of it
   std::string config;                    ///< the file it came from; empty: none
   Config loaded;                         ///< what it said when it was taken over last
   std::vector<std::string> rules_given;  ///< on the command line

@@ -1,5 +1,4 @@
 // `weir sensor`: interfaces in, through workers' engines, into the reports, until a signal ends it.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
 #include <poll.h>
@@ -10,7 +9,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +20,7 @@
 #include "capture/points.h"
 #include "cli/command_line.h"
 #include "cli/config_changes.h"
+#include "cli/default_log.h"
 #include "cli/normalised_output.h"
 #include "cli/outputs.h"
 #include "cli/process.h"
@@ -36,7 +35,6 @@
 namespace weir::cli {
 namespace {
 
-constexpr const char* kDefaultLog = "/var/log/weir/eve.json";
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr int kTickMs = 50;
 constexpr TimeNs kRingsDiffer = 25'000'000;         ///< of one time, the packets of all rings are there this much later: blocks wait 10 ms to be full
@@ -86,7 +84,7 @@ class Sensor {
       rings.push_back(*std::move(opened));
     }
     names_ = points.names();
-    if (!options_.inspect.service_log) log_by_default();
+    log_by_default(options_.inspect, options_.log);
     if (!open_normalised() || !shared_.open()) return kNotDone;
     std::vector<std::unique_ptr<sensor::Reports>> reports;
     for (std::size_t i = 0; i < worker_count_; ++i) {
@@ -124,17 +122,6 @@ class Sensor {
       return fmt::format("capture.interfaces.{}.{}", whole, what);
     }
   };
-
-  /// As whom it goes on: root could write where that user cannot.
-  void log_by_default() {
-    const std::filesystem::path file(kDefaultLog);
-    const auto writable = [](const std::filesystem::path& path, int how) { return ::faccessat(AT_FDCWD, path.c_str(), how, AT_EACCESS) == 0; };
-    std::error_code error;
-    const bool fits = std::filesystem::exists(file, error) ? writable(file, W_OK) : writable(file.parent_path(), W_OK | X_OK);
-    if (!fits) return say(kDefaultLog, "cannot be written: nothing is logged", "--log FILE, or log: {eve: FILE} in the configuration");
-    options_.log.places = {file};
-    options_.inspect.service_log = options_.log;
-  }
 
   void choose_workers() {
     worker_count_ = options_.workers > 0 ? options_.workers : std::min(cpus(), sensor::kUsualWorkers);

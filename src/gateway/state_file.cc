@@ -54,6 +54,13 @@ int write_all(int file, Bytes octets) {
   return 0;
 }
 
+/// All else works without it, so what will not is said.
+report::Problem not_written(const std::string& path, int error) {
+  report::Problem problem = report::system_problem(path, error);
+  problem.why += "; without it running connections do not outlive a restart";
+  return problem;
+}
+
 }  // namespace
 
 std::vector<std::byte> write_state(const SavedState& state) {
@@ -119,13 +126,13 @@ std::optional<report::Problem> write_state_file(const std::string& path, Bytes o
   int error = 0;
   {
     const Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
-    if (file.number() < 0) return report::system_problem(fresh, errno);
+    if (file.number() < 0) return not_written(path, errno);
     error = write_all(file.number(), octets);
   }
   if (error == 0 && std::rename(fresh.c_str(), path.c_str()) == 0) return std::nullopt;
   if (error == 0) error = errno;
   ::unlink(fresh.c_str());
-  return report::system_problem(path, error);
+  return not_written(path, error);
 }
 
 }  // namespace weir::gateway
