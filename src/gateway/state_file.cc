@@ -57,7 +57,7 @@ int write_all(int file, Bytes octets) {
 /// All else works without it, so what will not is said.
 report::Problem not_written(const std::string& path, int error) {
   report::Problem problem = report::system_problem(path, error);
-  problem.why += "; without it running connections do not outlive a restart";
+  problem.why += "; without it running connections do not outlive a restart (its folder must be there, and writable)";
   return problem;
 }
 

@@ -88,6 +88,13 @@ TEST_F(StateFile, WhereItCannotBeWrittenTheOldOneStays) {
   EXPECT_EQ((*read)->shards.size(), 2U);
 }
 
+TEST_F(StateFile, WhereItCannotBeWrittenItIsSaidWhatIsLost) {
+  const auto problem = write_state_file(path() + ".d/gateway.state", write_state({}));
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(problem->what, path() + ".d/gateway.state");
+  EXPECT_TRUE(problem->why.starts_with("No such file or directory; without it running connections do not outlive a restart")) << problem->why;
+}
+
 std::vector<SavedDecision> decisions() {
   const auto one = std::make_shared<const decide::Decision>(decide::Decision{
       .action = decide::Action::kInspect,

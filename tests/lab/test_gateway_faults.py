@@ -208,6 +208,33 @@ class Faults(unittest.TestCase):
         self.assertIn(f"weir: {self.state}: is damaged (begins without running connections; the file will be written anew)", self.gateway.errors.read_text())
         self.done(self.transfers(3))
 
+    def test_folders_that_are_there_or_not(self):
+        """Nothing is named in the configuration: the log is where the sensor's is, the state and the socket where CONTRACT.md says; what is missing is said."""
+        lab = self.enterContext(network.Network("one-path"))
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        config, there, errors = folder / "weir.yaml", folder / "log", folder / "errors"
+        config.write_text("web: {listen: 'off'}\nsensor: {user: root}\npolicy: {default: {action: allow}}\n")
+        program = [live_sensor.WEIR, "gateway", "--config", str(config)]
+
+        def run(*mounts):
+            """In a mount namespace of its own, as `ip netns exec` makes one."""
+            before = " && ".join(["mount -t tmpfs none /var/lib", "mount -t tmpfs none /run", *mounts])
+            with open(errors, "w") as said:
+                process = lab.start(lab.router, "sh", "-c", f'{before} && exec "$@"', "sh", *program, stderr=said)
+            wait_for(lambda: process.poll() is not None or "weir: ready" in errors.read_text(), "it runs")
+            process.send_signal(signal.SIGTERM)
+            return process.wait(timeout=10), errors.read_text()
+
+        status, said = run("mount -t tmpfs none /var/log")
+        self.assertEqual(status, 0, said)
+        for text in ("/var/log/weir/eve.json: cannot be written: nothing is logged", "/var/lib/weir/gateway.state: No such file or directory; without it running "
+                     "connections do not outlive a restart", "/run/weir/gateway.sock: No such file or directory (goes on without control"):
+            self.assertIn(text, said)
+        (there / "weir").mkdir(parents=True)
+        status, said = run(f"mount --bind {there} /var/log", "mkdir /var/lib/weir /run/weir")
+        self.assertEqual((status, said), (0, "weir: ready\n"))
+        self.assertIn('"event_type":"stats"', (there / "weir" / "eve.json").read_text())
+
     def test_no_subflow_of_a_blocked_connection_passes_without_the_gateway(self):
         self.start("open", rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n')
         with Host(1) as host:
