@@ -32,10 +32,15 @@ constexpr std::size_t kManyBytes = 64 << 10;
 constexpr std::uint32_t kWholePacket = 0xffff;
 constexpr int kConfigureMs = 1'000;
 
-Error failed(std::uint16_t number, std::string what, int error) {
+/// The kernel says EPERM both to who may not have any queue and to who asks for one that another process has.
+Error failed(std::uint16_t number, std::string what, int error, bool taken = false) {
+  if (taken || error == EBUSY)
+    return {.file = "queue " + std::to_string(number),
+            .offset = 0,
+            .what = std::move(what) + ": another process has it",
+            .hint = "a gateway that runs already? gateway.first_queue names other queues"};
   std::string hint;
-  if (error == EPERM || error == EACCES) hint = "CAP_NET_ADMIN is needed; another program may have the queue";
-  if (error == EBUSY) hint = "another program has this queue: gateway.queue names another";
+  if (error == EPERM || error == EACCES) hint = "CAP_NET_ADMIN is needed";
   return {.file = "queue " + std::to_string(number), .offset = 0, .what = std::move(what) + ": " + std::strerror(error), .hint = std::move(hint)};
 }
 
@@ -52,6 +57,19 @@ std::uint64_t column(std::string_view line, std::size_t which) {
   std::uint64_t value = 0;
   for (; at < line.size() && line[at] >= '0' && line[at] <= '9'; ++at) value = value * 10 + static_cast<std::uint64_t>(line[at] - '0');
   return value;
+}
+
+/// What the kernel tells of the queue; empty: there is none.
+std::string line_of(int statistics, std::uint16_t number) {
+  std::array<char, 16'384> text;
+  const ssize_t size = statistics < 0 ? 0 : ::pread(statistics, text.data(), text.size(), 0);
+  std::string_view rest(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (column(line, 0) == number) return std::string(line);
+  }
+  return {};
 }
 
 std::uint32_t number_of(const nlattr* attribute) { return attribute == nullptr ? 0 : ntohl(mnl_attr_get_u32(attribute)); }
@@ -107,7 +125,10 @@ std::expected<void, Error> NfQueue::configure() {
   alignas(NLMSG_ALIGNTO) std::array<char, MNL_NLMSG_HDRLEN + 256> message{};
   nlmsghdr* head = nfq_nlmsg_put(message.data(), NFQNL_MSG_CONFIG, settings_.number);
   nfq_nlmsg_cfg_put_cmd(head, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
-  if (!send_config(head)) return std::unexpected(failed(settings_.number, "cannot be had", errno));
+  if (!send_config(head)) {
+    const int error = errno;
+    return std::unexpected(failed(settings_.number, "cannot be had", error, is_taken(statistics_, settings_.number)));
+  }
 
   message.fill(0);
   head = nfq_nlmsg_put(message.data(), NFQNL_MSG_CONFIG, settings_.number);
@@ -221,13 +242,7 @@ void NfQueue::flush() {
 void NfQueue::settle() { sender_.settle(); }
 
 NfQueueCounters NfQueue::counters() {
-  std::array<char, 16'384> text;
-  const ssize_t size = statistics_ < 0 ? 0 : ::pread(statistics_, text.data(), text.size(), 0);
-  std::string_view rest(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (column(line, 0) != settings_.number) continue;
+  if (const std::string line = line_of(statistics_, settings_.number); !line.empty()) {
     counters_.waiting = column(line, 2);
     counters_.queue_dropped = column(line, 5);
     counters_.user_dropped = column(line, 6);
@@ -236,5 +251,7 @@ NfQueueCounters NfQueue::counters() {
   now.verdict_errors += sender_.errors();
   return now;
 }
+
+bool NfQueue::is_taken(int statistics, std::uint16_t number) { return !line_of(statistics, number).empty(); }
 
 }  // namespace weir::capture

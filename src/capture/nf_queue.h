@@ -74,6 +74,8 @@ class NfQueue {
   /// Needs CAP_NET_ADMIN. Error::what for people: no permission, the queue belongs to another program.
   /// A descriptor that gives the kernel's counters, to whoever may open it: root only. -1: none.
   static int open_statistics();
+  /// Whether some process has that queue; by a descriptor of these counters.
+  static bool is_taken(int statistics, std::uint16_t number);
   static std::expected<std::unique_ptr<NfQueue>, Error> open(const NfQueueSettings& settings);
   NfQueue(const NfQueue&) = delete;
   NfQueue& operator=(const NfQueue&) = delete;

@@ -38,8 +38,7 @@ std::optional<int> CommandLine::parse(std::span<const char* const> arguments) {
   try {
     app_.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app_.help());
-    return kDone;
+    return show(app_.help());
   } catch (const CLI::ParseError& error) {
     return refuse(verb_, error.what(), fmt::format("see weir {} --help", verb_));
   }

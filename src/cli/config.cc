@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <pwd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -39,8 +40,7 @@ void say_what_is_missing(const std::string& path, const Config& config) {
 int config(std::span<const char* const> arguments) {
   for (const std::string_view argument : arguments) {
     if (argument == "--help" || argument == "-h") {
-      fmt::print("{}", kHelp);
-      return kDone;
+      return show(kHelp);
     }
   }
   if (arguments.size() < 2 || std::string_view(arguments[0]) != "check") {
@@ -50,7 +50,7 @@ int config(std::span<const char* const> arguments) {
   int status = kDone;
   for (const std::string path : arguments.subspan(1)) {
     if (const auto loaded = load_config(path); loaded) {
-      fmt::print("{}: no errors\n", path);
+      status = std::max(status, show(fmt::format("{}: no errors\n", path)));
       say_what_is_missing(path, *loaded);
     } else {
       say_errors(path, loaded.error());

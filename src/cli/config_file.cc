@@ -26,7 +26,7 @@ class Reader {
   void read(const YAML::Node& root) {
     if (root.IsNull()) return;  // an empty file: defaults
     if (!root.IsMap()) return error(root, "a configuration is a map of keys", "as in: log: {eve: /var/log/weir/eve.json}");
-    check_keys(root, values_);
+    knows_hold_ = !check_keys(root, values_).contains("gateway");
     if (const YAML::Node rules = root["rules"]) read_rules(rules);
     if (const YAML::Node vars = root["vars"]; vars && vars.IsMap()) read_vars(vars);
     if (const YAML::Node log = root["log"]; log && log.IsMap()) read_log(log);
@@ -34,12 +34,15 @@ class Reader {
     if (const YAML::Node web = root["web"]; web && web.IsMap()) read_listen(web["listen"]);
     if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) read_limits(limits);
     if (const YAML::Node gateway = root["gateway"]; gateway && gateway.IsMap()) {
-      read_gateway(gateway, config_.variables, values_, config_.gateway);
+      if (!read_gateway(gateway, config_.variables, values_, config_.gateway)) knows_hold_ = false;
       check_control(gateway["control"]);
     }
     read_policy(root, config_.variables, values_, config_.policy);
     if (const YAML::Node nat = root["nat"]; nat && nat.IsSequence()) read_nat(nat, values_, config_.nat);
   }
+
+  /// See ReadConfig.
+  bool knows_hold() const { return knows_hold_; }
 
  private:
   void error(const YAML::Node& node, std::string why, std::string hint = {}) { values_.error(node, std::move(why), std::move(hint)); }
@@ -212,19 +215,22 @@ class Reader {
 
   Config& config_;
   ConfigValues& values_;
+  bool knows_hold_ = false;
 };
 
-std::unexpected<std::vector<ConfigError>> only(int line, std::string why, std::string hint = {}) {
-  return std::unexpected(std::vector<ConfigError>{{line, std::move(why), std::move(hint)}});
+/// Nothing else is known of it.
+ReadConfig only(int line, std::string why, std::string hint = {}) {
+  return {.config = {}, .errors = {{line, std::move(why), std::move(hint)}}, .knows_hold = false};
 }
 
 }  // namespace
 
-std::expected<Config, std::vector<ConfigError>> load_config(const std::string& path) {
+ReadConfig read_config_file(const std::string& path) {
   const auto text = read_text_file(path, kMaxBytes, "a configuration");
   if (!text) return only(0, text.error().why);
 
-  Config config;
+  ReadConfig out;
+  Config& config = out.config;
   config.variables = inspect::rules::default_variables();
   ConfigValues values;
   Reader reader(config, values);
@@ -236,8 +242,15 @@ std::expected<Config, std::vector<ConfigError>> load_config(const std::string& p
   } catch (const YAML::Exception& error) {
     return only(error.mark.line + 1, "not YAML: " + error.msg);
   }
-  if (auto errors = values.take_errors(); !errors.empty()) return std::unexpected(std::move(errors));
-  return config;
+  out.errors = values.take_errors();
+  out.knows_hold = reader.knows_hold();
+  return out;
+}
+
+std::expected<Config, std::vector<ConfigError>> load_config(const std::string& path) {
+  ReadConfig read = read_config_file(path);
+  if (!read.errors.empty()) return std::unexpected(std::move(read.errors));
+  return std::move(read.config);
 }
 
 void say_errors(const std::string& path, const std::vector<ConfigError>& errors) {

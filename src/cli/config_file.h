@@ -50,6 +50,14 @@ struct Config {
   KeyLines lines;
 };
 
+/// A file, as far as it could be read.
+struct ReadConfig {
+  Config config;
+  std::vector<ConfigError> errors;  ///< in the order of the file; none: it is as `config` has it
+  bool knows_hold = false;          ///< in spite of the errors `config` has what a gateway that cannot run is to do: gateway.fail, and which traffic is Weir's
+};
+ReadConfig read_config_file(const std::string& path);
+
 /// All errors, in the order of the file; at least one if there is no Config.
 std::expected<Config, std::vector<ConfigError>> load_config(const std::string& path);
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/limits.h"
@@ -161,28 +162,38 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 /// Purpose: walks a document once.
 class Walk {
  public:
-  explicit Walk(ConfigValues& values) : values_(values) {
+  /// `wrong`: see check_keys().
+  Walk(ConfigValues& values, std::set<std::string>& wrong) : values_(values), wrong_(wrong) {
     for (const std::string_view key : kKeys) patterns_.push_back(split(key));
     for (const LimitInfo& limit : kLimitTable) patterns_.push_back({"limits", limit.name});
   }
 
   void walk(const YAML::Node& node) {
-    if (path_.size() > kDeepest) return values_.error(node, "lists and maps are nested too deeply");
+    if (path_.size() > kDeepest) return error(node, "lists and maps are nested too deeply");
     if (node.IsSequence()) {
-      if (!may_be_list()) return values_.misplaced(node, fmt::format("'{}' takes no list", path_.back()));
+      if (!may_be_list()) return misplaced(node, fmt::format("'{}' takes no list", path_.back()));
       path_.emplace_back("[]");
       for (const auto& entry : node) walk(entry);
       path_.pop_back();
     } else if (node.IsMap()) {
       walk_map(node);
     } else if (node.IsScalar() && !may_be_value()) {
-      if (path_.back() == "[]") return values_.error(node, "a member of the list takes keys, and no value");
-      values_.misplaced(node, fmt::format("'{}' takes {}", path_.back(), may_be_list() ? "a list" : "keys, and no value"));
+      if (path_.back() == "[]") return error(node, "a member of the list takes keys, and no value");
+      misplaced(node, fmt::format("'{}' takes {}", path_.back(), may_be_list() ? "a list" : "keys, and no value"));
     }
   }
 
  private:
   static constexpr std::size_t kDeepest = 32;  // of lists and maps in one another; an alias can make any depth
+
+  void error(const YAML::Node& node, std::string why, std::string hint = {}) {
+    if (!path_.empty()) wrong_.insert(path_.front());
+    values_.error(node, std::move(why), std::move(hint));
+  }
+  void misplaced(const YAML::Node& node, std::string why) {
+    if (!path_.empty()) wrong_.insert(path_.front());
+    values_.misplaced(node, std::move(why));
+  }
 
   bool known() const {
     return std::ranges::any_of(patterns_, [&](const auto& pattern) { return leads_along(pattern, path_); });
@@ -203,20 +214,19 @@ class Walk {
     std::set<std::string> seen;
     for (const auto& pair : node) {
       if (!pair.first.IsScalar()) {
-        values_.error(pair.first, "a key must be a word");
+        error(pair.first, "a key must be a word");
         continue;
       }
       const std::string key = pair.first.Scalar();
-      if (!seen.insert(key).second) {
-        values_.error(pair.first, fmt::format("'{}' is given twice", key));
-        continue;
-      }
       path_.push_back(key);
-      if (known() && key != "[]") {
+      if (!seen.insert(key).second) {
+        error(pair.first, fmt::format("'{}' is given twice", key));
+      } else if (known() && key != "[]") {
         walk(pair.second);
       } else {
         const std::string near = nearest(key);
-        values_.error(pair.first, fmt::format("unknown key '{}'", fmt::join(path_, ".")), near.empty() ? "" : fmt::format("did you mean '{}'?", near));
+        if (path_.size() == 1) wrong_.insert(near);
+        error(pair.first, fmt::format("unknown key '{}'", fmt::join(path_, ".")), near.empty() ? "" : fmt::format("did you mean '{}'?", near));
       }
       path_.pop_back();
     }
@@ -236,6 +246,7 @@ class Walk {
   }
 
   ConfigValues& values_;
+  std::set<std::string>& wrong_;
   std::vector<std::vector<std::string_view>> patterns_;
   Path path_;
 };
@@ -250,7 +261,11 @@ void add_lines(const YAML::Node& map, const std::string& before, KeyLines& into)
 
 }  // namespace
 
-void check_keys(const YAML::Node& root, ConfigValues& values) { Walk(values).walk(root); }
+std::set<std::string> check_keys(const YAML::Node& root, ConfigValues& values) {
+  std::set<std::string> wrong;
+  Walk(values, wrong).walk(root);
+  return wrong;
+}
 
 KeyLines lines_of_keys(const YAML::Node& root) {
   KeyLines lines;

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -12,8 +13,9 @@
 
 namespace weir::cli {
 
-/// Every key that is not known, is given twice or takes no list becomes an error, with the key that it may have been meant for.
-void check_keys(const YAML::Node& root, ConfigValues& values);
+/// Every key that is not known, is given twice or takes no list becomes an error, with the key that it may have been meant for. The keys at the top in which
+/// there is one; for one that is not known the one that it may have been meant for.
+std::set<std::string> check_keys(const YAML::Node& root, ConfigValues& values);
 
 /// Where each key stands, as in "gateway.queues"; those within lists are their list's.
 using KeyLines = std::map<std::string, int, std::less<>>;

@@ -32,6 +32,7 @@ class ConfigValues {
   /// An error that makes all further ones of this node idle: they are not kept.
   void misplaced(const YAML::Node& node, std::string why);
   bool empty() const { return errors_.empty(); }
+  std::size_t errors() const { return errors_.size(); }
   /// In the order of the file.
   std::vector<ConfigError> take_errors();
 

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <expected>
 #include <functional>
@@ -19,6 +20,7 @@
 #include "cli/config_changes.h"
 #include "cli/control_api.h"
 #include "cli/default_log.h"
+#include "cli/gateway_hold.h"
 #include "cli/gateway_options.h"
 #include "cli/host_facts.h"
 #include "cli/nat_settings.h"
@@ -83,7 +85,7 @@ class Gateway {
     if (const int status = prepare(); status != kDone) return hold(status);
     if (const auto installed = keeper_->install(kernel_); !installed) {
       say("the kernel's rules", installed.error(), "iptables and ip6tables with NFQUEUE are needed, nftables with reject, and CAP_NET_ADMIN");
-      if (!kernel_.fail_open) return kNotDone;
+      if (!kernel_.fail_open) return leave_rules(*keeper_), kNotDone;
       if (const auto removed = keeper_->remove(kernel_.marks); !removed) say("the kernel's rules", removed.error());
       return kNotDone;
     }
@@ -120,18 +122,11 @@ class Gateway {
   }
 
  private:
-  /// It cannot begin. Closed: then nothing passes that it would have decided on, until it can.
+  /// It cannot begin. Closed: then nothing passes that it would have decided on, until it can. A gateway that has the queue goes on with its own rules.
   int hold(int status) {
-    if (kernel_.fail_open) return status;
-    if (const auto installed = keeper_->install(kernel_); !installed) {
-      say("the kernel's rules", installed.error());
-    } else {
-      tell_held();
-    }
+    queue_taken_ ? leave_rules(*keeper_) : hold_up(*keeper_, kernel_);
     return status;
   }
-
-  static void tell_held() { say("gateway.fail", "closed: MPTCP is held up until the gateway runs"); }
 
   int prepare() {
     if (!options_.policy) return kBadUsage;  // why is said
@@ -213,7 +208,7 @@ class Gateway {
       say(*problem);
       state_->discard();
     }
-    if (state_->restored() > 0) fmt::print(stderr, "weir: goes on with {} running connections\n", state_->restored());
+    if (state_->restored() > 0) tell(fmt::format("goes on with {} running connections", state_->restored()));
   }
 
   int begin_nat() {
@@ -231,11 +226,14 @@ class Gateway {
     return {};
   }
 
-  bool open_queue(capture::NfQueueSettings settings, gateway::WorkerQueues& into) const {
+  bool open_queue(capture::NfQueueSettings settings, gateway::WorkerQueues& into) {
     settings.most_packets = static_cast<std::uint32_t>(options_.gateway.queue_packets);
     settings.statistics = statistics_;
     auto queue = capture::NfQueue::open(settings);
-    if (!queue) return say(queue.error().file, queue.error().what, queue.error().hint), false;
+    if (!queue) {
+      queue_taken_ = capture::NfQueue::is_taken(statistics_, settings.number);
+      return say(queue.error().file, queue.error().what, queue.error().hint), false;
+    }
     into.push_back(*std::move(queue));
     return true;
   }
@@ -294,9 +292,9 @@ class Gateway {
     const auto newcomers = !begin ? gateway::Newcomers::kTakenIn : open ? gateway::Newcomers::kPass : gateway::Newcomers::kRefused;
     workers_->ask_all([&](gateway::Worker& worker) { worker.core().use(newcomers); });
     if (begin) {
-      fmt::print(stderr, "weir: drains; {} connections are left\n", left());
+      tell(fmt::format("drains; {} connections are left", left()));
     } else {
-      fmt::print(stderr, "weir: takes in connections again\n");
+      tell("takes in connections again");
     }
     service_.alive(status(capture::wall_ns()));
   }
@@ -311,7 +309,7 @@ class Gateway {
     if (!drain_.runs()) return false;
     const std::size_t connections = left();
     if (!drain_.over(capture::steady_ns(), connections)) return false;
-    fmt::print(stderr, "weir: drained; {} connections are left\n", connections);
+    tell(fmt::format("drained; {} connections are left", connections));
     return true;
   }
 
@@ -322,7 +320,7 @@ class Gateway {
     if (!policy || options_.source.read.lookups.feeds == before) return;  // what was refused is said
     options_.policy = policy;
     workers_->ask_all([&](gateway::Worker& worker) { worker.core().use(policy); });
-    fmt::print(stderr, "weir: feeds reloaded\n");
+    tell("feeds reloaded");
   }
 
   /// All of it, or nothing: then what runs stays as it is. Packets go on being decided while rules are made ready.
@@ -362,7 +360,7 @@ class Gateway {
       worker.use(*rules);
       worker.core().use(options_.policy);
     });
-    fmt::print(stderr, "weir: reloaded\n");
+    tell("reloaded");
     return true;
   }
 
@@ -472,6 +470,7 @@ class Gateway {
   gateway::KernelRuleSettings kernel_;
   std::unique_ptr<gateway::RulesKeeper> keeper_;
   int statistics_ = -1;
+  bool queue_taken_ = false;  ///< by another process
   TimeNs began_ = 0;
   std::unique_ptr<gateway::NatTable> nat_table_;
   std::unique_ptr<gateway::AddressNat> nat_;
@@ -482,20 +481,26 @@ class Gateway {
 };
 
 int print_rules(const gateway::KernelRuleSettings& settings, const rewrite::NatSettings& nat) {
+  std::string text;
   for (const auto family : {gateway::Family::kIpv4, gateway::Family::kIpv6}) {
-    fmt::print("# {}-restore --noflush\n{}", family == gateway::Family::kIpv4 ? "iptables" : "ip6tables", gateway::iptables_rules(settings, family, {}));
-    for (const auto& command : gateway::delivery(settings, family, true)) fmt::print("# {}\n", fmt::join(command, " "));
+    text +=
+        fmt::format("# {}-restore --noflush\n{}", family == gateway::Family::kIpv4 ? "iptables" : "ip6tables", gateway::iptables_rules(settings, family, {}));
+    for (const auto& command : gateway::delivery(settings, family, true)) text += fmt::format("# {}\n", fmt::join(command, " "));
   }
-  fmt::print("# nft -f -\n{}", gateway::reset_rules(settings.marks));
-  if (!nat.empty()) fmt::print("# nft -f -\n{}", gateway::nat_rules(nat));
-  return kDone;
+  text += fmt::format("# nft -f -\n{}", gateway::reset_rules(settings.marks));
+  if (!nat.empty()) text += fmt::format("# nft -f -\n{}", gateway::nat_rules(nat));
+  return show(text);
 }
 
 }  // namespace
 
 int gateway(std::span<const char* const> arguments) {
   auto options = parse_gateway(arguments);
-  if (!options) return options.error();
+  if (!options) {
+    if (options.error() != kDone && std::ranges::find(arguments, std::string_view("--dry-run")) == arguments.end()) leave_rules();
+    return options.error();
+  }
+  if (options->broken) return hold_up(options->kernel_rules()), kBadUsage;
   if (options->dry_run) return print_rules(options->kernel_rules(), options->nat);
   return Gateway(std::move(*options)).work();
 }

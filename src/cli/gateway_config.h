@@ -44,6 +44,7 @@ struct GatewayConfig {
   bool control_remote = false;                            ///< by HTTP from other machines too, if web.listen is no loopback address
 };
 
-void read_gateway(const YAML::Node& gateway, const inspect::rules::Variables& variables, ConfigValues& values, GatewayConfig& into);
+/// False: what the kernel is to do with traffic that no gateway decides on is not known, as interfaces, fail, queues or the proxy have errors.
+bool read_gateway(const YAML::Node& gateway, const inspect::rules::Variables& variables, ConfigValues& values, GatewayConfig& into);
 
 }  // namespace weir::cli

@@ -18,7 +18,7 @@ constexpr const char* kAbout =
 
 constexpr const char* kExample =
     "Signals: TERM and INT end it with the last records written, HUP reads configuration, policy and rules again, USR1 opens the log again.\n"
-    "Exit status: 0 ended by a signal; 1 the kernel or an output failed; 2 wrong usage or configuration.\n"
+    "Exit status: 0 ended by a signal; 1 the kernel or an output failed; 2 wrong usage or configuration. gateway.fail says what becomes of MPTCP then.\n"
     "\n"
     "Example:\n"
     "  weir gateway --config /etc/weir/weir.yaml --rules /etc/weir/rules --dry-run";
@@ -68,9 +68,11 @@ std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> ar
   config.variables = inspect.variables;
   if (line.app().count("--config") == 0 && std::filesystem::exists(kDefaultConfig, error)) options.config = kDefaultConfig;
   if (!options.config.empty()) {
-    auto read = read_config(options.config);
-    if (!read) return std::unexpected(read.error());
-    config = *std::move(read);
+    ReadConfig read = read_config_file(options.config);
+    say_errors(options.config, read.errors);
+    options.broken = !read.errors.empty();
+    if (options.broken && (options.dry_run || !read.knows_hold)) return std::unexpected(kBadUsage);
+    config = std::move(read.config);
     apply(config, inspect);
     if (log.places.empty()) log.places = config.eve;
     log.rotation = config.rotation;
@@ -84,11 +86,12 @@ std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> ar
   if (!log.places.empty()) inspect.service_log = std::move(log);
   options.gateway = config.gateway;
   options.nat = nat_settings(config.nat, config.gateway);
+  options.names = asks_for_names(config.policy);
+  options.proxies = has_proxy(config.policy);
+  if (options.broken) return options;
   options.source = policy_source(config);
   options.policy = load_policy(options.source);
   if (!options.policy && options.dry_run) return std::unexpected(kBadUsage);  // else it is for the fail mode to say what becomes of traffic
-  options.names = asks_for_names(config.policy);
-  options.proxies = has_proxy(config.policy);
   options.loaded = std::move(config);
   options.service.configures_links = true;  // CAP_NET_ADMIN: queues, marks
   return options;

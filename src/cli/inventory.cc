@@ -47,11 +47,9 @@ int inventory(std::span<const char* const> arguments) {
   if (!read) return say(read.error().problem), kNotDone;
   if (!*read) return say(*state, "there is no such file", "weir sensor writes it, sensor.inventory in the configuration names it"), kNotDone;
   const auto& entries = **read;
-  fmt::print("{}", csv    ? report::inventory_csv(entries)
-                   : json ? report::inventory_json(entries)
-                          : report::inventory_table(entries, report::TextStyle::of(STDOUT_FILENO)));
-  if (std::fflush(stdout) != 0) return say("standard output", "cannot be written to"), kNotDone;
-  return kDone;
+  return show(csv    ? report::inventory_csv(entries)
+              : json ? report::inventory_json(entries)
+                     : report::inventory_table(entries, report::TextStyle::of(STDOUT_FILENO)));
 }
 
 }  // namespace weir::cli

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdio>
 #include <exception>
 #include <new>
 #include <span>
@@ -47,15 +48,13 @@ std::string usage() {
 int run(std::span<const char* const> arguments) {
   const std::string_view first = arguments.empty() ? "" : arguments.front();
   if (first == "--version" || first == "-V") {
-    fmt::print("weir {}\n", WEIR_VERSION);
-    return kDone;
+    return show(fmt::format("weir {}\n", WEIR_VERSION));
   }
   if (first == "--help" || first == "-h" || first == "help") {
-    fmt::print("{}", usage());
-    return kDone;
+    return show(usage());
   }
   if (first.empty()) {
-    fmt::print(stderr, "{}", usage());
+    std::fputs(usage().c_str(), stderr);
     return kBadUsage;
   }
   for (const Verb& verb : kVerbs) {

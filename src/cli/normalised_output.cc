@@ -35,7 +35,7 @@ void NormalisedOutput::look_after() {
       say(options_.interface, "the interface for normalised traffic is gone", "used again when one of that name is there");
       break;
     case Change::kBack:
-      fmt::print(stderr, "weir: {}: used again\n", options_.interface);
+      tell(fmt::format("{}: used again", options_.interface));
       break;
     case Change::kNone:
       break;

@@ -260,9 +260,8 @@ int policy(std::span<const char* const> arguments) {
   if (!lists) return say(lists.error()), kBadUsage;
   for (const auto& problem : lists->problems) say(problem);
   const decide::Explanation explanation = decide::Policy(policy_source(*config).settings, lists->read.lookups).explain(connection.facts);
-  fmt::print("{}", asked.json ? json_text(explanation, file) : text(explanation, connection, file, report::TextStyle::of(STDOUT_FILENO)));
-  if (std::fflush(stdout) != 0) return say("standard output", "cannot be written to"), kNotDone;
-  return lists->feeds_refused > 0 ? kNotDone : kDone;
+  const int shown = show(asked.json ? json_text(explanation, file) : text(explanation, connection, file, report::TextStyle::of(STDOUT_FILENO)));
+  return lists->feeds_refused > 0 ? kNotDone : shown;
 }
 
 }  // namespace weir::cli

@@ -206,7 +206,8 @@ int ProbeOutputs::close(bool complete) {
   if (options_.report)
     if (const auto problem = output::write_whole(*options_.report, summary_.html(capture::wall_ns()))) say(*problem), status = kNotDone;
   if (entries_left_out_ > 0) say("feed", fmt::format("{} results found no room", entries_left_out_)), status = kNotDone;
-  if (!options_.quiet && options_.output != "-") fmt::print("{}{}", complete ? "" : "interrupted\n", summary_.text(report::TextStyle::of(STDOUT_FILENO)));
+  if (!options_.quiet && options_.output != "-")
+    status = std::max(status, show(fmt::format("{}{}", complete ? "" : "interrupted\n", summary_.text(report::TextStyle::of(STDOUT_FILENO)))));
   return status;
 }
 
@@ -228,14 +229,14 @@ void ProbeProgress::update(std::uint64_t done, std::uint64_t speakers) {
   }
   const std::size_t width = report::TextStyle::of(STDERR_FILENO).width;
   if (width > 1) line = line.substr(0, width - 1);
-  fmt::print(stderr, "\r{}\033[K", line);
+  std::fputs(fmt::format("\r{}\033[K", line).c_str(), stderr);
   std::fflush(stderr);
 }
 
 void ProbeProgress::clear() {
   if (!shown_) return;
   shown_ = false;
-  fmt::print(stderr, "\r\033[K");
+  std::fputs("\r\033[K", stderr);
   std::fflush(stderr);
 }
 

@@ -34,7 +34,7 @@ std::string share(std::size_t part, std::size_t all) {
   return all == 0 ? "" : fmt::format("{:.1f} %", 100.0 * static_cast<double>(part) / static_cast<double>(all));
 }
 
-void print_table(const LoadedRules& rules) {
+int print_table(const LoadedRules& rules) {
   const std::size_t all = rules.loaded + rules.refusals.size();
   std::map<std::string, std::pair<std::size_t, std::string>> by_keyword;
   for (const auto& refusal : rules.refusals) {
@@ -47,7 +47,7 @@ void print_table(const LoadedRules& rules) {
   table.row({"loaded", std::to_string(rules.loaded), share(rules.loaded, all), ""});
   for (const auto& [keyword, seen] : order) table.row({"refused: " + keyword, std::to_string(seen.first), share(seen.first, all), seen.second});
   table.row({"all", std::to_string(all), "", fmt::format("{} file{}", rules.files, rules.files == 1 ? "" : "s")});
-  fmt::print("{}", table.text(report::TextStyle::of(STDOUT_FILENO)));
+  return show(table.text(report::TextStyle::of(STDOUT_FILENO)));
 }
 
 }  // namespace
@@ -55,8 +55,7 @@ void print_table(const LoadedRules& rules) {
 int rules(std::span<const char* const> arguments) {
   for (const std::string_view argument : arguments) {
     if (argument == "--help" || argument == "-h") {
-      fmt::print("{}", kHelp);
-      return kDone;
+      return show(kHelp);
     }
   }
   const auto usage = [](std::string_view why) {
@@ -88,8 +87,8 @@ int rules(std::span<const char* const> arguments) {
   if (paths.empty()) return usage("expects: check FILE");
   const auto loaded = load_rules(paths, config.variables, config.limits);
   if (!loaded) return kBadUsage;
-  print_table(*loaded);
-  return loaded->refusals.empty() ? kDone : kNotDone;
+  const int shown = print_table(*loaded);
+  return loaded->refusals.empty() ? shown : kNotDone;
 }
 
 }  // namespace weir::cli

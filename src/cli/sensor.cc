@@ -224,7 +224,7 @@ class Sensor {
       if (input.number != 0) {
         // The workers say when it goes down: their sockets are told.
         const bool up = is_up(input.name);
-        if (up && !input.up) fmt::print(stderr, "weir: {}: watched again\n", input.name);
+        if (up && !input.up) tell(fmt::format("{}: watched again", input.name));
         input.up = up;
       }
       if (input.number != 0 || number == 0) continue;
@@ -232,7 +232,7 @@ class Sensor {
         input.number = rings->front()->number();
         give(i, *std::move(rings));
         input.up = is_up(input.name);
-        if (input.up) fmt::print(stderr, "weir: {}: watched again\n", input.name);
+        if (input.up) tell(fmt::format("{}: watched again", input.name));
       }
     }
   }
@@ -252,9 +252,9 @@ class Sensor {
     if (!rules) return stays();
     workers_->ask_all([&](sensor::Worker& worker, std::size_t) { worker.use(*rules); });
     if (restart.empty()) {
-      fmt::print(stderr, "weir: reloaded\n");
+      tell("reloaded");
     } else {
-      fmt::print(stderr, "weir: reloaded; {} {} a restart\n", fmt::join(restart, ", "), restart.size() == 1 ? "needs" : "need");
+      tell(fmt::format("reloaded; {} {} a restart", fmt::join(restart, ", "), restart.size() == 1 ? "needs" : "need"));
     }
   }
 

@@ -48,7 +48,7 @@ bool Service::begin(const ServiceSettings& settings) {
   }
   const auto user = drop_privileges({.user = settings.user, .configures_links = settings.configures_links});
   if (!user) return say(user.error()), false;
-  if (!user->empty()) fmt::print(stderr, "weir: goes on as user {}\n", *user);
+  if (!user->empty()) tell(fmt::format("goes on as user {}", *user));
   return true;
 }
 
@@ -58,7 +58,7 @@ void Service::use(web::Api api) {
 
 void Service::ready() {
   if (server_) server_->start();
-  fmt::print(stderr, "weir: ready\n");
+  tell("ready");
   tell_manager("READY=1");
 }
 

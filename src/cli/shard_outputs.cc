@@ -16,13 +16,6 @@ namespace {
 
 void say_once(const capture::Error& error) { say(error.file, error.what, error.hint); }
 
-/// All of `text` to standard output.
-bool print(std::string_view text) {
-  if (report::write_all(STDOUT_FILENO, text)) return true;
-  say(report::system_problem("standard output", errno));
-  return false;
-}
-
 /// Of a process's descriptors, each shard's part; with few a shard opens and closes more often.
 std::size_t share(std::size_t whole, std::size_t shards) { return std::max<std::size_t>(whole / shards, 8); }
 
@@ -148,7 +141,7 @@ bool ShardOutputs::close() {
 }
 
 bool ShardOutputs::print_summary(std::span<const report::NamedCounter> counters) const {
-  return !summary_ || print(summary_->text(counters, report::TextStyle::of(STDOUT_FILENO)));
+  return !summary_ || show(summary_->text(counters, report::TextStyle::of(STDOUT_FILENO))) == kDone;
 }
 
 }  // namespace weir::cli

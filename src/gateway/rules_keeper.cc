@@ -26,7 +26,7 @@ constexpr std::size_t kLongestMessage = 1 << 20;
 constexpr std::size_t kLongestError = 400;
 
 /// What the child is to do: for each family, text for its restore program, which stands here by turns.
-constexpr char kInstall = 'i', kRemove = 'r';
+constexpr char kInstall = 'i', kRemove = 'r', kAreThere = 't';
 
 struct Programs {
   Family family;
@@ -161,6 +161,17 @@ std::optional<std::string> replace(std::optional<KernelRuleSettings>& installed,
   return std::nullopt;
 }
 
+/// "y" or "n" behind what says that it is done.
+std::string look() {
+  for (const Programs& each : kPrograms) {
+    std::string said;
+    const int status = run({each.tables, "-w", "5", "-t", "mangle", "-S", kForward}, {}, &said);
+    if (status == 0) return "Ky";
+    if (status != 1) return fmt::format("E{}: {}", each.tables, said.substr(0, said.find('\n')));
+  }
+  return "Kn";
+}
+
 std::string write_settings(const KernelRuleSettings& s) {
   std::string text = fmt::format("{} {} {} {} {} {} {} {}", s.queue, s.shards, s.fail_open ? 1 : 0, s.watch_dns ? 1 : 0, s.marks.mask(), s.proxy ? 1 : 0,
                                  s.proxy_port, s.proxy_table);
@@ -199,10 +210,14 @@ KernelRuleSettings read_settings(std::string_view text) {
     const ssize_t size = ::recv(channel, message.data(), message.size(), 0);
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) ::_exit(0);
-    const KernelRuleSettings settings = read_settings({message.data() + 1, static_cast<std::size_t>(size) - 1});
-    const bool installs = message[0] == kInstall;
-    const auto problem = installs ? replace(installed, settings) : remove_all(installed.value_or(settings));
-    const std::string answer = problem ? "E" + *problem : "K";
+    std::string answer;
+    if (message[0] == kAreThere) {
+      answer = look();
+    } else {
+      const KernelRuleSettings settings = read_settings({message.data() + 1, static_cast<std::size_t>(size) - 1});
+      const auto problem = message[0] == kInstall ? replace(installed, settings) : remove_all(installed.value_or(settings));
+      answer = problem ? "E" + *problem : "K";
+    }
     if (::send(channel, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) ::_exit(0);
   }
 }
@@ -229,7 +244,7 @@ RulesKeeper::~RulesKeeper() {
   }
 }
 
-std::expected<void, std::string> RulesKeeper::ask(char what, const std::string& payload) {
+std::expected<std::string, std::string> RulesKeeper::ask(char what, const std::string& payload) {
   const std::string message = what + payload;
   if (::send(channel_, message.data(), message.size(), MSG_NOSIGNAL) < 0) return std::unexpected(std::string("the process that keeps rules is gone"));
   std::array<char, kLongestError * 2> answer{};
@@ -237,16 +252,27 @@ std::expected<void, std::string> RulesKeeper::ask(char what, const std::string& 
   while ((size = ::recv(channel_, answer.data(), answer.size(), 0)) < 0 && errno == EINTR) {
   }
   if (size <= 0) return std::unexpected(std::string("the process that keeps rules is gone"));
-  if (answer[0] == 'K') return {};
-  return std::unexpected(std::string(answer.data() + 1, static_cast<std::size_t>(size) - 1));
+  std::string text(answer.data() + 1, static_cast<std::size_t>(size) - 1);
+  if (answer[0] == 'K') return text;
+  return std::unexpected(std::move(text));
 }
 
-std::expected<void, std::string> RulesKeeper::install(const KernelRuleSettings& settings) { return ask(kInstall, write_settings(settings)); }
+std::expected<void, std::string> RulesKeeper::install(const KernelRuleSettings& settings) {
+  if (auto answer = ask(kInstall, write_settings(settings)); !answer) return std::unexpected(std::move(answer.error()));
+  return {};
+}
 
 std::expected<void, std::string> RulesKeeper::remove(const Marks& marks) {
   KernelRuleSettings settings;
   settings.marks = marks;
-  return ask(kRemove, write_settings(settings));
+  if (auto answer = ask(kRemove, write_settings(settings)); !answer) return std::unexpected(std::move(answer.error()));
+  return {};
+}
+
+std::expected<bool, std::string> RulesKeeper::are_there() {
+  auto answer = ask(kAreThere, {});
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  return *answer == "y";
 }
 
 }  // namespace weir::gateway

@@ -26,10 +26,13 @@ class RulesKeeper {
   /// In place of any that are there. The error is for people.
   std::expected<void, std::string> install(const KernelRuleSettings& settings);
   std::expected<void, std::string> remove(const Marks& marks);
+  /// Whether there are any, of this run or of an earlier one.
+  std::expected<bool, std::string> are_there();
 
  private:
   RulesKeeper(int channel, pid_t child) : channel_(channel), child_(child) {}
-  std::expected<void, std::string> ask(char what, const std::string& payload);
+  /// What it answers to that it has done.
+  std::expected<std::string, std::string> ask(char what, const std::string& payload);
 
   int channel_;
   pid_t child_;

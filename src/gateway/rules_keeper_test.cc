@@ -57,7 +57,9 @@ TEST_F(RulesKeeperTest, AllIsThereAndAllIsGone) {
   ASSERT_TRUE(keeper->install(for_proxy(992)));
   EXPECT_FALSE(delivers("991"));
   EXPECT_TRUE(delivers("992"));
+  EXPECT_EQ(keeper->are_there(), true);
   ASSERT_TRUE(keeper->remove(Marks()));
+  EXPECT_EQ(keeper->are_there(), false);
   EXPECT_FALSE(has_chains());
   EXPECT_FALSE(answers());
   EXPECT_FALSE(delivers("992"));

@@ -55,14 +55,14 @@ void Progress::draw(std::uint64_t done_bytes) {
   shown_ = true;
   const std::size_t width = TextStyle::of(STDERR_FILENO).width;
   const std::string line = progress_line(done_bytes, total_, std::chrono::duration<double>(now - began_).count(), width > 1 ? width - 1 : 1);
-  fmt::print(stderr, "\r{}\033[K", line);
+  std::fputs(fmt::format("\r{}\033[K", line).c_str(), stderr);
   std::fflush(stderr);
 }
 
 void Progress::clear() {
   if (!shown_) return;
   shown_ = false;
-  fmt::print(stderr, "\r\033[K");
+  std::fputs("\r\033[K", stderr);
   std::fflush(stderr);
 }
 

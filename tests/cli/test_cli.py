@@ -336,6 +336,22 @@ class BadOutput(Cli):
         run.stderr.close()
         self.assertEqual((run.wait(60), err), (1, b""))
 
+    def test_whatever_prints_ends_quietly_when_its_reader_has_gone(self):
+        config, rules = self.file("weir.yaml", "gateway: {fail: closed}\n"), self.file("a.rules", "# none\n")
+        inventory = self.file("inventory.json", '{"format": "weir-inventory-1", "inventory": []}')
+        for arguments in (["--help"], ["--version"], ["inspect", "--help"], ["inspect", self.capture], ["gateway", "--dry-run", "--config", config], ["config", "check", config], ["config", "--help"],
+                          ["rules", "check", rules], ["rules", "--help"], ["policy", "test", "--client", "10.0.0.1", "--server", "10.0.0.2", "--config", config], ["inventory", "--state", inventory]):
+            with self.subTest(arguments):
+                ends = os.pipe()
+                os.close(ends[0])
+                run = subprocess.run([WEIR, *arguments], stdout=ends[1], stderr=subprocess.PIPE, timeout=60)
+                os.close(ends[1])
+                self.assertEqual((run.returncode, run.stderr), (1, b""))
+                with open("/dev/full", "wb") as full:
+                    run = subprocess.run([WEIR, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=60)
+                self.assertRegex(run.stderr, rb"\Aweir: standard output: No space left on device[^\n]*\n\Z")
+                self.assertEqual(run.returncode, 1)
+
     def test_closed_standard_output(self):
         self.run_weir("inspect", "--quiet", "--log", "eve.json", self.capture, preexec_fn=lambda: os.close(1))
         self.assertEqual(self.records(self.content("eve.json"))[-1]["event_type"], "stats")

@@ -21,6 +21,8 @@ MANY, SIZE = 50, 400_000
 SIGNATURE = b"an unmistakable sign"
 DROP = f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n'
 HELD_UP = "weir: gateway.fail: closed: MPTCP is held up until the gateway runs"
+STAY = "weir: the kernel's rules: those that are there stay as they are"
+NONE = "weir: the kernel's rules: none of Weir's are installed: MPTCP passes"
 LONG = 60
 
 
@@ -173,6 +175,67 @@ class Failing(unittest.TestCase):
         self.policy_that_fails("open")
         self.assertNotIn("WEIR", self.in_kernel())
         self.done(self.transfers(3))
+
+    # -- its configuration has errors
+    def cannot_begin(self, text=None):
+        """What it says then."""
+        if text is not None:
+            self.gateway.config.write_text(text)
+        self.gateway.start(wait=False)
+        self.assertEqual(self.gateway.process.wait(timeout=LONG), 2)
+        return self.gateway.errors.read_text()
+
+    def broken(self, fail, error):
+        return f"gateway: {{fail: {fail}, interfaces: [c1, c2], state: '', control: {{socket: ''}}}}\nweb: {{listen: 'off'}}\n{error}\n"
+
+    def test_errors_anywhere_else_in_the_configuration_and_closed(self):
+        """All is known by which traffic is held up, so it is."""
+        self.begin("closed")
+        policy = "policy: {{rules: [{{match: {{{}}}, action: {}}}]}}"
+        for error in (policy.format("port: 1", "stripp"), policy.format("category: [nowhere]", "reset"), "polcy: {}", "limits: {idle_seconds: never}", "nat: [{inside: x}]", "vars: {HOME_NET: []}",
+                      "sensor: {user: [a]}", "categories: {a: }"):
+            with self.subTest(error):
+                self.assertIn(HELD_UP, self.cannot_begin(self.broken("closed", error)))
+                self.assertIn("-A WEIR-FORWARD -i c2 -g WEIR-JUDGE", self.in_kernel())
+                self.assertNotIn("WEIR-QUEUE -j NFQUEUE --queue-num 8384 --queue-bypass", self.in_kernel())
+                self.lab.run(self.lab.router, "iptables", "-t", "mangle", "-F", "WEIR-FORWARD")
+        self.cannot_begin()
+        waiting = self.held_up()
+        self.plain_tcp_passes()
+        self.gateway.write(gateway="fail: closed")
+        self.gateway.start()
+        self.done(waiting)
+        standing = self.in_kernel()
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.assertIn(STAY, self.cannot_begin("gateway: {fail: [}"))  # nothing at all is known: what holds goes on
+        self.assertIn(STAY, self.cannot_begin(self.broken("open", policy.format("port: 1", "stripp"))))
+        self.assertEqual(self.in_kernel(), standing)
+        self.held_up()
+
+    def test_errors_by_which_no_one_knows_what_to_hold_up(self):
+        self.begin("closed")
+        for text in ("gateway: {fail: [}", "- fail", "gateway: {fail: closedd}", "gateway: {fail: closed, interfacess: [c1]}", "gateway: {fail: closed, queues: 0}", "gatewy: {fail: closed}",
+                     "gateway: {fail: closed}\ngateway: {fail: closed}", self.broken("open", "limits: {idle_seconds: never}")):
+            with self.subTest(text):
+                self.assertIn(NONE, self.cannot_begin(text))
+                self.assertNotIn("WEIR", self.in_kernel())
+        self.gateway.config.unlink()
+        self.assertIn(NONE, self.cannot_begin())
+        self.done(self.transfers(3))
+
+    def test_a_second_gateway(self):
+        """It does not take the first one's rules, whatever its own configuration says."""
+        self.start("open")
+        standing = self.in_kernel()
+        (other := self.gateway.folder / "other").mkdir()
+        second = Gateway(self.lab, other, gateway="fail: closed, interfaces: [c1]").start(wait=False)
+        self.assertEqual(second.process.wait(timeout=LONG), 1)
+        said = second.errors.read_text()
+        self.assertIn("weir: queue 8384: cannot be had: another process has it (a gateway that runs already?", said)
+        self.assertIn(STAY, said)
+        self.assertEqual(self.in_kernel(), standing)
+        self.done(self.transfers(3))
+        self.drops_a_signature()
 
     # -- rules that fail to load while it runs
     def rules_that_fail(self, fail):
