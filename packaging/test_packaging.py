@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `cmake --install` puts where, and whether systemd takes the unit.   test_packaging.py --cmake CMAKE --build FOLDER"""
+"""What `cmake --install` puts where, and whether systemd takes the units.   test_packaging.py --cmake CMAKE --build FOLDER"""
 import argparse
 import pathlib
 import re
@@ -11,7 +11,7 @@ import unittest
 
 CMAKE = BUILD = None
 HERE = pathlib.Path(__file__).parent
-UNIT = HERE / "weir-sensor.service"
+UNITS = [HERE / "weir-sensor.service", HERE / "weir-gateway.service"]
 # Of 10: what `systemd-analyze security` gives a unit with no restriction is 9.6.
 EXPOSURE = 2.5
 
@@ -26,28 +26,30 @@ class Packaging(unittest.TestCase):
             done = run(CMAKE, "--install", BUILD, "--prefix", folder)
             self.assertEqual(done.returncode, 0, done.stderr)
             there = {path.relative_to(folder).as_posix() for path in pathlib.Path(folder).rglob("*") if path.is_file()}
-            self.assertLessEqual({"bin/weir", "lib/systemd/system/weir-sensor.service", "share/doc/weir/weir.yaml", "share/doc/weir/README.md"}, there)
+            self.assertLessEqual({"bin/weir", *(f"lib/systemd/system/{unit.name}" for unit in UNITS), "share/doc/weir/weir.yaml", "share/doc/weir/README.md", "share/doc/weir/docs/GATEWAY.md"}, there)
             self.assertEqual(run(f"{folder}/bin/weir", "config", "check", f"{folder}/share/doc/weir/weir.yaml").returncode, 0)
 
 
 @unittest.skipUnless(shutil.which("systemd-analyze"), "there is no systemd-analyze")
 class Unit(unittest.TestCase):
     def test_systemd_takes_it(self):
-        with tempfile.TemporaryDirectory() as folder:
-            # The program need not be installed for the unit to be right.
-            unit = pathlib.Path(folder) / UNIT.name
-            unit.write_text(UNIT.read_text().replace("/usr/bin/weir ", "/bin/true "))
-            done = run("systemd-analyze", "verify", "--man=no", str(unit))
-        said = [line for line in done.stderr.splitlines() if UNIT.name in line]
-        self.assertEqual(said, [])
+        for name in UNITS:
+            with self.subTest(unit=name.name), tempfile.TemporaryDirectory() as folder:
+                # The program need not be installed for the unit to be right.
+                unit = pathlib.Path(folder) / name.name
+                unit.write_text(name.read_text().replace("/usr/bin/weir ", "/bin/true "))
+                done = run("systemd-analyze", "verify", "--man=no", str(unit))
+                self.assertEqual([line for line in done.stderr.splitlines() if name.name in line], [])
 
     def test_little_is_exposed(self):
-        done = run("systemd-analyze", "security", "--offline=true", str(UNIT))
-        found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
-        if not found:
-            self.skipTest(f"systemd-analyze cannot tell here: {done.stderr.strip()[-200:]}")
-        print(f"exposure {found[1]} of 10")
-        self.assertLess(float(found[1]), EXPOSURE, done.stdout)
+        for name in UNITS:
+            with self.subTest(unit=name.name):
+                done = run("systemd-analyze", "security", "--offline=true", str(name))
+                found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+                if not found:
+                    self.skipTest(f"systemd-analyze cannot tell here: {done.stderr.strip()[-200:]}")
+                print(f"{name.name}: exposure {found[1]} of 10")
+                self.assertLess(float(found[1]), EXPOSURE, done.stdout)
 
 
 if __name__ == "__main__":
