@@ -100,8 +100,7 @@ NfQueue::~NfQueue() {
   if (statistics_ >= 0) ::close(statistics_);
 }
 
-/// By the process's own folder: a service may be shown nothing else of /proc.
-int NfQueue::open_statistics() { return ::open("/proc/self/net/netfilter/nfnetlink_queue", O_RDONLY | O_CLOEXEC); }
+int NfQueue::open_statistics() { return ::open("/proc/net/netfilter/nfnetlink_queue", O_RDONLY | O_CLOEXEC); }
 
 std::byte* NfQueue::buffer(std::size_t i) const { return buffers_.get() + i * kMessage; }
 
