@@ -16,7 +16,7 @@ from lab import addresses, namespaces, talk
 
 
 def warm(lab, port, families=(4, 6)):
-    """Lines that have just come up may lose a first packet: each path has carried a connection to the server's port."""
+    """Lines that have just come up may lose a first packet, or change the order of SYNs (README.md): each path has carried a connection to the server's port."""
     def connects(path, family):
         with namespaces.inside(lab.client), contextlib.suppress(OSError):
             socket.create_connection((lab.target(1, family), port), timeout=5, source_address=(addresses.client(path, family), 0)).close()
