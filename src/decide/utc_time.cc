@@ -46,7 +46,7 @@ std::optional<std::int64_t> parse_utc(std::string_view text) {
   if (year < 1970 || month < 0 || day < 0 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return std::nullopt;
   const year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)), std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return std::nullopt;
-  return sys_days{date}.time_since_epoch().count() * kDay + hour * 3'600 + minute * 60 + second;
+  return sys_days{date}.time_since_epoch().count() * kDay + hour * std::int64_t{3'600} + minute * std::int64_t{60} + second;
 }
 
 }  // namespace weir::decide
