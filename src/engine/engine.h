@@ -63,8 +63,9 @@ class Engine {
   Judgement judge(const RawPacket& packet);
   /// From now on no payload passes in that direction of the connection, on no subflow, and no JOIN. May be called from within judge().
   void block(std::uint64_t connection, Direction d);
-  /// From now on not all packets of the connection come here: of some things that seem wrong it is no more known whether they are.
-  void goes_by(std::uint64_t connection);
+  /// The packet last judged is of a connection not all of whose packets come here, from now on: of some things that seem wrong it is no more known whether they
+  /// are, and how it ends is taken from what is seen. `in_window`: someone who sees all packets of its subflow has let this one count there (conntrack).
+  void goes_by(Judgement& judgement, bool in_window);
   /// Subflows whose handshake is under way, opener first.
   std::vector<Endpoints> half_open(std::uint64_t connection) const;
   /// Each host on each live subflow.

@@ -33,7 +33,8 @@ struct ConnectionGuard {
   TimeNs settles_until_ns = 0;  ///< resumed by an older state: until then its hosts show how far they had come
   bool excused = false;         ///< all of that passed the process before this one
   bool resumed = false;
-  bool goes_by = false;  ///< not all of its packets come here any more
+  bool goes_by = false;               ///< not all of its packets come here any more
+  bool data_fin[2] = {false, false};  ///< that goes by: a DATA_FIN was seen, whatever came before it
 };
 
 /// Of a subflow; by the side that sends.
@@ -44,6 +45,7 @@ struct SubflowGuard {
   std::uint64_t unproven[2] = {0, 0};  ///< an ACK of what was not seen that anyone may have sent; 0: none
   TimeNs unproven_since_ns[2] = {0, 0};
   std::uint64_t settled[2] = {0, 0};  ///< as in ConnectionGuard
+  TimeNs reset_ns[2] = {0, 0};        ///< that goes by: when that side's RST came; 0: none
   std::vector<Skipped> skipped[2];
 };
 

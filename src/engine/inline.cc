@@ -300,6 +300,7 @@ Judgement Engine::judge(const RawPacket& packet) {
   State& state = *state_;
   state.judged = {};
   state.judged_held = false;
+  state.ends_told = {};
   state.under_way = true;
   Fate fate = Fate::kOther;
   state.step(std::span(&packet, 1), std::span(&fate, 1));
@@ -309,6 +310,7 @@ Judgement Engine::judge(const RawPacket& packet) {
     if (Connection* c = state.by_number(state.judged.connection); c != nullptr) state.release_hold(*c, packet.time_ns);
   }
   state.under_way = false;
+  if (const Connection* const c = state.by_number(state.judged.connection)) state.judged.over = c->list == kEnding;
   state.judged.fate = fate;
   state.judged.payload = decoded.kind == wire::Kind::kTcp && decoded.tcp.payload_bytes != 0;
   if (!state.judged.passes()) ++state.refused[static_cast<std::size_t>(state.judged.refusal)];
@@ -320,10 +322,6 @@ void Engine::block(std::uint64_t connection, Direction d) {
   if (c == nullptr) return;
   c->blocked[index(d)] = true;
   if (state_->under_way) state_->refuse(Refusal::kRule);
-}
-
-void Engine::goes_by(std::uint64_t connection) {
-  if (Connection* const c = state_->by_number(connection)) State::guard(*c).goes_by = true;
 }
 
 std::vector<Endpoints> Engine::half_open(std::uint64_t connection) const {

@@ -72,7 +72,8 @@ ConnectionState Engine::State::state_of(const Connection& c) const {
   if (c.refused) return ConnectionState::kRefused;
   if (c.fallback != FallbackReason::kNone) return ConnectionState::kFallback;
   if (c.mptcp()) {
-    if (c.mp->data[0].has_fin() && c.mp->data[1].has_fin()) return ConnectionState::kClosed;
+    const auto ended = [&](std::size_t d) { return c.mp->data[d].has_fin() || (c.guard && c.guard->data_fin[d]); };
+    if (ended(0) && ended(1)) return ConnectionState::kClosed;
     if (c.fastclosed || c.reset) return ConnectionState::kReset;
     return ConnectionState::kOpen;
   }
@@ -88,7 +89,7 @@ ListId Engine::State::list_for(const Connection& c) const {
     live = live || f->live();
     ended = ended && f->ended();
   }
-  if (ended || c.fastclosed || c.reset) return kEnding;
+  if (ended || c.fastclosed || c.reset || (c.guard && c.guard->data_fin[0] && c.guard->data_fin[1])) return kEnding;
   if (c.mptcp() && !c.fallen_back() && c.told_fin[0] && c.told_fin[1]) return kEnding;
   return live ? kLive : kWaiting;
 }

@@ -279,14 +279,19 @@ bool Engine::State::on_fastclose(Subflow& f, Side side, const Segment& s, const 
     return false;
   }
   if (c.fallen_back()) return false;
+  fastclose(f, side, s.time_ns);
+  touch(c, s.time_ns);
+  return true;
+}
+
+void Engine::State::fastclose(const Subflow& f, Side side, TimeNs now) {
+  Connection& c = *f.connection;
   c.fastclosed = true;
-  tell_reset(c, f.direction(side), s.time_ns);
+  tell_reset(c, f.direction(side), now);
   for (Subflow* g : c.subflows) {
     if (g->phase == Phase::kEstablished) end_subflow(*g, Phase::kReset);
     g->silent = true;
   }
-  touch(c, s.time_ns);
-  return true;
 }
 
 }  // namespace weir::engine

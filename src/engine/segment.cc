@@ -67,6 +67,14 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
 
   SegmentOptions options;
   if (tcp.has_mptcp) options = read_options(&c, s);
+  if (settings.inline_mode) {
+    ends_told = {.side = side,
+                 .fin = tcp.flags.fin(),
+                 .rst = tcp.flags.rst(),
+                 .data_fin = options.dss && options.dss->data_fin,
+                 .fin_position = position(f, side, v, tcp.seq) + tcp.payload_bytes,
+                 .fastclose_key = options.fastclose ? std::optional(options.fastclose->receiver_key) : std::nullopt};
+  }
   if (settings.several_points && c.mptcp()) sight(f, side, s, v, options.subtypes);
   // Copies are held only of packets that do not stay, and let go of by any.
   const bool holds = held_memory != 0 || !s.stays;
@@ -209,19 +217,24 @@ bool Engine::State::on_rst(Subflow& f, Side side, const Segment& s, PointView& v
     end(c);  // the SYN was refused: an unanswered one, without a record
     return true;
   }
-  end_subflow(f, Phase::kReset);
   // Inline, its receiver may never have got the RST: what still comes is looked at.
   if (!settings.inline_mode) v.reset = true;
   if (!settings.several_points && !settings.inline_mode) f.silent = true;
+  reset_subflow(f, side, s.time_ns);
+  touch(c, s.time_ns);
+  return true;
+}
+
+void Engine::State::reset_subflow(Subflow& f, Side side, TimeNs now) {
+  Connection& c = *f.connection;
+  end_subflow(f, Phase::kReset);
   // The last subflow's RST ends the connection (unless DATA_FINs did, which the state tells, or a JOIN that is under way completes).
   const bool others_live = std::ranges::any_of(c.subflows, [](const Subflow* g) { return g->live(); });
   if (!others_live && (f.was_established || !f.join)) {
     c.reset = true;
     const bool joining = std::ranges::any_of(c.subflows, [](const Subflow* g) { return g->join && g->phase < Phase::kEstablished; });
-    if (!joining) tell_reset(c, f.direction(side), s.time_ns);
+    if (!joining) tell_reset(c, f.direction(side), now);
   }
-  touch(c, s.time_ns);
-  return true;
 }
 
 // A FIN counts in order: once everything before it was consumed.

@@ -117,6 +117,7 @@ struct Engine::State {
   Fate on_tcp(const Segment& s);
   Fate on_segment(Subflow& f, Side side, const Segment& s);
   bool on_rst(Subflow& f, Side side, const Segment& s, PointView& v, const SegmentOptions& options);
+  void reset_subflow(Subflow& f, Side side, TimeNs now);
   void on_fin(Subflow& f, Side side, const Segment& s, const PointView& v);
   void reach_fin(Subflow& f, Side side);
   void end_subflow(Subflow& f, Phase phase);
@@ -167,6 +168,7 @@ struct Engine::State {
   void on_mp_fail(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpFail& option);
   void on_mp_fail_only(Subflow& f, Side side, const Segment& s, const SegmentOptions& options);
   bool on_fastclose(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpFastclose& option);
+  void fastclose(const Subflow& f, Side side, TimeNs now);
   static bool add_addr_forged(const Connection& c, std::size_t host, const wire::mptcp::AddAddr& option);
   static bool knows_address(const Connection& c, std::size_t host, std::uint8_t id);
   bool is_address_of(const Connection& c, std::size_t host, const IpAddress& address) const;
@@ -283,6 +285,9 @@ struct Engine::State {
   std::optional<std::uint64_t> followed_data_ack(Connection& c, Direction d, std::uint64_t at, bool wide);
   void go_on_behind_unseen(Subflow& f, Side side, TimeNs now);
 
+  // goes_by.cc
+  void take_ends(Subflow& f);
+
   // inline_segment.cc
   static bool is_signed(const wire::TcpSegment& tcp);
   bool thrown_away(Subflow& f, Side side, const PointView& v, const wire::TcpSegment& tcp);
@@ -353,6 +358,14 @@ struct Engine::State {
   Counters counters;
   /// Inline: tuples of connections that were over, and since when. One host may not have heard of the end: without a new SYN no data passes.
   boost::unordered_flat_map<std::uint64_t, TimeNs> ended_flows;
+  /// What the packet under way says of the end of its subflow, or of the connection; inline.
+  struct EndsTold {
+    Side side = kOpener;
+    bool fin = false, rst = false, data_fin = false;
+    std::uint64_t fin_position = 0;
+    std::optional<std::uint64_t> fastclose_key;
+  };
+  EndsTold ends_told;
   bool judged_held = false;                                   ///< its connection waits for keys
   bool judged_of_host = false;                                ///< it says what only its sender, and who sees its packets, can know
   bool judged_echoes_unseen = false;                          ///< see echoes_unseen()

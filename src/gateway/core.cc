@@ -255,14 +255,16 @@ Outcome Core::take_offloaded(const Packet& packet) {
 }
 
 /// Of a connection whose bytes go by. The kernel lets a subflow by once its handshake has shown whose it is: a SYN can be anyone's.
-Outcome Core::pass_by(const Packet& packet, const engine::Judgement& judgement, const Connection& c) {
-  engine_->goes_by(judgement.connection);
+Outcome Core::pass_by(const Packet& packet, engine::Judgement judgement, Connection& c) {
+  // A mark is conntrack's: to it the packet is one of that flow, inside its window.
+  engine_->goes_by(judgement, has_mark(packet));
+  count_end(judgement, c, packet.raw.time_ns);
   if (c.blocked) return block(packet, judgement.connection, {}, {});
   if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
   const auto established = [&] {
     return std::ranges::any_of(engine_->endings(judgement.connection), [&](const engine::Ending& e) { return e.subflow == judgement.subflow; });
   };
-  const bool by = settings_.marks.state(packet.mark) == MarkState::kOffloaded || established();
+  const bool by = !judgement.subflow_over && (settings_.marks.state(packet.mark) == MarkState::kOffloaded || established());
   return addresses(packet, judgement, by ? MarkState::kOffloaded : MarkState::kTracked);
 }
 
@@ -275,7 +277,30 @@ Outcome Core::take_judged(const Packet& packet) {
   return c.offloaded ? pass_by(packet, judgement, c) : judged(packet, judgement, c);
 }
 
+/// Limits count what runs, not what is kept for stragglers.
+void Core::count_end(const engine::Judgement& judgement, Connection& c, TimeNs now) {
+  if (judgement.over && c.counted > 0) {
+    joins_->connection_ended(judgement.connection);
+    c.counted = 0;
+    c.counted_out = true;
+  } else if (!judgement.over && c.counted_out) {
+    count_again(judgement.connection, c, 1, now);
+  }
+}
+
+void Core::count_again(std::uint64_t number, Connection& c, std::uint32_t subflows, TimeNs now) {
+  constexpr decide::JoinLimits kNone;
+  c.counted_out = false;
+  joins_->open(number, c.client, kNone);
+  decide::JoinRequest request;
+  request.connection = number;
+  request.client = c.client;
+  request.now = now;
+  for (c.counted = 1; c.counted < subflows; ++c.counted) joins_->join(request, kNone);
+}
+
 Outcome Core::judged(const Packet& packet, const engine::Judgement& judgement, Connection& c) {
+  count_end(judgement, c, packet.raw.time_ns);
   if (c.blocked) return block(packet, judgement.connection, {}, {});
   if (judgement.unseen_path && !c.unseen_told) {
     c.unseen_told = true;

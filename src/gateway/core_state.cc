@@ -39,15 +39,7 @@ bool Core::restore(Bytes saved, TimeNs now) {
     c.unseen_told = one.unseen_told;
     c.offloaded = one.offloaded;
     c.has_offers = one.has_offers;
-    if (one.counted > 0) {
-      constexpr decide::JoinLimits kNone;
-      decide::JoinRequest request;
-      request.connection = one.connection;
-      request.client = one.client;
-      request.now = now;
-      joins_->open(one.connection, one.client, kNone);
-      for (c.counted = 1; c.counted < one.counted; ++c.counted) joins_->join(request, kNone);
-    }
+    if (one.counted > 0) count_again(one.connection, c, one.counted, now);
     c.blocked = one.blocked;
     if (!c.blocked) continue;
     for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(one.connection, d);

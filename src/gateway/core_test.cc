@@ -108,6 +108,41 @@ TEST_F(CoreTest, WhatIsOverIsForgottenAndCountsInNoLimitOfItsClient) {
   EXPECT_EQ(asks(40'002), MarkState::kTracked);
 }
 
+// Most of an allowed connection goes by in the kernel: its FINs lie behind what was not seen.
+TEST_F(CoreTest, AnAllowedConnectionThatHasEndedCountsNoMore) {
+  decide::PolicySettings policy;
+  policy.otherwise.name = "default";
+  policy.otherwise.action = decide::Action::kAllow;
+  policy.otherwise.limits.host_connections = 1;
+  core->use(std::make_shared<const decide::Policy>(std::move(policy)));
+  ASSERT_EQ(connect(kAllowedPort), MarkState::kOffloaded);
+  const auto asks = [&](std::uint16_t client_port) {
+    return state({.client_port = client_port, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
+  };
+  EXPECT_EQ(asks(40'001), MarkState::kStripped);
+  EXPECT_EQ(state({.server_port = kAllowedPort, .ssn = 700'000, .flags = kFinFlags, .mark = MarkState::kOffloaded}), MarkState::kOffloaded);
+  EXPECT_EQ(asks(40'002), MarkState::kStripped) << "one half is open";
+  EXPECT_EQ(state({.server_port = kAllowedPort, .to_server = false, .acks = 700'001, .flags = kFinFlags, .mark = MarkState::kOffloaded}), MarkState::kTracked)
+      << "what still comes of it is looked at";
+  EXPECT_EQ(asks(40'003), MarkState::kTracked);
+  engine->advance(now += 120'000'000'000);
+  core->advance(now);
+  EXPECT_EQ(core->remembered(), 0U);
+}
+
+TEST_F(CoreTest, AHostThatGoesOnAfterItsRstIsCountedAgain) {
+  decide::PolicySettings policy;
+  policy.otherwise.name = "default";
+  policy.otherwise.action = decide::Action::kAllow;
+  policy.otherwise.limits.host_connections = 1;
+  core->use(std::make_shared<const decide::Policy>(std::move(policy)));
+  ASSERT_EQ(connect(kAllowedPort), MarkState::kOffloaded);
+  EXPECT_EQ(state({.server_port = kAllowedPort, .ssn = 700'000, .flags = kRstFlag, .mark = MarkState::kOffloaded}), MarkState::kTracked);
+  now += 3'000'000'000;
+  EXPECT_EQ(state({.server_port = kAllowedPort, .ssn = 710'000, .mark = MarkState::kTracked}), MarkState::kOffloaded);
+  EXPECT_EQ(state({.client_port = 40'001, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}}), MarkState::kStripped);
+}
+
 TEST_F(CoreTest, APacketThatEndsItsConnectionLeavesNothingOfIt) {
   begin(0, 1, 0);
   connect(kInspectedPort);

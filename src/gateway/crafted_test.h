@@ -20,7 +20,7 @@ namespace weir::gateway::crafted {
 constexpr std::uint64_t kClientKey = 0x0102030405060708, kServerKey = 0xa1b2c3d4e5f60718;
 constexpr std::uint32_t kClientIsn = 1'000, kServerIsn = 5'000'000;
 constexpr std::uint16_t kInspectedPort = 80, kAllowedPort = 443;
-constexpr std::uint8_t kSynFlag = 0x02, kRstFlag = 0x04, kSynAckFlags = 0x12, kAckFlag = 0x10;
+constexpr std::uint8_t kSynFlag = 0x02, kRstFlag = 0x04, kSynAckFlags = 0x12, kAckFlag = 0x10, kFinFlags = 0x11;
 constexpr std::array<std::byte, 4> kClient{std::byte{10}, std::byte{0}, std::byte{0}, std::byte{1}};
 constexpr std::array<std::byte, 4> kServer{std::byte{192}, std::byte{0}, std::byte{2}, std::byte{2}};
 
