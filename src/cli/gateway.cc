@@ -51,7 +51,8 @@ constexpr int kTickMs = 50;
 constexpr TimeNs kStats = 10 * kSecond;
 constexpr std::size_t kMostHosts = 65'536;  ///< whose anomalies are remembered for the policy
 constexpr TimeNs kKeep = 60 * kSecond;
-constexpr TimeNs kFeeds = kSecond;  ///< how often is looked whether a feed was replaced
+constexpr TimeNs kRules = 10 * kSecond;  ///< how often is looked whether the kernel's rules stand
+constexpr TimeNs kFeeds = kSecond;       ///< how often is looked whether a feed was replaced
 
 /// The reports of a shard, as the gateway's worker knows them.
 class GatewayReports : public gateway::Reports {
@@ -261,7 +262,7 @@ class Gateway {
   }
 
   void watch() {
-    TimeNs told = capture::steady_ns(), kept = told, looked = told, fed = told;
+    TimeNs told = capture::steady_ns(), kept = told, looked = told, fed = told, stood = told;
     const auto due = [](TimeNs& last, TimeNs every) {
       if (capture::steady_ns() - last < every) return false;
       last = capture::steady_ns();
@@ -278,10 +279,22 @@ class Gateway {
         service_.alive(status(capture::wall_ns()));
         if (nat_) nat_->advance(capture::wall_ns());
       }
+      if (due(stood, kRules)) let_rules_stand();
       if (due(fed, kFeeds) && options_.source.feed_files.changed()) take_feeds();
       if (reopen_wanted()) shared_.reopen();
       if (reload_wanted()) reload();
     }
+  }
+
+  /// Who empties the kernel's tables (a firewall that loads its ruleset anew) would have all traffic pass unseen from then on.
+  void let_rules_stand() {
+    const auto stand = keeper_->stand();
+    if (!stand) return say("the kernel's rules", stand.error());
+    if (*stand) return;
+    ++rules_restored_;
+    auto again = keeper_->install(kernel_);
+    if (again && nat_) again = nat_->use(options_.nat, [&] { return nat_table_->use(options_.nat); });
+    say("the kernel's rules", "someone has taken them away: what came meanwhile was not seen", again ? "they are there again" : again.error());
   }
 
   /// Whatever the policy would follow is left alone from now on: nothing of it would be over in time.
@@ -433,6 +446,7 @@ class Gateway {
     all.add(workers_->counters());
     all.add("gateway.state_failures", state_ ? state_->failures() : 0);
     all.add("gateway.requests_refused", requests_.refused());
+    all.add("gateway.rules_restored", rules_restored_);
     all.add("evicted.host_events", hosts_.evicted());
     if (nat_) add_nat(all);
     return all;
@@ -469,6 +483,7 @@ class Gateway {
   HostFacts hosts_{kMostHosts};  ///< asks the inventory of shared_
   gateway::KernelRuleSettings kernel_;
   std::unique_ptr<gateway::RulesKeeper> keeper_;
+  std::uint64_t rules_restored_ = 0;  ///< how often someone had taken them away
   int statistics_ = -1;
   bool queue_taken_ = false;  ///< by another process
   TimeNs began_ = 0;

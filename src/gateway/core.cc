@@ -127,7 +127,7 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
   if (known.newcomer == Newcomers::kRefused) return refuse_syn(packet);
   const Decided decision = known.decision;
   const engine::Judgement judgement = engine_->judge(packet.raw);
-  const bool goes_by = decision->action == Action::kAllow && settings_.offload;
+  const bool goes_by = decision->action == Action::kAllow;
   if (Connection* const opened = opened_by_syn(judgement); opened != nullptr) {
     Connection& c = *opened;
     if (c.counted == 0 && decision->limits.limits_joins()) {
@@ -151,7 +151,8 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
     claim_flow();
     claim_tokens(judgement.connection, c);
   }
-  if (goes_by && judgement.connection == 0 && (judgement.passes() || no_room(judgement.refusal))) return accept(packet, MarkState::kOffloaded);
+  if (goes_by && settings_.offload && judgement.connection == 0 && (judgement.passes() || no_room(judgement.refusal)))
+    return accept(packet, MarkState::kOffloaded);
   if (!judgement.passes()) return refuse(packet, judgement);
   return accept(packet, MarkState::kTracked);
 }
@@ -264,7 +265,7 @@ Outcome Core::pass_by(const Packet& packet, engine::Judgement judgement, Connect
   const auto established = [&] {
     return std::ranges::any_of(engine_->endings(judgement.connection), [&](const engine::Ending& e) { return e.subflow == judgement.subflow; });
   };
-  const bool by = !judgement.subflow_over && (settings_.marks.state(packet.mark) == MarkState::kOffloaded || established());
+  const bool by = settings_.offload && !judgement.subflow_over && (settings_.marks.state(packet.mark) == MarkState::kOffloaded || established());
   return addresses(packet, judgement, by ? MarkState::kOffloaded : MarkState::kTracked);
 }
 
@@ -408,9 +409,7 @@ Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view
   if (number != 0) {
     Connection& c = connection(number);
     if (!c.blocked) {
-      c.blocked = true;
-      ++counters_.blocked_connections;
-      for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(number, d);
+      set_blocked(number, c);
       auto endings = engine_->endings(number);
       report::PolicyRecord record{
           .time_ns = packet.raw.time_ns, .endpoints = {}, .id = {}, .action = "reset", .rule = std::string(rule), .reason = std::move(reason)};
@@ -430,6 +429,13 @@ Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view
   if (may_be_syn(packet.raw.bytes)) return drop();  // whose addresses it has is not known
   ++counters_.dropped;
   return {.what = Outcome::What::kRepeat, .mark = settings_.marks.with(packet.mark, MarkState::kBlocked, settings_.shard)};
+}
+
+void Core::set_blocked(std::uint64_t number, Connection& c) {
+  c.blocked = true;
+  ++counters_.blocked_connections;
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(number, d);
+  if (std::exchange(c.counted, 0) > 0) joins_->connection_ended(number);
 }
 
 /// The kernel's entries of all subflows say that they are blocked, whatever becomes of this program.
@@ -504,7 +510,14 @@ Core::Connection& Core::connection(std::uint64_t number) {
   return c;
 }
 
+/// Allowed is not looked into: neither what goes by nor what comes here before it does.
+bool Core::is_allowed(std::uint64_t number) const {
+  const auto known = connections_.find(number);
+  return known != connections_.end() && known->second.decision->action == Action::kAllow;
+}
+
 void Core::on_data(const engine::ConnectionInfo& info, const engine::StreamChunk& chunk) {
+  if (is_allowed(info.number)) return;
   if (settings_.inspect_depth_bytes > 0 && settings_.offload) {
     Connection& c = connection(info.number);
     const auto depth = static_cast<std::uint64_t>(settings_.inspect_depth_bytes);

@@ -50,7 +50,7 @@ struct CoreSettings {
   bool memory_open = true;               ///< what limits leave no room to follow passes; else it is dropped
   bool drop_forged = true;               ///< else what is forged passes, with its anomaly in the log
   bool unseen_open = true;               ///< a connection with bytes on a path that is not seen goes on; else it is ended
-  bool offload = true;                   ///< allowed flows go by in the kernel
+  bool offload = true;                   ///< flows whose bytes go by do so in the kernel
   std::int64_t inspect_depth_bytes = 0;  ///< of both directions: what lies behind goes by in the kernel; 0: all is looked at
   std::size_t most_decisions = 65'536;   ///< of SYNs that may come again
   std::size_t most_restored = 1 << 20;   ///< decisions taken over from a process before this one; more than the engine takes over are of no use
@@ -152,10 +152,14 @@ class Core : public engine::Observer {
   void on_handshake(const engine::ConnectionInfo& info, engine::Handshake what, TimeNs time) override { next_.on_handshake(info, what, time); }
   void on_data(const engine::ConnectionInfo& info, const engine::StreamChunk& chunk) override;
   void on_gap(const engine::ConnectionInfo& info, Direction d, std::uint64_t offset, std::uint64_t bytes, TimeNs time) override {
-    next_.on_gap(info, d, offset, bytes, time);
+    if (!is_allowed(info.number)) next_.on_gap(info, d, offset, bytes, time);
   }
-  void on_ack(const engine::ConnectionInfo& info, Direction d, std::uint64_t offset, TimeNs time) override { next_.on_ack(info, d, offset, time); }
-  void on_fin(const engine::ConnectionInfo& info, Direction d, TimeNs time) override { next_.on_fin(info, d, time); }
+  void on_ack(const engine::ConnectionInfo& info, Direction d, std::uint64_t offset, TimeNs time) override {
+    if (!is_allowed(info.number)) next_.on_ack(info, d, offset, time);
+  }
+  void on_fin(const engine::ConnectionInfo& info, Direction d, TimeNs time) override {
+    if (!is_allowed(info.number)) next_.on_fin(info, d, time);
+  }
   void on_reset(const engine::ConnectionInfo& info, Direction d, TimeNs time) override { next_.on_reset(info, d, time); }
   void on_connection(const engine::ConnectionRecord& record) override;
   void on_gone(std::uint64_t number) override;
@@ -180,7 +184,7 @@ class Core : public engine::Observer {
     std::uint64_t syn_key = 0;
     bool blocked = false;
     bool unseen_told = false;
-    bool offloaded = false;                          ///< its bytes go by in the kernel: allowed, or inspected to its depth
+    bool offloaded = false;                          ///< its bytes go by, in the kernel if it may: allowed, or inspected to its depth
     std::uint16_t client_port = 0, server_port = 0;  ///< of the first subflow; 0: its SYN was not seen
     std::uint8_t addresses_told = 0;                 ///< records of translated addresses
     bool has_offers = false;                         ///< the NAT knows of some
@@ -249,6 +253,8 @@ class Core : public engine::Observer {
   Outcome routed_already(const Packet& packet, const decide::Decision& decision);
   void tell(const report::PolicyRecord& record) { sink_.on_policy(record); }
   Connection& connection(std::uint64_t number);
+  bool is_allowed(std::uint64_t number) const;
+  void set_blocked(std::uint64_t number, Connection& connection);
   Outcome look_at(const Packet& packet);
   void forget_ended();
   void end(std::uint64_t number, std::optional<TimeNs> time);

@@ -25,9 +25,8 @@ bool Core::cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeN
     // RSTs alone: MP_FASTCLOSE would end the whole connection.
     for (engine::Ending& e : endings) e.key.reset();
     ending = ~(number << 12U | *subflow);
-  } else if (!std::exchange(c.blocked, true)) {
-    ++counters_.blocked_connections;
-    for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(number, d);
+  } else if (!c.blocked) {
+    set_blocked(number, c);
   }
   closing_.begin(ending, std::move(endings), c.kept_mark, now, closing_send());
   return true;

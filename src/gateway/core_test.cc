@@ -19,14 +19,21 @@ using namespace crafted;
 
 constexpr std::uint32_t kClientNonce = 0x11223344;
 
-class NoObserver : public engine::Observer {};
+class Streams : public engine::Observer {
+ public:
+  void on_data(const engine::ConnectionInfo& /*info*/, const engine::StreamChunk& chunk) override {
+    for (const std::byte b : chunk.bytes) streams.push_back(static_cast<char>(b));
+  }
+  std::string streams;
+};
 
 class CoreTest : public ::testing::Test, public CoreSink {
  protected:
   CoreTest() { begin(); }
 
-  void begin(std::int64_t inspect_depth_bytes = 0, unsigned shards = 1, std::int64_t linger_seconds = 10) {
+  void begin(std::int64_t inspect_depth_bytes = 0, unsigned shards = 1, std::int64_t linger_seconds = 10, bool offload = true) {
     CoreSettings settings;
+    settings.offload = offload;
     settings.shards = shards;
     settings.inspect_depth_bytes = inspect_depth_bytes;
     decide::PolicySettings policy;
@@ -36,7 +43,7 @@ class CoreTest : public ::testing::Test, public CoreSink {
     rule.match.port.in.push_back({kAllowedPort, kAllowedPort});
     policy.rules.push_back(rule);
     policy.otherwise.name = "default";
-    core = std::make_unique<Core>(settings, std::make_shared<const decide::Policy>(std::move(policy)), Surroundings{}, *this, none);
+    core = std::make_unique<Core>(settings, std::make_shared<const decide::Policy>(std::move(policy)), Surroundings{}, *this, seen);
     engine::Settings how;
     how.inline_mode = true;
     how.limits.linger_seconds = linger_seconds;
@@ -68,6 +75,24 @@ class CoreTest : public ::testing::Test, public CoreSink {
     return state({.client_port = client_port, .server_port = server_port, .to_server = false, .mark = mark});
   }
 
+  /// From now on each client may have one connection at once.
+  void one_at_once(decide::Action action = decide::Action::kInspect) {
+    decide::PolicySettings policy;
+    policy.otherwise.name = "default";
+    policy.otherwise.action = action;
+    policy.otherwise.limits.host_connections = 1;
+    core->use(std::make_shared<const decide::Policy>(std::move(policy)));
+  }
+  MarkState asks(std::uint16_t client_port) { return state({.client_port = client_port, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}}); }
+  /// A mapping with a DATA_ACK.
+  static Dss mapped(bool to_server, std::uint64_t offset, std::uint32_t ssn, std::uint16_t length, std::uint64_t acked) {
+    Dss dss;
+    dss.data_ack = Dss::DataAck{.value = track::digest_key(to_server ? kServerKey : kClientKey, 1).idsn + 1 + acked, .wide = true};
+    dss.mapping = Dss::Mapping{
+        .dsn = track::digest_key(to_server ? kClientKey : kServerKey, 1).idsn + 1 + offset, .wide = true, .ssn = ssn, .length = length, .checksum = {}};
+    return dss;
+  }
+
   void on_policy(const report::PolicyRecord& record) override { told.push_back(record); }
   void send(std::span<const std::byte> packet, bool /*followed*/) override { own.emplace_back(packet.begin(), packet.end()); }
   void mark(const Endpoints& subflow, std::uint32_t value) override { marked.emplace_back(subflow, value); }
@@ -78,7 +103,7 @@ class CoreTest : public ::testing::Test, public CoreSink {
   Marks marks;
   std::size_t asked = 0;
   std::optional<Endpoints> outside;
-  NoObserver none;
+  Streams seen;
   TimeNs now = 1'700'000'000'000'000'000;
   std::vector<std::byte> bytes;
   std::vector<report::PolicyRecord> told;
@@ -93,13 +118,7 @@ TEST_F(CoreTest, AnAllowedSubflowGoesByOnceItIsEstablished) { EXPECT_EQ(connect(
 TEST_F(CoreTest, AnInspectedSubflowIsJudged) { EXPECT_EQ(connect(kInspectedPort), MarkState::kTracked); }
 
 TEST_F(CoreTest, WhatIsOverIsForgottenAndCountsInNoLimitOfItsClient) {
-  decide::PolicySettings policy;
-  policy.otherwise.name = "default";
-  policy.otherwise.limits.host_connections = 1;
-  core->use(std::make_shared<const decide::Policy>(std::move(policy)));
-  const auto asks = [&](std::uint16_t client_port) {
-    return state({.client_port = client_port, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
-  };
+  one_at_once();
   EXPECT_EQ(asks(40'000), MarkState::kTracked);
   EXPECT_EQ(asks(40'001), MarkState::kStripped) << "the first one still waits for its answer";
   // No one answers: the handshake is given up.
@@ -110,15 +129,8 @@ TEST_F(CoreTest, WhatIsOverIsForgottenAndCountsInNoLimitOfItsClient) {
 
 // Most of an allowed connection goes by in the kernel: its FINs lie behind what was not seen.
 TEST_F(CoreTest, AnAllowedConnectionThatHasEndedCountsNoMore) {
-  decide::PolicySettings policy;
-  policy.otherwise.name = "default";
-  policy.otherwise.action = decide::Action::kAllow;
-  policy.otherwise.limits.host_connections = 1;
-  core->use(std::make_shared<const decide::Policy>(std::move(policy)));
+  one_at_once(decide::Action::kAllow);
   ASSERT_EQ(connect(kAllowedPort), MarkState::kOffloaded);
-  const auto asks = [&](std::uint16_t client_port) {
-    return state({.client_port = client_port, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
-  };
   EXPECT_EQ(asks(40'001), MarkState::kStripped);
   EXPECT_EQ(state({.server_port = kAllowedPort, .ssn = 700'000, .flags = kFinFlags, .mark = MarkState::kOffloaded}), MarkState::kOffloaded);
   EXPECT_EQ(asks(40'002), MarkState::kStripped) << "one half is open";
@@ -130,17 +142,36 @@ TEST_F(CoreTest, AnAllowedConnectionThatHasEndedCountsNoMore) {
   EXPECT_EQ(core->remembered(), 0U);
 }
 
+TEST_F(CoreTest, ABlockedConnectionCountsNoMore) {
+  one_at_once();
+  connect(kInspectedPort);
+  EXPECT_EQ(asks(40'001), MarkState::kStripped);
+  ASSERT_TRUE(core->cut(engine->connection_of(join_syn().token), std::nullopt, now));
+  EXPECT_EQ(asks(40'002), MarkState::kTracked);
+}
+
+TEST_F(CoreTest, AnAllowedConnectionIsNotLookedIntoWhereItMayNotGoByInTheKernelEither) {
+  for (const bool offload : {true, false}) {
+    begin(0, 1, 10, offload);
+    const auto mark = connect(kAllowedPort);
+    EXPECT_EQ(mark, offload ? MarkState::kOffloaded : MarkState::kTracked);
+    EXPECT_EQ(state({.server_port = kAllowedPort, .options = {mapped(true, 0, 1, 1, 0)}, .payload = "c", .mark = MarkState::kTracked}), mark);
+    EXPECT_EQ(state({.server_port = kAllowedPort, .ssn = 2, .payload = "unmapped", .mark = MarkState::kTracked}), mark);
+    EXPECT_TRUE(seen.streams.empty());
+    connect(kInspectedPort, 40'001);
+    take({.client_port = 40'001, .options = {mapped(true, 0, 1, 1, 0)}, .payload = "c", .mark = MarkState::kTracked});
+    EXPECT_EQ(seen.streams, "c");
+    seen.streams.clear();
+  }
+}
+
 TEST_F(CoreTest, AHostThatGoesOnAfterItsRstIsCountedAgain) {
-  decide::PolicySettings policy;
-  policy.otherwise.name = "default";
-  policy.otherwise.action = decide::Action::kAllow;
-  policy.otherwise.limits.host_connections = 1;
-  core->use(std::make_shared<const decide::Policy>(std::move(policy)));
+  one_at_once(decide::Action::kAllow);
   ASSERT_EQ(connect(kAllowedPort), MarkState::kOffloaded);
   EXPECT_EQ(state({.server_port = kAllowedPort, .ssn = 700'000, .flags = kRstFlag, .mark = MarkState::kOffloaded}), MarkState::kTracked);
   now += 3'000'000'000;
   EXPECT_EQ(state({.server_port = kAllowedPort, .ssn = 710'000, .mark = MarkState::kTracked}), MarkState::kOffloaded);
-  EXPECT_EQ(state({.client_port = 40'001, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}}), MarkState::kStripped);
+  EXPECT_EQ(asks(40'001), MarkState::kStripped);
 }
 
 TEST_F(CoreTest, APacketThatEndsItsConnectionLeavesNothingOfIt) {
@@ -244,13 +275,6 @@ TEST_F(CoreTest, WhatIsBlockedElsewhereIsMarkedAtTheStart) {
 TEST_F(CoreTest, ManyBytesPastTheDepthAreNotJudgedOnAnySubflow) {
   begin(1);
   connect(kInspectedPort);
-  const auto mapped = [](bool to_server, std::uint64_t offset, std::uint32_t ssn, std::uint16_t length, std::uint64_t acked) {
-    Dss dss;
-    dss.data_ack = Dss::DataAck{.value = track::digest_key(to_server ? kServerKey : kClientKey, 1).idsn + 1 + acked, .wide = true};
-    dss.mapping = Dss::Mapping{
-        .dsn = track::digest_key(to_server ? kClientKey : kServerKey, 1).idsn + 1 + offset, .wide = true, .ssn = ssn, .length = length, .checksum = {}};
-    return dss;
-  };
   take({.options = {mapped(true, 0, 1, 1, 0)}, .payload = "c", .mark = MarkState::kTracked});
   take({.to_server = false, .acks = 2, .options = {mapped(false, 0, 1, 1, 1)}, .payload = "s", .mark = MarkState::kTracked});
   // What the engine would refuse: no mapping covers it.

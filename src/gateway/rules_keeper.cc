@@ -26,7 +26,7 @@ constexpr std::size_t kLongestMessage = 1 << 20;
 constexpr std::size_t kLongestError = 400;
 
 /// What the child is to do: for each family, text for its restore program, which stands here by turns.
-constexpr char kInstall = 'i', kRemove = 'r', kAreThere = 't';
+constexpr char kInstall = 'i', kRemove = 'r', kAreThere = 't', kStand = 's';
 
 struct Programs {
   Family family;
@@ -172,6 +172,17 @@ std::string look() {
   return "Kn";
 }
 
+/// The same, of what this process has installed.
+std::string stand_still(const std::optional<KernelRuleSettings>& installed) {
+  if (!installed) return "Kn";
+  if (run_nft(fmt::format("list table {}\n", kResetTable))) return "Kn";
+  for (const Programs& each : kPrograms) {
+    const Jumps there = jumps_of(each.tables, installed->marks);
+    if (!there.forward || !there.save || !there.own || there.proxy != installed->proxy) return "Kn";
+  }
+  return "Ky";
+}
+
 std::string write_settings(const KernelRuleSettings& s) {
   std::string text = fmt::format("{} {} {} {} {} {} {} {}", s.queue, s.shards, s.fail_open ? 1 : 0, s.watch_dns ? 1 : 0, s.marks.mask(), s.proxy ? 1 : 0,
                                  s.proxy_port, s.proxy_table);
@@ -213,6 +224,8 @@ KernelRuleSettings read_settings(std::string_view text) {
     std::string answer;
     if (message[0] == kAreThere) {
       answer = look();
+    } else if (message[0] == kStand) {
+      answer = stand_still(installed);
     } else {
       const KernelRuleSettings settings = read_settings({message.data() + 1, static_cast<std::size_t>(size) - 1});
       const auto problem = message[0] == kInstall ? replace(installed, settings) : remove_all(installed.value_or(settings));
@@ -269,10 +282,14 @@ std::expected<void, std::string> RulesKeeper::remove(const Marks& marks) {
   return {};
 }
 
-std::expected<bool, std::string> RulesKeeper::are_there() {
-  auto answer = ask(kAreThere, {});
+std::expected<bool, std::string> RulesKeeper::question(char what) {
+  auto answer = ask(what, {});
   if (!answer) return std::unexpected(std::move(answer.error()));
   return *answer == "y";
 }
+
+std::expected<bool, std::string> RulesKeeper::stand() { return question(kStand); }
+
+std::expected<bool, std::string> RulesKeeper::are_there() { return question(kAreThere); }
 
 }  // namespace weir::gateway

@@ -26,6 +26,8 @@ class RulesKeeper {
   /// In place of any that are there. The error is for people.
   std::expected<void, std::string> install(const KernelRuleSettings& settings);
   std::expected<void, std::string> remove(const Marks& marks);
+  /// Whether what was installed last is still led to: who empties the kernel's tables takes it away unasked.
+  std::expected<bool, std::string> stand();
   /// Whether there are any, of this run or of an earlier one.
   std::expected<bool, std::string> are_there();
 
@@ -33,6 +35,7 @@ class RulesKeeper {
   RulesKeeper(int channel, pid_t child) : channel_(channel), child_(child) {}
   /// What it answers to that it has done.
   std::expected<std::string, std::string> ask(char what, const std::string& payload);
+  std::expected<bool, std::string> question(char what);
 
   int channel_;
   pid_t child_;

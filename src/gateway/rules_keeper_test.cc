@@ -65,6 +65,18 @@ TEST_F(RulesKeeperTest, AllIsThereAndAllIsGone) {
   EXPECT_FALSE(delivers("992"));
 }
 
+TEST_F(RulesKeeperTest, WhoeverTakesThemAwayIsFoundOut) {
+  EXPECT_EQ(keeper->stand(), true);
+  const KernelRuleSettings standard;
+  for (const char* const taken :
+       {"nft flush ruleset", "iptables -t mangle -F", "ip6tables -t mangle -F FORWARD", "iptables -t raw -F", "nft delete table inet weir_reset"}) {
+    output_of(taken);
+    EXPECT_EQ(keeper->stand(), false) << taken;
+    ASSERT_TRUE(keeper->install(standard)) << taken;
+    EXPECT_EQ(keeper->stand(), true) << taken;
+  }
+}
+
 TEST_F(RulesKeeperTest, WhatFailsLeavesNothingAndIsNotTakenForInstalled) {
   const auto done = keeper->install(for_proxy(991));
   ASSERT_TRUE(done) << done.error();

@@ -92,6 +92,23 @@ class BesideOthers(unittest.TestCase):
         self.assertEqual(self.rules(), self.before, "ended")
         self.assertFalse(self.weirs())
 
+    def test_rules_that_someone_takes_away_come_back(self):
+        with self.on("nat-masquerade", more="nat:\n  - pool: {outside: [192.0.2.77], ports: 20000-20099}"):
+            self.gateway.start()
+            tables = ("ip mangle", "ip6 mangle", "ip raw", "ip6 raw", "inet weir_reset", "inet weir_nat")
+            self.assertEqual([one for one in tables if one not in self.tables()], [])
+            self.lab.run(self.lab.router, "nft", "flush", "ruleset")
+            self.assertFalse(self.weirs())
+            wait_for(self.weirs, "the rules", 30)
+            wait_for(lambda: "someone has taken them away" in self.gateway.errors.read_text(), "what it says of it")
+            self.assertEqual([one for one in tables if one not in self.tables()], [])
+            self.assertEqual(self.gateway.end()[0], 0)
+            self.assertFalse(self.weirs())
+            self.assertEqual(self.gateway.last_stats()["gateway"]["rules_restored"], 1)
+
+    def tables(self):
+        return [line.removeprefix("table ") for line in self.lab.run(self.lab.router, "nft", "list", "tables", capture_output=True, text=True).stdout.splitlines()]
+
     def test_a_refused_join_is_told_through_nat(self):
         for name in NETWORKS:
             with self.subTest(name), self.on(name, policy="  default: {action: inspect, limits: {subflows: 1}}"):
