@@ -128,6 +128,20 @@ TEST_F(Inline, DataOutsideOfTheConnectionsWindowDoesNotPass) {
   EXPECT_EQ(data(0, 100'000, 99'999, "far"), "window") << "outside of the subflow's";
 }
 
+// RFC 9293 §3.10.7.4: an ACK at the same place with a smaller window changes nothing of what its receiver may send; Linux counts the connection's window by that.
+TEST_F(Inline, AnAckInTheSamePlaceDoesNotShrinkTheConnectionsWindow) {
+  start();
+  establish();
+  join();
+  EXPECT_EQ(data(0, 2, 1, std::string(10'000, '.')), "none");
+  EXPECT_EQ(data(1, 1, 10'001, std::string(10'000, '.')), "none");
+  ASSERT_EQ(refusal({.to_server = false, .ssn = 2, .acks = 10'002, .options = {ack_of(true, 10'001)}, .window = 60'000}), "none");
+  ASSERT_EQ(refusal({.to_server = false, .ssn = 2, .acks = 10'002, .options = {ack_of(true, 20'001)}, .window = 50'000}), "none");
+  EXPECT_EQ(data(1, 10'001, 79'000, std::string(1'001, '.')), "none") << "ends at 20,001 and 60,000";
+  EXPECT_FALSE(told("dsn_out_of_window"));
+  EXPECT_EQ(data(1, 11'002, 80'001, "x"), "data_window");
+}
+
 TEST_F(Inline, WhatIsAcknowledgedIsKeptNoLonger) {
   Settings settings;
   settings.limits.inline_copies_bytes = 1 << 16;

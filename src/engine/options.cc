@@ -165,7 +165,12 @@ void Engine::State::on_data_ack(Subflow& f, Side side, const Segment& s, const D
   const std::optional<std::uint64_t> believed = settings.inline_mode ? followed_data_ack(c, d, at, ack.wide) : at;
   if (known && (believed || (c.guard && c.guard->resumed))) {
     const bool scaling = sender.offered_scale && receiver.offered_scale;
-    data.window(at + (scaling ? static_cast<std::uint64_t>(s.tcp->window) << sender.window_scale : s.tcp->window));
+    std::uint64_t window = scaling ? static_cast<std::uint64_t>(s.tcp->window) << sender.window_scale : s.tcp->window;
+    // What lets the other host send is its subflow's window, which a smaller one in the same place leaves as it was (RFC 9293 §3.10.7.4). What may be
+    // beyond that of its receiver passes twice, if it is the same.
+    const std::int32_t open = sender.has_edge ? sender.right_edge - s.tcp->ack : 0;
+    if (settings.inline_mode && open > 0) window = std::max<std::uint64_t>(window, static_cast<std::uint32_t>(open));
+    data.window(at + window);
   }
   data_output.clear();
   if (believed) data.acknowledged(*believed, s.time_ns, limits, data_output);
