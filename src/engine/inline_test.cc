@@ -128,7 +128,8 @@ TEST_F(Inline, DataOutsideOfTheConnectionsWindowDoesNotPass) {
   EXPECT_EQ(data(0, 100'000, 99'999, "far"), "window") << "outside of the subflow's";
 }
 
-// RFC 9293 §3.10.7.4: an ACK at the same place with a smaller window changes nothing of what its receiver may send; Linux counts the connection's window by that.
+// RFC 9293 §3.10.7.4: an ACK at the same place with a smaller window changes nothing of what its receiver may send; Linux counts the connection's window by
+// that.
 TEST_F(Inline, AnAckInTheSamePlaceDoesNotShrinkTheConnectionsWindow) {
   start();
   establish();

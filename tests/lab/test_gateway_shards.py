@@ -52,6 +52,7 @@ class Shards(unittest.TestCase):
         self.assertEqual(stats["workers"], queues)
         self.assertGreater(stats["steered"], 0)
         self.assertEqual(stats["joins_refused"], 0)
+        self.assertEqual({name: count for name, count in stats["refused"].items() if count}, {}, "hosts that do nothing wrong")
         records = self.gateway.records("mptcp")
         self.assertEqual(len(records), 2 * MANY, "each connection in one shard")
         # The kernel of the server has joined what the gateway saw joined.
