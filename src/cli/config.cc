@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cli/config_file.h"
+#include "cli/gateway_doubts.h"
 #include "cli/rule_files.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
@@ -33,6 +34,7 @@ void say_what_is_missing(const std::string& path, const Config& config) {
   }
   if (const std::string& user = config.service.user; !user.empty() && ::getpwnam(user.c_str()) == nullptr)
     say(path, fmt::format("sensor.user: there is no user '{}'", user), "on this machine");
+  say_doubts(path, config);
 }
 
 }  // namespace

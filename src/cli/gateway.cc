@@ -20,6 +20,7 @@
 #include "cli/config_changes.h"
 #include "cli/control_api.h"
 #include "cli/default_log.h"
+#include "cli/gateway_doubts.h"
 #include "cli/gateway_hold.h"
 #include "cli/gateway_options.h"
 #include "cli/host_facts.h"
@@ -97,7 +98,8 @@ class Gateway {
     begin_control();
     workers_->start();
     service_.alive(status(began_));
-    service_.ready();
+    say_doubts(options_.config, options_.loaded);
+    service_.ready(shared_.rules_text());
     watch();
     requests_.close();
     service_.ending();
@@ -178,7 +180,7 @@ class Gateway {
 
   gateway::AnswerSources answer_sources() {
     return {.ask_all = [this](const std::function<void(gateway::Worker&)>& what) { workers_->ask_all(what); },
-            .reload = [this] { return reload(); },
+            .reload = [this] { return reload_for_another(); },
             .status = [this] { return web::status_json(status(capture::wall_ns()), WEIR_VERSION); },
             .drain = [this](bool begin) { drain(begin); },
             .wall_clock = capture::wall_ns};
@@ -336,12 +338,20 @@ class Gateway {
     tell("feeds reloaded");
   }
 
+  /// Who asks from elsewhere does not see standard error.
+  std::expected<void, gateway::ReloadFailure> reload_for_another() {
+    const Heard heard;
+    if (reload()) return {};
+    return std::unexpected(gateway::ReloadFailure{.said = heard.lines(), .left_out = heard.left_out()});
+  }
+
   /// All of it, or nothing: then what runs stays as it is. Packets go on being decided while rules are made ready.
   bool reload() {
     GatewayOptions next = options_;
     if (!options_.config.empty() && !read_again(next)) return false;
     const auto paths = options_.inspect.rules;
     const auto variables = options_.inspect.variables;
+    const auto counts = shared_.rule_counts();
     auto rules = read_rules(next.inspect);
     if (!rules) return false;
     const gateway::KernelRuleSettings kernel = next.kernel_rules();
@@ -357,6 +367,7 @@ class Gateway {
       state_->use(since(kernel_));
       options_.inspect.rules = paths;
       options_.inspect.variables = variables;
+      shared_.use(counts);
       return false;
     }
     kernel_ = kernel;
@@ -373,7 +384,9 @@ class Gateway {
       worker.use(*rules);
       worker.core().use(options_.policy);
     });
-    tell("reloaded");
+    const std::string text = shared_.rules_text();
+    tell(text.empty() ? "reloaded" : fmt::format("reloaded; {}", text));
+    say_doubts(options_.config, options_.loaded);
     return true;
   }
 
@@ -469,6 +482,8 @@ class Gateway {
     web::Status status;
     status.uptime_s = (time - began_) / kSecond;
     status.draining = drain_.runs();
+    for (const std::string& name : options_.gateway.interfaces)
+      status.interfaces.push_back({.name = name, .watched = is_interface_there(name), .counted = false});
     for (const auto& [name, value] : shared_.counters(totals())) status.counters.emplace_back(name, value);
     if (report::LogWriter* const log = shared_.service_log()) {
       for (std::string& trouble : log->troubles()) status.problems.push_back(std::move(trouble));

@@ -54,12 +54,15 @@ std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> ar
   inspect.quiet = true;
   CommandLine line("gateway", kAbout, kExample);
   line.inspection(inspect);
+  for (const char* const name : {"--export-pcap", "--all-tcp", "--checksums"}) line.app().get_option(name)->group("");  // not offered
   line.app().add_option("--config", options.config, "configuration (default: /etc/weir/weir.yaml, if it is there); options win over it")->type_name("FILE");
   line.app().add_flag("--dry-run", options.dry_run, "print the kernel's rules, and end");
   if (const auto status = line.parse(arguments)) return std::unexpected(*status);
-  for (const auto& [name, given] : {std::pair{"--export-pcap", inspect.export_pcap.has_value()}, std::pair{"--all-tcp", inspect.all_tcp}}) {
-    if (given) return std::unexpected(refuse(name, "is not for the gateway: plain TCP never comes to it"));
+  for (const char* const name : {"--export-pcap", "--all-tcp"}) {
+    if (line.app().count(name) > 0) return std::unexpected(refuse(name, "is not for the gateway: plain TCP never comes to it"));
   }
+  if (line.app().count("--checksums") > 0)
+    return std::unexpected(refuse("--checksums", "is not for the gateway: what its receiver would not take does not pass"));
   options.rules_given = inspect.rules;
   report::LogSettings log;
   if (inspect.log) log.places = {*inspect.log};

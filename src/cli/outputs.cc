@@ -1,10 +1,13 @@
 #include "cli/outputs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "cli/say.h"
+#include "report/table.h"
 
 namespace weir::cli {
 namespace {
@@ -61,9 +64,9 @@ std::vector<report::NamedCounter> Outputs::counters(const Totals& totals) const 
   std::vector<report::NamedCounter> all;
   for (const auto& info : engine::kCounterTable) all.emplace_back(info.name, totals.engine.*info.field);
   all.insert(all.end(), totals.named.begin(), totals.named.end());
-  if (rules_loaded_ + rules_refused_ > 0) {
-    all.emplace_back("rules.loaded", rules_loaded_);
-    all.emplace_back("rules.refused", rules_refused_);
+  if (rules_.loaded + rules_.refused > 0) {
+    all.emplace_back("rules.loaded", rules_.loaded);
+    all.emplace_back("rules.refused", rules_.refused);
   }
   const auto names = names_->counters();
   all.insert(all.end(), names.begin(), names.end());
@@ -97,9 +100,16 @@ std::optional<std::shared_ptr<const inspect::match::RuleSet>> Outputs::read_rule
   if (options_.rules.empty()) return nullptr;
   const auto loaded = load_rules(options_.rules, options_.variables, options_.limits);
   if (!loaded) return std::nullopt;
-  rules_loaded_ = loaded->loaded;
-  rules_refused_ = loaded->refusals.size();
+  rules_.loaded = loaded->loaded;
+  rules_.refused = loaded->refusals.size();
   return loaded->set;
+}
+
+std::string Outputs::rules_text() const {
+  if (options_.rules.empty()) return {};
+  std::string text = fmt::format("{} rule{}", report::grouped(rules_.loaded), rules_.loaded == 1 ? "" : "s");
+  if (rules_.refused > 0) text += fmt::format(", {} refused", report::grouped(rules_.refused));
+  return text;
 }
 
 void Outputs::keep() {

@@ -62,6 +62,14 @@ class Outputs {
   bool close(const Totals& totals, TimeNs first, TimeNs last);
   /// The rules that the options name, ready to be used, and counted as loaded; null: they name none. None: they cannot be read, which is said.
   std::optional<std::shared_ptr<const inspect::match::RuleSet>> read_rules();
+  /// "1,234 rules, 3 refused": of those that run; empty where none are named.
+  std::string rules_text() const;
+  struct RuleCounts {
+    std::uint64_t loaded = 0, refused = 0;
+  };
+  RuleCounts rule_counts() const { return rules_; }
+  /// Others stay, after all.
+  void use(RuleCounts counts) { rules_ = counts; }
   /// Counters of the run as a whole, added to those of the shards: "rules.loaded" and the like.
   std::vector<report::NamedCounter> counters(const Totals& totals) const;
 
@@ -92,7 +100,7 @@ class Outputs {
   std::optional<report::SharedNames> names_;
   std::optional<KeptInventory> inventory_;
   std::optional<report::EveWriter> stats_;  ///< writes nothing but `stats`
-  std::uint64_t rules_loaded_ = 0, rules_refused_ = 0;
+  RuleCounts rules_;
 };
 
 }  // namespace weir::cli

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <ctime>
@@ -12,6 +13,8 @@
 
 #include "capture/clock.h"
 #include "cli/command_line.h"
+#include "cli/gateway_options.h"
+#include "cli/nat_config.h"
 #include "cli/policy_lists.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
@@ -25,7 +28,8 @@ namespace {
 
 constexpr const char* kAbout =
     "Says what the gateway's policy would do with a connection, which rule says so, and what each rule before it missed.\n"
-    "Reads the configuration with its categories and feeds; needs no gateway.";
+    "Reads the configuration with its categories, feeds and fixed pairs of nat; needs no gateway. NAT by other rules of the router\n"
+    "is not known to it: a server behind such has the address here that it has behind the router.";
 
 constexpr const char* kExample =
     "Exit status: 0 done; 1 the answer may differ from a gateway's, as a feed could not be taken; 2 wrong usage or configuration.\n"
@@ -47,6 +51,7 @@ struct Asked {
 struct Connection {
   decide::Facts facts;
   std::vector<std::string> names;
+  Endpoints asked;  ///< the addresses that were given
 };
 
 std::optional<decide::LocalTime> parse_time(std::string_view text) {
@@ -87,7 +92,7 @@ std::optional<int> read_addresses(const Asked& asked, Connection& into) {
   if (!server) return refuse("--server", fmt::format("'{}' is no address", asked.server), "a name is given by --name, beside the address");
   if (client->is_v4() != server->is_v4()) return refuse("--server", "client and server are of one family, IPv4 or IPv6");
   if (asked.port < 1 || asked.port > 65'535) return refuse("--port", "is a number from 1 to 65535");
-  into.facts.connection = {*client, *server, 0, static_cast<std::uint16_t>(asked.port)};
+  into.facts.connection = into.asked = {*client, *server, 0, static_cast<std::uint16_t>(asked.port)};
   return std::nullopt;
 }
 
@@ -175,7 +180,25 @@ void json_limits(report::JsonWriter& json, const decide::JoinLimits& limits) {
   json.end_object();
 }
 
-std::string json_text(const decide::Explanation& explanation, const std::string& file) {
+/// A host of a fixed pair is known to the gateway by its inside address: it decides behind the translation of destinations, before that of sources.
+IpAddress inside_of(const NatConfig& nat, const IpAddress& address) {
+  const auto pair = std::ranges::find(nat.fixed, address, &NatConfig::Static::outside);
+  return pair == nat.fixed.end() ? address : pair->inside;
+}
+
+/// What the gateway would say. For a proxy it decides before anything is translated, all else behind that.
+decide::Explanation explain(const decide::Policy& policy, const NatConfig& nat, bool proxies, Connection& connection) {
+  if (proxies) {
+    decide::Explanation early = policy.explain(connection.facts);
+    if (early.decision->action == decide::Action::kProxy) return early;
+  }
+  Endpoints& ends = connection.facts.connection;
+  ends.src = inside_of(nat, ends.src);
+  ends.dst = inside_of(nat, ends.dst);
+  return policy.explain(connection.facts);
+}
+
+std::string json_text(const decide::Explanation& explanation, const Connection& connection, const std::string& file) {
   std::string out;
   report::JsonWriter json(out);
   const decide::Decision& decision = *explanation.decision;
@@ -186,6 +209,8 @@ std::string json_text(const decide::Explanation& explanation, const std::string&
   json.begin_object().field("action", name_of(decision.action)).field("rule", decision.rule).field("file", file);
   line(explanation.answers.back().line);
   json.field("reason", decision.reason).field("direction", name_of(explanation.direction));
+  if (const Endpoints& ends = connection.facts.connection; ends != connection.asked)
+    json.key("nat").begin_object().field("client", to_string(ends.src)).field("server", to_string(ends.dst)).end_object();
   json.key("categories").begin_array();
   for (const std::string& name : explanation.categories) json.value(name);
   json.end_array().key("rules").begin_array();
@@ -206,10 +231,14 @@ std::string text(const decide::Explanation& explanation, const Connection& conne
   constexpr std::string_view kDays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
   const decide::Facts& facts = connection.facts;
   std::string out =
-      fmt::format("{} -> {} port {}, {}, MPTCP v{}, {} {:02}:{:02}{}{}\n\n", to_string(facts.connection.src), to_string(facts.connection.dst),
-                  facts.connection.dst_port, name_of(explanation.direction), *facts.version, kDays[facts.time->weekday % 7], facts.time->minute / 60,
+      fmt::format("{} -> {} port {}, {}, MPTCP v{}, {} {:02}:{:02}{}{}\n", to_string(connection.asked.src), to_string(connection.asked.dst),
+                  connection.asked.dst_port, name_of(explanation.direction), *facts.version, kDays[facts.time->weekday % 7], facts.time->minute / 60,
                   facts.time->minute % 60, connection.names.empty() ? "" : fmt::format(", name {}", fmt::join(connection.names, ", ")),
                   explanation.categories.empty() ? "" : fmt::format(", category {}", fmt::join(explanation.categories, ", ")));
+  for (const auto& [from, to] : {std::pair{connection.asked.src, facts.connection.src}, std::pair{connection.asked.dst, facts.connection.dst}}) {
+    if (from != to) out += fmt::format("nat: rules see {} as {}\n", to_string(from), to_string(to));
+  }
+  out += "\n";
   report::Table table({{"RULE"}, {"LINE", true}, {"MATCHES"}, {"WHY"}});
   for (const auto& answer : explanation.answers)
     table.row({answer.rule, answer.line > 0 ? std::to_string(answer.line) : "-", answer.missed ? "no" : "yes", answer.why}, answer.missed.has_value());
@@ -259,8 +288,9 @@ int policy(std::span<const char* const> arguments) {
   const auto lists = load_policy_lists(config->policy, capture::wall_ns());
   if (!lists) return say(lists.error()), kBadUsage;
   for (const auto& problem : lists->problems) say(problem);
-  const decide::Explanation explanation = decide::Policy(policy_source(*config).settings, lists->read.lookups).explain(connection.facts);
-  const int shown = show(asked.json ? json_text(explanation, file) : text(explanation, connection, file, report::TextStyle::of(STDOUT_FILENO)));
+  const decide::Policy rules(policy_source(*config).settings, lists->read.lookups);
+  const decide::Explanation explanation = explain(rules, config->nat, has_proxy(config->policy), connection);
+  const int shown = show(asked.json ? json_text(explanation, connection, file) : text(explanation, connection, file, report::TextStyle::of(STDOUT_FILENO)));
   return lists->feeds_refused > 0 ? kNotDone : shown;
 }
 

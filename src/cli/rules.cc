@@ -85,7 +85,7 @@ int rules(std::span<const char* const> arguments) {
     }
   }
   if (paths.empty()) return usage("expects: check FILE");
-  const auto loaded = load_rules(paths, config.variables, config.limits);
+  const auto loaded = check_rules(paths, config.variables, config.limits);
   if (!loaded) return kBadUsage;
   const int shown = print_table(*loaded);
   return loaded->refusals.empty() ? shown : kNotDone;

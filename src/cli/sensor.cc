@@ -100,7 +100,7 @@ class Sensor {
     began_ = capture::wall_ns();
     workers_->start();
     service_.alive(status(began_));
-    service_.ready();
+    service_.ready(shared_.rules_text());
     watch();
     service_.ending();
     const bool written = workers_->stop();
@@ -251,11 +251,10 @@ class Sensor {
     auto rules = shared_.read_rules();
     if (!rules) return stays();
     workers_->ask_all([&](sensor::Worker& worker, std::size_t) { worker.use(*rules); });
-    if (restart.empty()) {
-      tell("reloaded");
-    } else {
-      tell(fmt::format("reloaded; {} {} a restart", fmt::join(restart, ", "), restart.size() == 1 ? "needs" : "need"));
-    }
+    std::string line = "reloaded";
+    if (const std::string text = shared_.rules_text(); !text.empty()) line += "; " + text;
+    if (!restart.empty()) line += fmt::format("; {} {} a restart", fmt::join(restart, ", "), restart.size() == 1 ? "needs" : "need");
+    tell(line);
   }
 
   Totals totals() {

@@ -56,9 +56,9 @@ void Service::use(web::Api api) {
   if (server_) server_->use(std::move(api));
 }
 
-void Service::ready() {
+void Service::ready(std::string_view rules) {
   if (server_) server_->start();
-  tell("ready");
+  tell(rules.empty() ? "ready" : fmt::format("ready; {}", rules));
   tell_manager("READY=1");
 }
 

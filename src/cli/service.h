@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "web/api.h"
 #include "web/status.h"
@@ -24,8 +25,8 @@ class Service {
   bool begin(const ServiceSettings& settings);
   /// What else is answered, where there is a server; before ready().
   void use(web::Api api);
-  /// Traffic is being seen.
-  void ready();
+  /// Traffic is being seen; by so many rules, if not empty.
+  void ready(std::string_view rules);
   /// Each second, for as long as all goes on.
   void alive(web::Status status);
   void ending();

@@ -27,7 +27,7 @@ Answer Answers::operator()(const Command& command) {
     case What::kCutSubflow:
       return cut(command.connection, command.subflow);
     case What::kReload:
-      return sources_.reload() ? done() : refusal(422, "configuration or rules have errors, which the gateway has told; what ran goes on");
+      return reload();
     case What::kStatus:
       return {.status = 200, .body = sources_.status()};
     case What::kDrain:
@@ -73,6 +73,19 @@ Answer Answers::connection(std::uint64_t number) {
     if (one.connection == number) return {.status = 200, .body = std::move(one.json)};
   }
   return refusal(404, "there is no such connection");
+}
+
+Answer Answers::reload() {
+  const auto reloaded = sources_.reload();
+  if (reloaded) return done();
+  Answer answer{.status = 422, .body = {}};
+  report::JsonWriter json(answer.body);
+  json.begin_object().field("error", "what is configured now cannot be taken over; what ran goes on").key("problems").begin_array();
+  for (const std::string& line : reloaded.error().said) json.value(line);
+  json.end_array();
+  if (reloaded.error().left_out > 0) json.field("left_out", reloaded.error().left_out);
+  json.end_object();
+  return answer;
 }
 
 Answer Answers::cut(std::uint64_t number, std::optional<std::uint32_t> subflow) {

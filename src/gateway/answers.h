@@ -1,21 +1,30 @@
 // Answers to what an operator asks, gathered from all shards.
 #pragma once
 
+#include <cstdint>
+#include <expected>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/control.h"
 #include "gateway/worker.h"
 
 namespace weir::gateway {
 
+/// Why a reload was not done.
+struct ReloadFailure {
+  std::vector<std::string> said;  ///< "FILE:LINE: WHY" and the like, for people
+  std::uint64_t left_out = 0;     ///< of these, for want of room
+};
+
 /// What answers are made of.
 struct AnswerSources {
   std::function<void(const std::function<void(Worker&)>&)> ask_all;  ///< each worker in turn
-  std::function<bool()> reload;                                      ///< false: errors, which it has told
-  std::function<std::string()> status;                               ///< JSON
-  std::function<void(bool)> drain;                                   ///< begin, or take in again
+  std::function<std::expected<void, ReloadFailure>()> reload;
+  std::function<std::string()> status;  ///< JSON
+  std::function<void(bool)> drain;      ///< begin, or take in again
   std::function<TimeNs()> wall_clock;
 };
 
@@ -33,6 +42,7 @@ class Answers {
  private:
   Answer list(const Command& command);
   Answer connection(std::uint64_t number);
+  Answer reload();
   Answer cut(std::uint64_t number, std::optional<std::uint32_t> subflow);
 
   AnswerSources sources_;

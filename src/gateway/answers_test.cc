@@ -76,7 +76,8 @@ class AnswersTest : public ::testing::Test {
   TimeNs now = 1'700'000'000'000'000'000;
   std::vector<std::byte> bytes;
   std::vector<std::unique_ptr<Worker>> workers;
-  bool reloads = true, drains = false;
+  std::expected<void, ReloadFailure> reloads;
+  bool drains = false;
   Answers answers{{.ask_all =
                        [this](const std::function<void(Worker&)>& what) {
                          for (const auto& worker : workers) worker->ask(what);
@@ -168,8 +169,13 @@ TEST_F(AnswersTest, ASubflowIsCutAloneAndOnlyIfItIsThere) {
 
 TEST_F(AnswersTest, AReloadWithErrorsIsSaid) {
   EXPECT_TRUE(ask({.what = What::kReload}).at("done").as_bool());
-  reloads = false;
-  EXPECT_TRUE(ask({.what = What::kReload}, 422).contains("error"));
+  reloads = std::unexpected(ReloadFailure{.said = {"weir.yaml:7: \"stripp\" is none"}, .left_out = 0});
+  const auto answer = ask({.what = What::kReload}, 422);
+  EXPECT_TRUE(answer.contains("error"));
+  EXPECT_EQ(answer.at("problems").as_array(), boost::json::array({"weir.yaml:7: \"stripp\" is none"}));
+  EXPECT_FALSE(answer.contains("left_out"));
+  reloads.error().left_out = 3;
+  EXPECT_EQ(ask({.what = What::kReload}, 422).at("left_out"), 3);
 }
 
 TEST_F(AnswersTest, DrainBeginsAndEndsAndStatusIsHandedOn) {

@@ -59,10 +59,11 @@ std::string metrics_text(const Status& status, std::string_view version) {
   auto watched = family("weir_capture_interface_watched", "0: the interface is away.", MetricType::Gauge);
   for (const Status::Interface& interface : status.interfaces) {
     const std::vector<ClientMetric::Label> label{{.name = "interface", .value = interface.name}};
+    add(watched, interface.watched ? 1 : 0, label);
+    if (!interface.counted) continue;
     add(packets, static_cast<double>(interface.packets), label);
     add(dropped, static_cast<double>(interface.dropped), label);
     add(full, static_cast<double>(interface.ring_full), label);
-    add(watched, interface.watched ? 1 : 0, label);
   }
   for (MetricFamily* each : {&packets, &dropped, &full, &watched}) all.push_back(std::move(*each));
 
@@ -81,8 +82,9 @@ std::string status_json(const Status& status, std::string_view version) {
   problems(json, status);
   json.key("interfaces").begin_array();
   for (const Status::Interface& interface : status.interfaces) {
-    json.begin_object().field("name", interface.name).field("watched", interface.watched).field("packets", interface.packets);
-    json.field("dropped", interface.dropped).field("ring_full", interface.ring_full).end_object();
+    json.begin_object().field("name", interface.name).field("watched", interface.watched);
+    if (interface.counted) json.field("packets", interface.packets).field("dropped", interface.dropped).field("ring_full", interface.ring_full);
+    json.end_object();
   }
   json.end_array().key("counters").begin_object();
   for (const auto& [name, value] : status.counters) json.text_key(name).value(value);

@@ -14,6 +14,7 @@ struct Status {
   struct Interface {
     std::string name;
     bool watched = true;  ///< false: it is away
+    bool counted = true;  ///< false: what passes it is not counted for itself, and the numbers say nothing
     std::uint64_t packets = 0, dropped = 0, ring_full = 0;
   };
   std::int64_t uptime_s = 0;

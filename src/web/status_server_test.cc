@@ -53,6 +53,14 @@ TEST_F(StatusServerTest, StatusIsJson) {
       "interfaces": [{"name": "eth0", "watched": true, "packets": 0, "dropped": 0, "ring_full": 0}], "counters": {"a.b": 2}})"));
 }
 
+TEST_F(StatusServerTest, AnInterfaceThatIsNotCountedHasNoNumbers) {
+  server_->publish({.uptime_s = 1, .counters = {}, .interfaces = {{.name = "lan0", .watched = false, .counted = false}}, .problems = {}});
+  EXPECT_EQ(boost::json::parse(body(get("/api/v1/status"))).at("interfaces"), boost::json::parse(R"([{"name": "lan0", "watched": false}])"));
+  const std::string metrics = get("/metrics");
+  EXPECT_NE(metrics.find("\nweir_capture_interface_watched{interface=\"lan0\"} 0\n"), std::string::npos);
+  EXPECT_EQ(metrics.find("weir_capture_packets_total{"), std::string::npos);
+}
+
 TEST_F(StatusServerTest, WhatDrainsIsNotForNewConnections) {
   server_->publish({.uptime_s = 0, .counters = {}, .interfaces = {}, .problems = {}, .draining = true});
   const std::string answer = get("/healthz");

@@ -67,6 +67,13 @@ class Usage(Cli):
         for option in "--rules --log --export-pcap --export-streams --export-files --report --all-tcp --checksums --quiet --config".split():
             self.assertIn(option, out)
 
+    def test_the_gateway_offers_nothing_that_it_refuses(self):
+        out, _ = self.run_weir("gateway", "--help")
+        for option, argument in (("--all-tcp", []), ("--export-pcap", ["x.pcap"]), ("--checksums", ["ignore"])):
+            self.assertNotIn(option, out)
+            _, err = self.run_weir("gateway", "--dry-run", option, *argument, status=2)
+            self.assertIn(f"weir: {option}: is not for the gateway", err)
+
     def test_wrong_usage_is_2(self):
         for arguments in ([], ["fly"], ["--fly"], ["inspect"], ["inspect", "--fly", self.capture], ["inspect", "--checksums", "maybe", self.capture],
                           ["inspect", "--log"], ["inspect", "--log", "", self.capture], ["inspect", "-", "-"], ["config"], ["config", "check"], ["config", "fly", "x"]):
@@ -115,6 +122,24 @@ class Rules(Cli):
         self.run_weir("rules", "check", "--config", config, rules)
         _, err = self.run_weir("config", "check", self.file("bad.yaml", "vars:\n  MINE: [10.0.0.0/40]\n"), status=2)
         self.assertIn("bad.yaml:2", err)
+
+    def test_what_is_no_rules_file_stops_everything(self):
+        unsupported = 'alert icmp any any -> any any (sid:9;)\n'
+        self.file("rules.d/good.rules", self.GOOD)
+        self.file("rules.d/other.rules", unsupported)
+        for name, content, said in (("noise.rules", bytes(range(256)) * 40, "is no rules file: no rule in"), ("page.rules", "<html>\n<p>404</p>\n", "is no rules file: no rule in 2 lines"),
+                                    ("other.rules", unsupported, "nothing of it can run: 1 rule refused"), ("late.rules", 'alert tcp any any -> any any (pcre:"/(/"; sid:8;)\n', "nothing of it can run: 1 rule refused")):
+            with self.subTest(name):
+                path = self.file(name, content)
+                _, err = self.run_weir("inspect", "--rules", "rules.d", "--rules", path, self.capture, status=2)
+                self.assertIn(f"weir: {path}: {said}", err)
+                self.assertLess(err.count("\n"), 20)
+                self.run_weir("rules", "check", path, status=1)
+        self.run_weir("inspect", "--rules", "rules.d", "--rules", self.file("none.rules", "# nothing yet\n\n"), "--rules", "rules.d/good.rules", self.capture)
+        page = self.file("rules.d/page.rules", "<html>\n")  # beside rules that run
+        _, err = self.run_weir("inspect", "--rules", "rules.d", self.capture, status=2)
+        self.assertIn("rules.d/page.rules: is no rules file: no rule in 1 line", err)
+        os.unlink(page)
 
     def test_a_refused_rule_does_not_stop_the_others(self):
         rules = self.file("c.rules", self.GOOD + 'alert tcp any any -> any any (content:"x"; fly:1; sid:2;)\n')
@@ -443,6 +468,10 @@ limits: {max_connections: 1000}
         _, err = self.check("rules:\n  - /nowhere/a.rules\n  - /nowhere/*.rules\nsensor: {user: nobody-of-this-name}\n", status=0)
         for said in ("weir.yaml:2: /nowhere/a.rules", "weir.yaml:3: /nowhere/*.rules", "no user 'nobody-of-this-name'"):
             self.assertIn(said, err)
+        _, err = self.check("gateway:\n  interfaces: [lo, none-such]\n  queue_packets: 16\n", status=0)
+        self.assertIn("weir.yaml:2: gateway.interfaces: there is no interface 'none-such'", err)
+        self.assertIn("weir.yaml:3: gateway.queue_packets: a few transfers fill a queue of 16: what it has no room for passes unseen", err)
+        self.assertEqual(err.count("\n"), 2, err)
 
     def test_wrong_files(self):
         for text in ("a: [", "- 1\n- 2\n", "a: b: c\n", "just text\n", "log: {eve: [[1]]}\n", "log: {eve: [a, a]}\n", "log: {eve: {a: 1}}\n", "x: &x [*x]\n", "{" * 10000, "[" * 100000, "log: {}\n---\nlog: {}\n", "\0\1\2", "? [a]\n: b\n",

@@ -87,6 +87,29 @@ class Policy(test_cli.Cli):
         for text in ("server is 198.51.100.7", "category is none", "no rule matches", "rule: default", "subflows: 8", "outbound"):
             self.assertIn(text, out)
 
+    def test_fixed_pairs_of_nat_are_seen_from_behind(self):
+        rules = """gateway: {inside: [10.0.0.0/8]}
+policy:
+  rules:
+    - {name: proxied, match: {server: [203.0.113.8], port: 8080}, action: proxy}
+    - {name: own, match: {server: [10.0.5.2], direction: inbound}, action: strip}
+    - {name: outside, match: {server: [203.0.113.9]}, action: reset}
+    - {name: out, match: {client: [10.0.5.2]}, action: allow}
+nat: [{inside: 10.0.5.2, outside: 203.0.113.9}, {inside: 10.0.5.3, outside: 203.0.113.8}, {pool: {outside: [203.0.113.10], ports: 20000-20009}}]
+"""
+        self.config = self.file("weir.yaml", rules)
+        answer = self.ask(client="198.51.100.1", server="203.0.113.9")
+        self.assertEqual((answer["rule"], answer["direction"], answer["nat"]), ("own", "inbound", {"client": "198.51.100.1", "server": "10.0.5.2"}))
+        answer = self.ask(client="203.0.113.9", server="198.51.100.1")
+        self.assertEqual((answer["rule"], answer["direction"], answer["nat"]), ("out", "outbound", {"client": "10.0.5.2", "server": "198.51.100.1"}))
+        answer = self.ask("--port", "8080", client="198.51.100.1", server="203.0.113.8")
+        self.assertEqual((answer["rule"], "nat" in answer), ("proxied", False), "for a proxy it is decided before")
+        for server in ("203.0.113.10", "10.0.5.3", "198.51.100.2"):
+            self.assertNotIn("nat", self.ask(server=server))
+        out, _ = self.run_weir("policy", "test", "--client", "198.51.100.1", "--server", "203.0.113.9", "--config", self.config)
+        self.assertIn("198.51.100.1 -> 203.0.113.9 port 443, inbound", out)
+        self.assertIn("\nnat: rules see 203.0.113.9 as 10.0.5.2\n", out)
+
     def test_a_feed_that_cannot_be_taken(self):
         for name, content, why in (("missing", None, "No such file"), ("cut off", FEED[:-3], "cut off"), ("changed", FEED.replace("by hand", "by Hand"), "SHA-256"),
                                    ("stale", feed(valid_until="2026-11-28T07:00:01Z"), "stale"), ("binary", b"\x00\xff" * 50, "no feed")):

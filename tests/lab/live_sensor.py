@@ -40,7 +40,7 @@ class Sensor:
     def said(self, line, seconds=20):
         def there():
             assert self.process.poll() is None, self.errors.read_text()
-            return line in self.errors.read_text().splitlines()
+            return any(said == line or said.startswith(line + ";") for said in self.errors.read_text().splitlines())
         wait_for(there, line, seconds)
 
     def signal(self, number):

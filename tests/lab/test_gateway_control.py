@@ -97,11 +97,35 @@ class Control(OnANetwork):
             one.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 10_000)
             self.assertIn(b"400", one.recv(100))
 
+    def test_a_reload_of_rules_that_are_none(self):
+        control = f"control: {{socket: {self.socket}}}, interfaces: [{self.lab.interface(1, 1)}, misspelt]"
+        rules = f"rules: ['{self.gateway.rules}']"
+        good, bad = ('drop tcp any any -> any any (msg:"cut"; content:"sign"; sid:%d;)\n' % sid for sid in (1, 2))
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.gateway.write(gateway=control, more=rules)
+        self.gateway.config.write_text(self.gateway.config.read_text())
+        self.gateway.rules.write_text(good + bad.replace("content", "kontent"))
+        self.gateway.start()
+        self.gateway.said("weir: ready; 1 rule, 1 refused")
+        self.assertIn(f"weir: {self.gateway.config}:4: gateway.interfaces: there is no interface 'misspelt'", self.gateway.errors.read_text())
+        self.assertEqual([(one["name"], one["watched"]) for one in self.ask("GET", "/api/v1/status")[1]["interfaces"]], [(self.lab.interface(1, 1), True), ("misspelt", False)])
+        self.gateway.rules.write_text("<html>\n")
+        status, said = self.ask("POST", "/api/v1/reload")
+        self.assertEqual((status, said["problems"][-1]), (422, f"{self.gateway.rules}: is no rules file: no rule in 1 line (weir rules check says all)"))
+        self.assertEqual(self.ask("GET", "/api/v1/status")[1]["counters"]["rules.loaded"], 1, "what ran goes on")
+        self.gateway.rules.write_text(good + bad)
+        self.assertEqual(self.ask("POST", "/api/v1/reload"), (200, {"done": True}))
+        self.gateway.said("weir: reloaded; 2 rules")
+        self.assertEqual(self.gateway.end()[0], 0)
+
     def test_reload(self):
         self.gateway.write("  default: {action: strip}", f"control: {{socket: {self.socket}}}")
         self.assertEqual(self.ask("POST", "/api/v1/reload"), (200, {"done": True}))
-        self.gateway.config.write_text("policy: {nonsense: 1}\n")
-        self.assertEqual(self.ask("POST", "/api/v1/reload")[0], 422)
+        self.gateway.config.write_text("policy: {nonsense: 1}\n" + "".join(f"wrong{i}: 1\n" for i in range(100)))
+        status, said = self.ask("POST", "/api/v1/reload")
+        self.assertEqual((status, said["problems"][0]), (422, f"{self.gateway.config}:1: unknown key 'policy.nonsense'"))
+        self.assertEqual((len(said["problems"]), said["left_out"]), (20, 81))
+        self.assertIn("wrong99", said["problems"][-1])
         self.assertEqual(self.gateway.end()[0], 0)
         self.assertFalse(self.socket.exists())
 

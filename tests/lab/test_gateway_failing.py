@@ -151,6 +151,16 @@ class Failing(unittest.TestCase):
         self.done(waiting)
         self.drops_a_signature()
 
+    def test_a_file_without_rules_at_the_start_and_closed(self):
+        self.begin("closed")
+        self.rules.write_text("<html>no rules here</html>\n")
+        self.gateway.start("--rules", str(self.rules), wait=False)
+        self.assertEqual(self.gateway.process.wait(timeout=LONG), 2)
+        said = self.gateway.errors.read_text()
+        self.assertIn(f"weir: {self.rules}: is no rules file: no rule in 1 line", said)
+        self.assertIn(HELD_UP, said)
+        self.held_up()
+
     def test_rules_that_fail_at_the_start_and_open(self):
         self.without_rules("open")
         self.assertNotIn("WEIR", self.in_kernel())

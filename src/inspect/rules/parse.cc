@@ -55,7 +55,7 @@ class Reader {
 
  private:
   Refusal refuse(std::size_t at, std::string_view keyword, std::string why) const {
-    return {{}, 0, static_cast<int>(at) + 1, std::string(keyword), std::move(why)};
+    return {.file = {}, .line = 0, .column = static_cast<int>(at) + 1, .keyword = std::string(keyword), .why = std::move(why)};
   }
   void skip_blanks() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t')) ++at_;
@@ -82,7 +82,11 @@ class Reader {
         {"alert", Action::kAlert},      {"drop", Action::kDrop},         {"reject", Action::kReject}, {"rejectsrc", Action::kReject},
         {"rejectdst", Action::kReject}, {"rejectboth", Action::kReject}, {"pass", Action::kPass}};
     const auto* const known = std::ranges::find(kActions, action, [](const auto& entry) { return entry.first; });
-    if (known == std::end(kActions)) return refuse(begin, "", "'" + std::string(action) + "' is no action: alert, drop, reject or pass");
+    if (known == std::end(kActions)) {
+      Refusal refused = refuse(begin, "", "'" + std::string(action) + "' is no action: alert, drop, reject or pass");
+      refused.no_rule = true;
+      return refused;
+    }
     rule_.action = known->second;
 
     skip_blanks();

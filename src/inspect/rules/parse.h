@@ -23,6 +23,7 @@ struct Refusal {
   int column = 0;       ///< of what is refused, from 1
   std::string keyword;  ///< "" if the fault is in the rule's header or form
   std::string why;
+  bool no_rule = false;  ///< the line does not begin as a rule does
 };
 
 struct RuleFile {
