@@ -161,13 +161,13 @@ std::optional<std::string> replace(std::optional<KernelRuleSettings>& installed,
   return std::nullopt;
 }
 
-/// "y" or "n" behind what says that it is done.
+/// "y" or "n" behind what says that it is done. A chain that nothing leads to any more does nothing.
 std::string look() {
   for (const Programs& each : kPrograms) {
     std::string said;
     const int status = run({each.tables, "-w", "5", "-t", "mangle", "-S", kForward}, {}, &said);
-    if (status == 0) return "Ky";
-    if (status != 1) return fmt::format("E{}: {}", each.tables, said.substr(0, said.find('\n')));
+    if (status == 0 && has_rule(each.tables, "mangle", forward_jump())) return "Ky";
+    if (status > 1 || status < 0) return fmt::format("E{}: {}", each.tables, said.substr(0, said.find('\n')));
   }
   return "Kn";
 }

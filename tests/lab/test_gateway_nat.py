@@ -14,6 +14,7 @@ import time
 import unittest
 
 import live_gateway
+import live_sensor
 import network
 from lab import addresses, description, namespaces
 from live_gateway import wait_for
@@ -338,6 +339,20 @@ class GatewayNat(unittest.TestCase):
                 self.assertEqual(one[0].getsockopt(284, 1, 64)[0], 1, "its second subflow lives")
             self.assertEqual(case.gateway.end()[0], 0)
             self.assertEqual(case.nat(), "")
+
+    def test_policy_test_sees_what_the_gateway_sees(self):
+        for family in (4, 6):
+            with self.subTest(family=family), Case(family, STATIC[family]) as case:
+                inside_it, outside_it = addresses.server(1, family), outside(1, family)
+                rules = f'  rules:\n    - {{name: outside, match: {{server: ["{outside_it}"]}}, action: reset}}\n    - {{name: inside, match: {{server: ["{inside_it}"], direction: inbound}}, action: allow}}'
+                case.gateway.write(rules, gateway=case.keys, more=case.config)
+                case.gateway.process.send_signal(signal.SIGHUP)
+                case.gateway.said("weir: reloaded")
+                case.connect()
+                wait_for(case.gateway.decisions, "the decision")
+                foretold = case.lab.run(case.lab.router, live_sensor.WEIR, "policy", "test", "--json", "--client", addresses.client(1, family), "--server", outside_it, "--port", str(PORT),
+                                        "--config", str(case.gateway.config), capture_output=True, text=True, check=True).stdout
+                self.assertEqual((json.loads(foretold)["rule"], case.gateway.decisions()[0]["rule"]), ("inside", "inside"))
 
     def test_a_reload_begins_it(self):
         with Case(4, "", forward=True) as case:
