@@ -54,6 +54,13 @@ struct Connection {
   Endpoints asked;  ///< the addresses that were given
 };
 
+std::optional<unsigned> number_of(std::string_view text) {
+  unsigned value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 std::optional<decide::LocalTime> parse_time(std::string_view text) {
   constexpr std::string_view kDays = "mon tue wed thu fri sat sun ";
   decide::LocalTime out = local_time(std::time(nullptr));
@@ -64,11 +71,9 @@ std::optional<decide::LocalTime> parse_time(std::string_view text) {
     text.remove_prefix(4);
   }
   if (text.size() != 5 || text[2] != ':') return std::nullopt;
-  unsigned hour = 0, minute = 0;
-  const bool read = std::from_chars(text.data(), text.data() + 2, hour).ptr == text.data() + 2 &&
-                    std::from_chars(text.data() + 3, text.data() + 5, minute).ptr == text.data() + 5;
-  if (!read || hour > 23 || minute > 59) return std::nullopt;
-  out.minute = static_cast<std::uint16_t>(hour * 60 + minute);
+  const auto hour = number_of(text.substr(0, 2)), minute = number_of(text.substr(3));
+  if (!hour || !minute || *hour > 23 || *minute > 59) return std::nullopt;
+  out.minute = static_cast<std::uint16_t>(*hour * 60 + *minute);
   return out;
 }
 

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import pathlib
 import signal
+import subprocess
 import tempfile
 import time
 import unittest
@@ -81,6 +82,22 @@ class Reload(unittest.TestCase):
         names.write_text("bank.example\n")
         self.reload()
         self.assertEqual(self.gateway.end()[0], 0)
+
+    def test_a_standard_error_that_goes_away_ends_nothing(self):
+        gateway = Gateway(self.lab, self.folder)
+        process = self.lab.start(self.lab.router, live_sensor.WEIR, "gateway", "--config", str(gateway.config), stderr=subprocess.PIPE, text=True)
+        self.assertEqual(process.stderr.readline(), "weir: ready\n")
+        process.stderr.close()
+
+        def led():
+            """By which interfaces packets are led to it."""
+            return self.lab.run(self.lab.router, "iptables", "-t", "mangle", "-S", "WEIR-FORWARD", capture_output=True, text=True, check=False).stdout
+        gateway.write(gateway=f"interfaces: [{self.lab.interface(1, 1)}, misspelt]")
+        process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "-i misspelt" in led(), "the reload")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(10), 0)
+        self.assertEqual(led(), "", "its rules are gone")
 
     def test_what_needs_a_restart_is_refused_with_its_line(self):
         self.start(gateway="queues: 2")
