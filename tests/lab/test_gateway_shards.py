@@ -12,7 +12,7 @@ import live_sensor
 import network
 from live_gateway import Gateway, wait_for, warm
 
-from lab import endpoint, namespaces
+from lab import addresses, endpoint, namespaces
 from lab.raw import plan
 from lab.raw.host import Host
 
@@ -67,6 +67,26 @@ class Shards(unittest.TestCase):
 
     def test_four_queues(self):
         self.all_come_through(4)
+
+    def follow_each_other(self, how, ports, times):
+        """On the same addresses and ports, each before what the gateway and conntrack have of the one before is forgotten."""
+        self.start(4)
+        self.lab.set(self.lab.client, "net.ipv4.tcp_tw_reuse", 1)
+        program = str(HERE / "ports_again.py")
+        server = self.lab.start(self.lab.server, sys.executable, program, "serve", str(PORT), stdout=subprocess.PIPE, text=True)
+        self.assertEqual(server.stdout.readline(), "listening\n")
+        said = self.lab.run(self.lab.client, sys.executable, program, "again", self.lab.target(), str(PORT), addresses.client(1, 4), how, str(ports), str(times),
+                            capture_output=True, text=True).stdout
+        self.assertEqual(said, f"{ports * times} well\n")
+        wait_for(lambda: len(self.gateway.records("mptcp")) >= ports * times, "a record of each", 60)
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.assertEqual(self.gateway.last_stats()["gateway"]["inspected"], ports * times, "each was decided on")
+
+    def test_ports_of_connections_that_ended_come_again(self):
+        self.follow_each_other("ended", 150, 10)
+
+    def test_ports_of_connections_that_were_aborted_come_again_at_once(self):
+        self.follow_each_other("aborted", 4, 400)
 
     def test_a_signature_over_eight_subflows_of_any_shard(self):
         self.start(4)
