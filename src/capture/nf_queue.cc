@@ -72,6 +72,14 @@ std::string line_of(int statistics, std::uint16_t number) {
   return {};
 }
 
+/// Of verdicts, one behind the other.
+std::size_t count_of(std::span<const std::byte> verdicts) {
+  std::size_t count = 0;
+  int left = static_cast<int>(verdicts.size());
+  for (const auto* head = reinterpret_cast<const nlmsghdr*>(verdicts.data()); mnl_nlmsg_ok(head, left); head = mnl_nlmsg_next(head, &left)) ++count;
+  return count;
+}
+
 std::uint32_t number_of(const nlattr* attribute) { return attribute == nullptr ? 0 : ntohl(mnl_attr_get_u32(attribute)); }
 
 }  // namespace
@@ -83,7 +91,9 @@ NfQueue::NfQueue(const NfQueueSettings& settings, mnl_socket* socket)
       buffers_(std::make_unique<std::byte[]>(kBatch * kMessage)),
       headers_(kBatch),
       pieces_(kBatch),
-      sender_([socket](std::span<const std::byte> verdicts) { return mnl_socket_sendto(socket, verdicts.data(), verdicts.size()) >= 0; }) {
+      sender_([socket](std::span<const std::byte> verdicts) {
+        return mnl_socket_sendto(socket, verdicts.data(), verdicts.size()) >= 0 ? std::size_t{0} : count_of(verdicts);
+      }) {
   packets_.reserve(kBatch);
   verdicts_.reserve(kVerdictsBytes + kMessage);
   for (std::size_t i = 0; i < kBatch; ++i) {

@@ -58,7 +58,7 @@ struct NfQueueCounters {
   std::uint64_t bytes = 0;
   std::uint64_t overflows = 0;       ///< times that the receive buffer had no room (ENOBUFS): the settings say what became of those packets
   std::uint64_t cut = 0;             ///< packets longer than could be read: dropped
-  std::uint64_t verdict_errors = 0;  ///< times that the kernel did not take one verdict, or several that were sent together
+  std::uint64_t verdict_errors = 0;  ///< verdicts that were not taken: of packets that are gone (their interface went down), or not to be sent
   std::uint64_t queue_dropped = 0;   ///< by the kernel, the queue being full
   std::uint64_t user_dropped = 0;    ///< by the kernel, the receive buffer being full
   std::uint64_t waiting = 0;         ///< now

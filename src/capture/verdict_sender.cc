@@ -35,10 +35,10 @@ void VerdictSender::give(std::vector<std::byte>& verdicts) {
 }
 
 void VerdictSender::send(std::vector<std::byte>& verdicts) {
-  const bool taken = send_(verdicts);
+  const std::size_t lost = send_(verdicts);
   verdicts.clear();
   const std::scoped_lock lock(mutex_);
-  if (!taken) ++errors_;
+  errors_ += lost;
 }
 
 void VerdictSender::settle() {
@@ -72,9 +72,9 @@ void VerdictSender::run() {
     if (waiting_.empty()) return;
     const std::span<const std::byte> next = waiting_.front();
     lock.unlock();
-    const bool taken = send_(next);
+    const std::size_t lost = send_(next);
     lock.lock();
-    if (!taken) ++errors_;
+    errors_ += lost;
     sent_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
     changed_.notify_all();

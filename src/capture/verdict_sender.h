@@ -22,9 +22,9 @@ class VerdictSender {
   /// Buffers that wait; who gives another one waits until one has gone, so that no more than these is ever held up behind the kernel.
   static constexpr std::size_t kMostWaiting = 4;
 
-  using Send = std::function<bool(std::span<const std::byte>)>;
+  /// How many of the verdicts in them were not taken.
+  using Send = std::function<std::size_t(std::span<const std::byte>)>;
 
-  /// `send`: false if they were not taken.
   explicit VerdictSender(Send send) : send_(std::move(send)) {}
   VerdictSender(const VerdictSender&) = delete;
   VerdictSender& operator=(const VerdictSender&) = delete;
@@ -37,7 +37,7 @@ class VerdictSender {
   /// Waits until all that was given is sent.
   void settle();
   bool settled() const;
-  /// Buffers that were not taken.
+  /// Verdicts that were not taken.
   std::uint64_t errors() const;
 
  private:

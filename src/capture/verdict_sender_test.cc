@@ -18,7 +18,7 @@ TEST(VerdictSender, SendsAllInOrder) {
   {
     VerdictSender sender([&](std::span<const std::byte> verdicts) {
       sent.push_back(std::to_integer<int>(verdicts[0]));
-      return true;
+      return std::size_t{0};
     });
     for (std::size_t i = 0; i < 200; ++i) {
       auto verdicts = octet(i);
@@ -37,7 +37,7 @@ TEST(VerdictSender, IsSettledOnceTheKernelHasThem) {
   VerdictSender sender([&](std::span<const std::byte>) {
     may_go.wait();
     ++sent;
-    return true;
+    return std::size_t{0};
   });
   EXPECT_TRUE(sender.settled());
   auto first = octet(1), second = octet(2);
@@ -54,7 +54,7 @@ TEST(VerdictSender, HoldsNoMoreThanItsBound) {
   std::latch may_go(1);
   VerdictSender sender([&](std::span<const std::byte>) {
     may_go.wait();
-    return true;
+    return std::size_t{0};
   });
   for (std::size_t i = 0; i < VerdictSender::kMostWaiting; ++i) {
     auto verdicts = octet(i);
@@ -70,11 +70,13 @@ TEST(VerdictSender, HoldsNoMoreThanItsBound) {
 }
 
 TEST(VerdictSender, CountsWhatIsNotTaken) {
-  VerdictSender sender([](std::span<const std::byte>) { return false; });
-  auto verdicts = octet(1);
+  VerdictSender sender([](std::span<const std::byte> verdicts) { return verdicts.size(); });
+  std::vector<std::byte> verdicts(3);
   sender.give(verdicts);
   sender.settle();
-  EXPECT_EQ(sender.errors(), 1U);
+  verdicts.resize(2);
+  sender.send(verdicts);
+  EXPECT_EQ(sender.errors(), 5U);
 }
 
 }  // namespace
