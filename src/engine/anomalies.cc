@@ -5,6 +5,16 @@
 
 namespace weir::engine {
 
+namespace {
+
+/// Of one packet, not of what came before it, or never came.
+bool is_of_one_packet(inspect::Event event) {
+  using inspect::Event;
+  return event != Event::visibility_low && event != Event::joins_before_keys && event != Event::option_stripped && event != Event::fragmented_across_subflows;
+}
+
+}  // namespace
+
 bool Engine::State::raise(Connection& c, inspect::Event event, TimeNs now, inspect::Detail detail, std::optional<std::pair<PointId, PointId>> between) {
   const std::uint32_t bit = 1U << static_cast<unsigned>(event);
   if ((c.raised & bit) != 0 || c.quiet) return false;
@@ -16,8 +26,9 @@ bool Engine::State::raise(Connection& c, inspect::Event event, TimeNs now, inspe
   record.event = inspect::event_name(event);
   record.detail = std::move(detail);
   record.between = between;
-  if (!c.told_established && (c.held || !c.keyed) && !c.fallen_back()) {
-    // The id may still change: keys, or the connection that these JOINs belong to, may come.
+  record.of_packet = under_way && is_of_one_packet(event);
+  if (!has_final_id(c)) {
+    record.of_packet = false;
     if (!c.pending) c.pending = std::make_unique<std::vector<AnomalyRecord>>();
     c.pending->push_back(std::move(record));
     return true;
@@ -54,6 +65,7 @@ void Engine::State::raise_unknown(const Segment& s, inspect::Event event, inspec
   record.type = AnomalyType::kMptcp;
   record.event = inspect::event_name(event);
   record.endpoints = endpoints_of(s, true);
+  record.of_packet = under_way;
   record.detail = std::move(detail);
   observer.on_anomaly(record);
 }
@@ -66,6 +78,7 @@ void Engine::State::raise_tcp(Connection& c, const char* event, TimeNs now, std:
   record.time_ns = now;
   record.type = AnomalyType::kTcp;
   record.event = event;
+  record.of_packet = under_way;
   record.connection = info(c);
   observer.on_anomaly(record);
 }

@@ -115,4 +115,7 @@ struct Connection : boost::intrusive::list_base_hook<> {
   bool fallen_back() const { return fallback != FallbackReason::kNone || refused; }
 };
 
+/// Of a direction: rebuilt in order from the start up to the first gap, and not held back from its host; with those of processes before this one.
+std::uint64_t delivered_bytes(const Connection& c, std::size_t d);
+
 }  // namespace weir::engine

@@ -221,6 +221,7 @@ void Engine::State::report_decode_error(const RawPacket& raw, const wire::Decode
   AnomalyRecord record;
   record.time_ns = raw.time_ns;
   record.type = AnomalyType::kDecode;
+  record.of_packet = under_way;
   record.event = wire::decode_event_name(decoded.error);
   observer.on_anomaly(record);
 }

@@ -71,6 +71,8 @@ class Engine {
   /// Each host on each live subflow.
   std::vector<Ending> endings(std::uint64_t connection) const;
   std::optional<ConnectionKeys> keys(std::uint64_t connection) const;
+  /// As records tell of it; the id is empty as long as it may still change. Inline only.
+  std::optional<ConnectionInfo> info(std::uint64_t connection) const;
   /// The live connection that one of whose hosts has this token; 0: none.
   std::uint64_t connection_of(std::uint32_t token) const;
   /// Running MPTCP connections with numbers above `after`, at most `most`, by number; inline only.

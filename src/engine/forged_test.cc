@@ -25,6 +25,17 @@ TEST_F(Forged, AddAddr) {
   EXPECT_TRUE(told("add_addr_hmac_mismatch"));
 }
 
+TEST_F(Forged, MpPrioThatNamesASubflow) {
+  // In version 1 it names none, and nothing proves it (RFC 8684 §3.3.8): one within the window is as good as the host's.
+  MpPrio prio;
+  prio.backup = true;
+  EXPECT_EQ(option(prio), "none");
+  EXPECT_EQ(refusal({.ssn = 0x1000'0000, .acks = 2, .options = {prio}}), "window");
+  prio.address_id = 7;
+  EXPECT_EQ(option(prio), "malformed");
+  EXPECT_TRUE(told("option_malformed"));
+}
+
 TEST_F(Forged, RemoveAddr) {
   const std::array<std::byte, 1> id{std::byte{9}};
   EXPECT_EQ(option(RemoveAddr{id}), "forged_remove_addr");

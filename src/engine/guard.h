@@ -17,8 +17,17 @@ struct Skipped {
 /// Kept apart in a direction; beyond, the last one grows, so that more is refused than was passed over.
 inline constexpr std::size_t kMostSkipped = 64;
 
+/// What a record counts that this process has not in its streams, or has there and no host got. By Direction.
+struct CountedApart {
+  std::uint64_t bytes[2] = {0, 0}, seen_bytes[2] = {0, 0}, gap_bytes[2] = {0, 0};  ///< of the processes before this one
+  std::uint64_t duplicate_bytes = 0;                                               ///< likewise
+  std::uint64_t excused_bytes[2] = {0, 0};                                         ///< of all gaps: they had passed the process before this one
+  std::uint64_t withheld_bytes[2] = {0, 0};                                        ///< in the stream, by a packet that a match has refused
+};
+
 /// Of a connection; arrays by Direction.
 struct ConnectionGuard {
+  CountedApart counted;
   reassemble::PassedBytes passed[2];  ///< by position in the data stream
   /// While there is one subflow, its receiver may fall back to plain TCP without a word. Until it has acknowledged past this position by
   /// DATA_ACK, only what plain TCP would agree with passes: mappings that go on as the last one did.
@@ -44,8 +53,9 @@ struct SubflowGuard {
   std::uint64_t unseen[2] = {0, 0};    ///< as in ConnectionGuard, by ACK
   std::uint64_t unproven[2] = {0, 0};  ///< an ACK of what was not seen that anyone may have sent; 0: none
   TimeNs unproven_since_ns[2] = {0, 0};
-  std::uint64_t settled[2] = {0, 0};  ///< as in ConnectionGuard
-  TimeNs reset_ns[2] = {0, 0};        ///< that goes by: when that side's RST came; 0: none
+  std::uint64_t settled[2] = {0, 0};                                   ///< as in ConnectionGuard
+  TimeNs reset_ns[2] = {0, 0};                                         ///< that goes by: when that side's RST came; 0: none
+  std::uint64_t bytes_before[2] = {0, 0}, withheld_bytes[2] = {0, 0};  ///< likewise: CountedApart
   std::vector<Skipped> skipped[2];
 };
 

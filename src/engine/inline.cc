@@ -27,6 +27,21 @@ void Engine::State::judging(const Subflow& f, Side side) {
   judged.subflow = f.id;
   judged.direction = f.direction(side);
   judged.fallen_back = f.connection->fallen_back();
+  judged_delivered = f.connection->mptcp() ? delivered_bytes(*f.connection, index(judged.direction)) : 0;
+  judged_next = f.rx[side].next();
+}
+
+/// A match refuses the packet that completed it, after the streams have taken that: no host gets these octets.
+void Engine::State::withhold(std::uint32_t payload_bytes) {
+  Connection* const c = by_number(judged.connection);
+  if (c == nullptr || !c->mptcp()) return;
+  const std::size_t d = index(judged.direction);
+  guard(*c).counted.withheld_bytes[d] += delivered_bytes(*c, d) - judged_delivered;
+  for (Subflow* f : c->subflows) {
+    if (f->id != judged.subflow) continue;
+    const Side side = f->direction(kOpener) == judged.direction ? kOpener : kAnswerer;
+    guard(*f).withheld_bytes[side] += std::min<std::uint64_t>(payload_bytes, f->rx[side].next() - judged_next);
+  }
 }
 
 Connection* Engine::State::by_number(std::uint64_t number) const {
@@ -210,8 +225,9 @@ void Engine::State::raise_refusal(Subflow& f, Side side, const Segment& s, const
         if (const auto* add = std::get_if<wire::mptcp::AddAddr>(&option); add != nullptr && refusal == Refusal::kForgedAddAddr) on_add_addr(f, side, s, *add);
         if (const auto* remove = std::get_if<wire::mptcp::RemoveAddr>(&option); remove != nullptr && refusal == Refusal::kForgedRemoveAddr)
           on_remove_addr(f, side, s, *remove);
+        if (const auto* prio = std::get_if<wire::mptcp::MpPrio>(&option); prio != nullptr && refusal == Refusal::kForgedMpPrio)
+          tell_foreign_prio(f, side, s, *prio);
       }
-      if (refusal == Refusal::kForgedMpPrio) raise(c, inspect::Event::mp_prio_foreign, s.time_ns, {{"subflow", static_cast<std::uint64_t>(f.id)}});
       if (refusal == Refusal::kForgedMpFail) raise(c, inspect::Event::mp_fail, s.time_ns, {{"subflow", static_cast<std::uint64_t>(f.id)}, {"forged", true}});
       break;
     default:
@@ -312,6 +328,7 @@ Judgement Engine::judge(const RawPacket& packet) {
   state.under_way = false;
   if (const Connection* const c = state.by_number(state.judged.connection)) state.judged.over = c->list == kEnding;
   state.judged.fate = fate;
+  if (state.judged.refusal == Refusal::kRule) state.withhold(decoded.tcp.payload_bytes);
   state.judged.payload = decoded.kind == wire::Kind::kTcp && decoded.tcp.payload_bytes != 0;
   if (!state.judged.passes()) ++state.refused[static_cast<std::size_t>(state.judged.refusal)];
   return state.judged;

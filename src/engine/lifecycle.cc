@@ -26,6 +26,15 @@ std::string hex(std::uint64_t value, int digits) {
 
 }  // namespace
 
+std::uint64_t delivered_bytes(const Connection& c, std::size_t d) {
+  const auto& data = c.mp->data[d];
+  const std::uint64_t own = data.started() ? data.bytes() : 0;
+  if (!c.guard) return own;
+  const CountedApart& n = c.guard->counted;
+  const std::uint64_t all = n.bytes[d] + (n.gap_bytes[d] == 0 ? own : 0);
+  return all - std::min(all, n.withheld_bytes[d]);
+}
+
 Connection& Engine::State::add_connection(TimeNs now, bool mptcp) {
   if (connections >= static_cast<std::size_t>(limits.max_connections)) {
     for (auto& list : {&lists[kEnding], &lists[kWaiting], &lists[kLive]}) {
@@ -67,6 +76,9 @@ const ConnectionInfo& Engine::State::info(Connection& c) {
   }
   return info;
 }
+
+/// Before, keys may come, or the connection that these JOINs belong to.
+bool Engine::State::has_final_id(const Connection& c) { return c.told_established || (!c.held && c.keyed) || c.fallen_back(); }
 
 ConnectionState Engine::State::state_of(const Connection& c) const {
   if (c.refused) return ConnectionState::kRefused;
@@ -186,34 +198,59 @@ void Engine::State::finish_streams(Connection& c) {
   for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
     if (!c.fastclosed) confirm_doubtful(c, d, now);
     data_output.clear();
-    c.mp->data[index(d)].finish(now, limits, data_output);
+    auto& data = c.mp->data[index(d)];
+    data.finish(now, limits, data_output);
     give(c, d, now);
+    if (data.started()) note_excused(c, d, data.next(), data.has_ack() ? data.acked() : 0);
     if (c.fallen_back() && std::ranges::any_of(c.subflows, [&](const Subflow* f) { return f->fin[f->direction(kOpener) == d ? kOpener : kAnswerer]; }))
       tell_fin(c, d, now);
   }
   const auto& up = c.mp->data[0];
   const auto& down = c.mp->data[1];
-  std::uint64_t acked = 0;
+  const Exchanged all = exchanged_by(c);
+  std::uint64_t acked = all.before;
   for (const auto* data : {&up, &down}) {
     if (!data->started() || !data->has_ack() || data->acked() <= data->first()) continue;
     acked += std::min(data->acked(), data->has_fin() ? data->fin_position() : data->acked()) - data->first();
   }
-  const std::uint64_t gaps = up.gap_bytes() + down.gap_bytes();
+  const std::uint64_t gaps = all.gaps;
   const std::uint64_t cut = std::min(gaps, up.cut_bytes() + down.cut_bytes() + (c.mp->extra ? c.mp->extra->cut_bytes[0] + c.mp->extra->cut_bytes[1] : 0));
-  const std::uint64_t exchanged = up.seen_bytes() + down.seen_bytes() + gaps;
+  const std::uint64_t exchanged = all.seen + gaps;
   if (std::cmp_greater_equal(acked, limits.visibility_bytes) && (gaps - cut) * 100 > exchanged * static_cast<std::uint64_t>(100 - limits.visibility_percent) &&
       !c.fallen_back()) {
     raise(c, inspect::Event::visibility_low, now, {{"unseen_bytes", gaps - cut}, {"exchanged_bytes", exchanged}});
   }
 }
 
-double Engine::State::visibility_of(const Connection& c) const {
-  std::uint64_t seen = 0;
-  std::uint64_t gaps = 0;
-  for (const auto& data : c.mp->data) {
-    seen += data.seen_bytes();
-    gaps += data.gap_bytes();
+/// Of a gap from `begin` to `end`, what had passed the process before this one.
+void Engine::State::note_excused(Connection& c, Direction d, std::uint64_t begin, std::uint64_t end) {
+  if (!c.guard || !c.guard->excused) return;
+  end = std::min(end, c.guard->settled[index(d)]);
+  if (begin < end) c.guard->counted.excused_bytes[index(d)] += end - begin;
+}
+
+/// Both directions together. What had passed the process before this one counts as seen.
+Engine::State::Exchanged Engine::State::exchanged_by(const Connection& c) {
+  Exchanged all;
+  for (std::size_t d = 0; d < 2; ++d) {
+    const auto& data = c.mp->data[d];
+    std::uint64_t seen = data.seen_bytes(), gaps = data.gap_bytes();
+    if (c.guard) {
+      const CountedApart& n = c.guard->counted;
+      all.before += n.seen_bytes[d] + n.gap_bytes[d];
+      gaps += n.gap_bytes[d];
+      const std::uint64_t excused = std::min(gaps, n.excused_bytes[d]);
+      gaps -= excused;
+      seen += n.seen_bytes[d] + excused;
+    }
+    all.seen += seen;
+    all.gaps += gaps;
   }
+  return all;
+}
+
+double Engine::State::visibility_of(const Connection& c) const {
+  const auto [before, seen, gaps] = exchanged_by(c);
   return seen + gaps == 0 ? 1.0 : static_cast<double>(seen) / static_cast<double>(seen + gaps);
 }
 
@@ -250,7 +287,11 @@ SubflowRecord Engine::State::record_of(const Connection&, const Subflow& f) cons
       r.state = SubflowState::kFailed;
       break;
   }
-  for (const Side side : {kOpener, kAnswerer}) r.bytes[index(f.direction(side))] = f.rx[side].payload_bytes();
+  for (const Side side : {kOpener, kAnswerer}) {
+    std::uint64_t& bytes = r.bytes[index(f.direction(side))];
+    bytes = f.rx[side].payload_bytes();
+    if (f.guard) bytes += f.guard->bytes_before[side] - std::min(f.guard->withheld_bytes[side], bytes);
+  }
   r.points.push_back(f.home.point);
   if (f.extra) {
     for (const Alias& a : f.extra->aliases) {
@@ -274,10 +315,11 @@ ConnectionRecord Engine::State::record_of(Connection& c) {
   r.checksum = mp.checksum && !c.refused;
   r.midstream = c.midstream || mp.orphan || (c.guard && c.guard->resumed);
   for (std::size_t i = 0; i < 2; ++i) {
-    r.bytes[i] = mp.data[i].started() ? mp.data[i].bytes() : 0;
-    r.gap_bytes[i] = mp.data[i].gap_bytes();
+    r.bytes[i] = delivered_bytes(c, i);
+    r.gap_bytes[i] = mp.data[i].gap_bytes() + (c.guard ? c.guard->counted.gap_bytes[i] : 0);
     r.duplicate_bytes += mp.data[i].duplicate_bytes();
   }
+  if (c.guard) r.duplicate_bytes += c.guard->counted.duplicate_bytes;
   r.visibility = visibility_of(c);
   for (const Subflow* f : c.subflows) r.subflows.push_back(record_of(c, *f));
   return r;

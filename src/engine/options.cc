@@ -243,14 +243,20 @@ void Engine::State::on_remove_addr(Subflow& f, Side side, const Segment& s, cons
   }
 }
 
+/// False: it is of its own subflow.
+bool Engine::State::tell_foreign_prio(const Subflow& f, Side side, const Segment& s, const MpPrio& option) {
+  if (!option.address_id || *option.address_id == f.address_id[side]) return false;
+  raise(*f.connection, inspect::Event::mp_prio_foreign, s.time_ns,
+        {{"address_id", static_cast<std::uint64_t>(*option.address_id)},
+         {"own_address_id", static_cast<std::uint64_t>(f.address_id[side])},
+         {"backup", option.backup}});
+  return true;
+}
+
 // RFC 8684 §3.3.8; in v0 an address ID may name other subflows than its own (RFC 6181; Munir et al.).
 void Engine::State::on_mp_prio(Subflow& f, Side side, const Segment& s, const MpPrio& option) {
   Connection& c = *f.connection;
-  if (option.address_id && *option.address_id != f.address_id[side]) {
-    raise(c, inspect::Event::mp_prio_foreign, s.time_ns,
-          {{"address_id", static_cast<std::uint64_t>(*option.address_id)},
-           {"own_address_id", static_cast<std::uint64_t>(f.address_id[side])},
-           {"backup", option.backup}});
+  if (tell_foreign_prio(f, side, s, option)) {
     for (Subflow* g : c.subflows) {
       for (const Side g_side : {kOpener, kAnswerer}) {
         if (g->host(g_side) == f.host(side) && g->address_id[g_side] == *option.address_id) g->backup = option.backup;

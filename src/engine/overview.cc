@@ -1,4 +1,4 @@
-// What is shown of running connections, a page at a time.
+// What is shown of running connections: one, or a page at a time.
 #include <algorithm>
 #include <iterator>
 
@@ -20,6 +20,14 @@ std::vector<ConnectionOverview> Engine::overview(std::uint64_t after, std::size_
     all.push_back(std::move(o));
   }
   return all;
+}
+
+std::optional<ConnectionInfo> Engine::info(std::uint64_t connection) const {
+  Connection* const c = state_->by_number(connection);
+  if (c == nullptr) return std::nullopt;
+  ConnectionInfo info = state_->info(*c);
+  if (!State::has_final_id(*c)) info.id.clear();
+  return info;
 }
 
 }  // namespace weir::engine

@@ -94,6 +94,8 @@ struct FlowRecord {
 };
 
 enum class AnomalyType : std::uint8_t { kMptcp, kTcp, kDecode };
+/// Inline: what became of the packet that a record tells of.
+enum class RecordAction : std::uint8_t { kAllowed, kBlocked };
 
 struct AnomalyRecord {
   TimeNs time_ns = 0;
@@ -103,11 +105,13 @@ struct AnomalyRecord {
   std::optional<Endpoints> endpoints;        ///< else the packet's own addresses, if there are any
   inspect::Detail detail;
   std::optional<std::pair<PointId, PointId>> between;  ///< the part of the network that it concerns: from one point to the next
+  bool of_packet = false;                              ///< inline: of the packet that is under way; what becomes of that is not known yet
+  std::optional<RecordAction> action;                  ///< inline: known, and of one packet
 };
 
 /// A signature that matched. CONTRACT.md, `alert`.
 struct AlertRecord {
-  enum class Action : std::uint8_t { kAllowed, kBlocked };
+  using Action = RecordAction;
   TimeNs time_ns = 0;
   ConnectionInfo connection;
   Action action = Action::kAllowed;

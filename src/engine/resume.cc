@@ -38,7 +38,10 @@ SavedSubflow saved_from(const Subflow& f) {
     s.plain_dsn[side] = f.rx[side].plain_dsn(f.rx[side].next());
     s.ssn_base[side] = f.ssn_base(side);
     s.view[side] = f.home.side[side];
-    if (f.guard) s.settled[side] = f.guard->settled[side];
+    s.bytes[side] = f.rx[side].consumed_bytes();  // what waits comes to the next process once more
+    if (!f.guard) continue;
+    s.settled[side] = f.guard->settled[side];
+    s.bytes[side] += f.guard->bytes_before[side] - std::min(f.guard->withheld_bytes[side], s.bytes[side]);
   }
   return s;
 }
@@ -70,7 +73,16 @@ SavedConnection saved_from(const Connection& c) {
     s.edge[d] = data.edge();
     s.has_fin[d] = data.has_fin();
     s.fin[d] = data.has_fin() ? data.fin_position() : 0;
+    s.counted.bytes[d] = delivered_bytes(c, d);
+    s.counted.seen_bytes[d] = data.delivered_bytes();
+    s.counted.gap_bytes[d] = data.gap_bytes();
+    s.counted.duplicate_bytes += data.duplicate_bytes();
     if (!c.guard) continue;
+    const CountedApart& before = c.guard->counted;
+    s.counted.seen_bytes[d] += before.seen_bytes[d];
+    s.counted.gap_bytes[d] += before.gap_bytes[d];
+    s.counted.excused_bytes[d] = before.excused_bytes[d];
+    if (d == 0) s.counted.duplicate_bytes += before.duplicate_bytes;
     s.mapped[d] = c.guard->mapped[d];
     s.delta[d] = c.guard->delta[d];
     s.unconfirmed_until[d] = c.guard->unconfirmed_until[d];
@@ -146,6 +158,7 @@ bool Engine::State::resume_subflow(Connection& c, const SavedSubflow& s) {
     track::TcpView& view = f->home.side[side];
     if (view.has_edge && view.has_ack) view.right_edge = view.last_ack + kWidest;
     guard(*f).settled[side] = s.settled[side];
+    guard(*f).bytes_before[side] = s.bytes[side];
     resume_passed(*f, side, s);
     c.mp->more().addresses.use(f->host(side), s.address_id[side]);
   }
@@ -175,6 +188,7 @@ bool Engine::State::resume(const SavedConnection& s, Since since, TimeNs settles
     if (s.has_key[host]) set_key(c, host, s.key[host]);
   }
   c.keyed = mp.has_key[0] && mp.has_key[1];
+  guard(c).counted = s.counted;
   for (std::size_t d = 0; d < 2; ++d) resume_data(c, s, d);
   guard(c).resumed = true;
   guard(c).settles_until_ns = std::min(std::max(s.settles_until_ns, settles_until), now_ns + kMostSettling);  // the clock may have been set back

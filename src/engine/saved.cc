@@ -9,7 +9,8 @@ namespace weir::engine {
 
 namespace {
 
-constexpr std::uint64_t kMagic = 0x5765697253746132;  // "WeirSta2": the last octet is the version of the form
+constexpr std::uint64_t kMagic = 0x5765697253746100;  // "WeirSta", and an octet for the form: '2', '3'
+constexpr std::uint64_t magic_of(unsigned form) { return kMagic + '0' + form; }
 /// Positions beyond it were never reached by any stream.
 constexpr std::uint64_t kFarthest = 1ULL << 62U;
 constexpr std::size_t kUsual = 512;  ///< octets of a connection or a subflow without what passed
@@ -17,7 +18,8 @@ constexpr std::size_t kUsual = 512;  ///< octets of a connection or a subflow wi
 /// Appends fields to octets. Put and Get have the same calls, so that one list of fields serves both.
 class Put {
  public:
-  explicit Put(std::vector<std::byte>& out) : out_(out) {}
+  Put(std::vector<std::byte>& out, unsigned form) : out_(out), form_(form) {}
+  unsigned form() const { return form_; }
   template <std::unsigned_integral T>
     requires(!std::same_as<T, bool>)
   void operator()(T& value) {
@@ -32,11 +34,13 @@ class Put {
 
  private:
   std::vector<std::byte>& out_;
+  unsigned form_;
 };
 
 class Get {
  public:
-  explicit Get(std::span<const std::byte> in) : in_(in) {}
+  explicit Get(std::span<const std::byte> in, unsigned form = kSavedForm) : in_(in), form_(form) {}
+  unsigned form() const { return form_; }
   void operator()(std::uint8_t& value) { value = in_.u8(); }
   void operator()(std::uint16_t& value) { value = in_.u16(); }
   void operator()(std::uint32_t& value) { value = in_.u32(); }
@@ -53,6 +57,7 @@ class Get {
 
  private:
   ByteReader in_;
+  unsigned form_;
   bool left_out_ = false;
 };
 
@@ -174,6 +179,7 @@ template <typename Archive>
 void subflow(Archive& a, SavedSubflow& f, std::size_t most_pieces) {
   fields(a, f.endpoints.src, f.endpoints.dst, f.endpoints.src_port, f.endpoints.dst_port, f.phase, f.auth, f.join, f.opened_by_server, f.backup, f.spoke,
          f.has_isn, f.fallen_back, f.address_id, f.isn, f.next, f.acked, f.uncopied_until, f.settled, f.fin_position, f.plain_dsn, f.ssn_base, f.view);
+  if (a.form() > 2) field(a, f.bytes);
   passed(a, f, most_pieces);
 }
 
@@ -182,6 +188,8 @@ void connection(Archive& a, SavedConnection& c, std::size_t most_pieces) {
   fields(a, c.number, c.first_ns, c.last_ns, c.version, c.version_known, c.checksum, c.refused, c.midstream, c.fallback, c.blocked, c.has_key, c.key,
          c.has_origin, c.started, c.has_ack, c.has_edge, c.has_fin, c.mapped, c.first_dsn, c.next, c.acked, c.edge, c.fin, c.delta, c.unconfirmed_until,
          c.uncopied_until, c.settled, c.settles_until_ns, c.excused);
+  CountedApart& n = c.counted;
+  if (a.form() > 2) fields(a, n.bytes, n.seen_bytes, n.gap_bytes, n.excused_bytes, n.duplicate_bytes);
   passed(a, c, most_pieces);
   for (auto& waiting : c.waiting) list(a, waiting, most_pieces);
 }
@@ -197,7 +205,7 @@ bool can_be(std::span<const SavedPiece> pieces, std::span<const Skipped> skipped
 bool can_be(const SavedSubflow& f) {
   bool in_range = std::ranges::all_of(f.next, [](std::uint64_t at) { return at >= reassemble::kFirstPosition && near(at); });
   for (std::size_t side = 0; side < 2; ++side) {
-    in_range = in_range && near(f.fin_position[side]) && near(f.acked[side]) && near(f.uncopied_until[side]) && near(f.settled[side]) &&
+    in_range = in_range && near(f.bytes[side]) && near(f.fin_position[side]) && near(f.acked[side]) && near(f.uncopied_until[side]) && near(f.settled[side]) &&
                can_be(f.passed[side], f.skipped[side]);
   }
   const bool scales = std::ranges::all_of(f.view, [](const track::TcpView& v) { return v.window_scale <= 14; });
@@ -223,7 +231,8 @@ std::uint64_t sum_of_saved(Bytes octets) {
 bool can_be(const SavedConnection& c) {
   bool in_range = c.version <= 1 && c.fallback <= FallbackReason::kVersion && !c.subflows.empty() && c.number != 0 && near(c.number);
   for (std::size_t d = 0; d < 2; ++d) {
-    for (const std::uint64_t at : {c.next[d], c.acked[d], c.edge[d], c.fin[d], c.unconfirmed_until[d], c.uncopied_until[d], c.settled[d]})
+    for (const std::uint64_t at : {c.next[d], c.acked[d], c.edge[d], c.fin[d], c.unconfirmed_until[d], c.uncopied_until[d], c.settled[d], c.counted.bytes[d],
+                                   c.counted.seen_bytes[d], c.counted.gap_bytes[d], c.counted.excused_bytes[d], c.counted.duplicate_bytes})
       in_range = in_range && near(at);
     in_range = in_range && can_be(c.passed[d], c.skipped[d]) && can_be(c.waiting[d], {});
   }
@@ -255,13 +264,13 @@ std::string_view name_of(SavedError error) {
   return "";
 }
 
-std::vector<std::byte> write_saved(SavedState& state) {
+std::vector<std::byte> write_saved(SavedState& state, unsigned form) {
   std::size_t octets = 0;
   for (const SavedConnection& c : state.connections) octets += octets_of(c);
   std::vector<std::byte> out;
   out.reserve(octets + state.connections.size() * 2 * kUsual);
-  Put put(out);
-  std::uint64_t magic = kMagic;
+  Put put(out, form);
+  std::uint64_t magic = magic_of(form);
   put(magic);
   fields(put, state.since, state.newest_ns);
   auto count = static_cast<std::uint32_t>(state.connections.size());
@@ -282,14 +291,16 @@ std::expected<SavedState, SavedError> read_saved(Bytes octets, const SavedBounds
   std::uint64_t magic = 0;
   Get start(octets);
   start(magic);
-  if (!start.ok() || magic != kMagic) return std::unexpected(SavedError::kNoneOfOurs);
+  unsigned form = kSavedForm;
+  while (form >= kOldestSavedForm && magic != magic_of(form)) --form;
+  if (!start.ok() || form < kOldestSavedForm) return std::unexpected(SavedError::kNoneOfOurs);
   if (octets.size() < 2 * kSum) return std::unexpected(SavedError::kTorn);
   const auto body = octets.first(octets.size() - kSum);
   Get end(octets.last(kSum));
   std::uint64_t sum = 0;
   end(sum);
   if (sum != sum_of_saved(body)) return std::unexpected(SavedError::kTorn);
-  Get get(body.subspan(sizeof(magic)));
+  Get get(body.subspan(sizeof(magic)), form);
   SavedState state;
   fields(get, state.since, state.newest_ns);
   if (state.since > Since::kNothing) return std::unexpected(SavedError::kContradicting);

@@ -50,6 +50,7 @@ struct SavedSubflow {
   std::uint64_t fin_position[2] = {0, 0};
   std::uint64_t plain_dsn[2] = {0, 0};  ///< fallen back: of `next`
   std::uint64_t ssn_base[2] = {0, 0};
+  std::uint64_t bytes[2] = {0, 0};  ///< by side: as its record has them, what waits left out
   track::TcpView view[2];
 };
 
@@ -69,6 +70,7 @@ struct SavedConnection {
   std::uint64_t delta[2] = {0, 0}, unconfirmed_until[2] = {0, 0}, uncopied_until[2] = {0, 0}, settled[2] = {0, 0};
   TimeNs settles_until_ns = 0;
   bool excused = false;
+  CountedApart counted;  ///< for the process to come: all so far
   std::vector<SavedPiece> passed[2];
   std::vector<SavedPiece> waiting[2];  ///< ranges that all their subflows have given in order; their octets are among `passed`
   std::vector<Skipped> skipped[2];
@@ -81,12 +83,15 @@ bool can_be(const SavedConnection& c);
 std::uint64_t octets_of(const SavedConnection& c);
 /// Forgets its pieces: what passed goes uncompared, what waits is not known.
 void leave_pieces(SavedConnection& c);
+/// The form that is written, and the oldest one that is read: that one has no counts.
+inline constexpr unsigned kSavedForm = 3, kOldestSavedForm = 2;
 struct SavedState {
   Since since = Since::kAnything;
   TimeNs newest_ns = 0;  ///< of the packets before it
   std::vector<SavedConnection> connections;
 };
-std::vector<std::byte> write_saved(SavedState& state);
+/// `form`: an older one, as the processes of its time have written it.
+std::vector<std::byte> write_saved(SavedState& state, unsigned form = kSavedForm);
 /// The sum at the end, of all that stands before it.
 std::uint64_t sum_of_saved(Bytes octets);
 /// What is taken of octets that are to be read; what is beyond it is left.

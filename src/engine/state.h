@@ -164,6 +164,7 @@ struct Engine::State {
   void on_data_ack(Subflow& f, Side side, const Segment& s, const wire::mptcp::Dss::DataAck& ack, const PointView& v);
   void on_add_addr(Subflow& f, Side side, const Segment& s, const wire::mptcp::AddAddr& option);
   void on_remove_addr(Subflow& f, Side side, const Segment& s, const wire::mptcp::RemoveAddr& option);
+  bool tell_foreign_prio(const Subflow& f, Side side, const Segment& s, const wire::mptcp::MpPrio& option);
   void on_mp_prio(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpPrio& option);
   void on_mp_fail(Subflow& f, Side side, const Segment& s, const wire::mptcp::MpFail& option);
   void on_mp_fail_only(Subflow& f, Side side, const Segment& s, const SegmentOptions& options);
@@ -232,11 +233,18 @@ struct Engine::State {
   void write_record(Connection& c);
   void write_flow(Connection& c);
   SubflowRecord record_of(const Connection& c, const Subflow& f) const;
+  struct Exchanged {
+    std::uint64_t before = 0;  ///< of all: what the processes before this one knew of
+    std::uint64_t seen = 0, gaps = 0;
+  };
+  static Exchanged exchanged_by(const Connection& c);
+  static void note_excused(Connection& c, Direction d, std::uint64_t begin, std::uint64_t end);
   double visibility_of(const Connection& c) const;
   void remove_subflow(Subflow* f);
   void index_token(Connection& c, std::size_t host);
   void unindex_token(Connection& c, std::size_t host);
   const ConnectionInfo& info(Connection& c);  ///< valid until it is called for another connection
+  static bool has_final_id(const Connection& c);
   void tell_pending(Connection& c, bool identified);
   void remove(Connection& c, bool recorded = false);
   ListId list_for(const Connection& c) const;
@@ -262,6 +270,7 @@ struct Engine::State {
   // inline.cc
   void refuse(Refusal refusal);
   void judging(const Subflow& f, Side side);
+  void withhold(std::uint32_t payload_bytes);
   Connection* by_number(std::uint64_t number) const;
   bool half_known(const Connection& c) const;
   bool is_half_open_of_blocked(const Subflow& f) const;
@@ -366,6 +375,7 @@ struct Engine::State {
     std::optional<std::uint64_t> fastclose_key;
   };
   EndsTold ends_told;
+  std::uint64_t judged_delivered = 0, judged_next = 0;        ///< before it: delivered_bytes(), and where its subflow was
   bool judged_held = false;                                   ///< its connection waits for keys
   bool judged_of_host = false;                                ///< it says what only its sender, and who sees its packets, can know
   bool judged_echoes_unseen = false;                          ///< see echoes_unseen()

@@ -298,6 +298,7 @@ void Engine::State::give(Connection& c, Direction d, TimeNs now) {
   for (const auto& piece : out.delivered) {
     if (piece.gap) {
       counters.gap_bytes += piece.size;
+      note_excused(c, d, data.first() + piece.offset, data.first() + piece.offset + piece.size);
       tell_gap(c, d, piece.offset, piece.size, now);
       continue;
     }

@@ -148,6 +148,8 @@ class DataReceiver {
   /// Bytes rebuilt in order from the start, up to the first gap.
   std::uint64_t bytes() const { return (rare_ && rare_->first_gap != kNone ? rare_->first_gap : next_) - first(); }
   std::uint64_t seen_bytes() const;
+  /// Of seen_bytes(), those that do not wait.
+  std::uint64_t delivered_bytes() const { return started_ ? next_ - first() - (rare_ ? rare_->gap_bytes - rare_->unseen_end_bytes : 0) : 0; }
   std::uint64_t gap_bytes() const { return rare_ ? rare_->gap_bytes : 0; }
   /// Of gap_bytes(), those that a packet carried but the snap length cut off.
   std::uint64_t cut_bytes() const { return rare_ ? rare_->cut_bytes : 0; }
@@ -176,7 +178,6 @@ class DataReceiver {
     if (!rare_) rare_ = std::make_unique<Rare>();
     return *rare_;
   }
-  std::uint64_t delivered_bytes() const { return started_ ? next_ - first() - (rare_ ? rare_->gap_bytes - rare_->unseen_end_bytes : 0) : 0; }
   void note_duplicate(std::uint64_t bytes) {
     if (bytes != 0) rare().duplicate_bytes += bytes;
   }

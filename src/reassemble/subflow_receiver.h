@@ -124,7 +124,9 @@ class SubflowReceiver {
     acked_ = acked;
   }
   /// Payload octets, each counted once, whether in order or not.
-  std::uint64_t payload_bytes() const { return next_ - not_consumed() + (backlog_ ? backlog_->queue.covered(next_, ~0ULL) : 0); }
+  std::uint64_t payload_bytes() const { return consumed_bytes() + (backlog_ ? backlog_->queue.covered(next_, ~0ULL) : 0); }
+  /// Of payload_bytes(), those that do not wait.
+  std::uint64_t consumed_bytes() const { return next_ - not_consumed(); }
   std::uint64_t held_bytes() const { return backlog_ ? backlog_->queue.held_bytes() + backlog_->copies.held_bytes() + backlog_->held_checksum_bytes : 0; }
   bool waiting() const { return backlog_ && !backlog_->queue.empty(); }
   const OverlapQueue* queue() const { return backlog_ ? &backlog_->queue : nullptr; }

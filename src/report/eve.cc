@@ -195,6 +195,7 @@ void EveWriter::on_anomaly(const engine::AnomalyRecord& record) {
     json.field("src_ip", to_string(record.endpoints->src)).field("dest_ip", to_string(record.endpoints->dst));
   }
   json.key("anomaly").begin_object().field("type", name_of(record.type)).field("event", record.event);
+  if (record.action) json.field("action", name_of(*record.action));
   json.key("detail").begin_object();
   detail(json, record.detail);
   if (record.between) json.key("between").begin_array().value(points_(record.between->first)).value(points_(record.between->second)).end_array();
@@ -205,7 +206,7 @@ void EveWriter::on_anomaly(const engine::AnomalyRecord& record) {
 void EveWriter::on_alert(const engine::AlertRecord& record) {
   JsonWriter json = begin(record.time_ns, "alert");
   tcp_flow(json, record.connection.endpoints);
-  json.key("alert").begin_object().field("action", record.action == engine::AlertRecord::Action::kBlocked ? "blocked" : "allowed");
+  json.key("alert").begin_object().field("action", name_of(record.action));
   json.field("gid", record.gid).field("signature_id", record.signature_id).field("rev", record.rev).field("signature", record.signature);
   json.field("category", record.category).field("severity", record.severity);
   metadata(json, record.metadata);

@@ -134,6 +134,34 @@ TEST_F(EveTest, AnAnomalyBetweenTwoPointsNamesThem) {
   EXPECT_EQ(boost::json::serialize(found.at(0).at("anomaly").at("detail")), R"({"subflow":1,"between":["point3","point1"]})");
 }
 
+TEST_F(EveTest, AnAnomalySaysWhatBecameOfItsPacket) {
+  const auto found = lines([](EveWriter& eve) {
+    engine::AnomalyRecord a;
+    a.event = "add_addr_hmac_mismatch";
+    for (const auto action : {engine::RecordAction::kAllowed, engine::RecordAction::kBlocked}) {
+      a.action = action;
+      eve.on_anomaly(a);
+    }
+  });
+  EXPECT_EQ(boost::json::serialize(found.at(0).at("anomaly")), R"({"type":"mptcp","event":"add_addr_hmac_mismatch","action":"allowed","detail":{}})");
+  EXPECT_EQ(found.at(1).at("anomaly").at("action").as_string(), "blocked");
+}
+
+TEST_F(EveTest, ADecisionNamesItsConnectionOnceThatHasAnId) {
+  const auto found = lines([](EveWriter& eve) {
+    PolicyRecord decision{
+        .time_ns = kTime, .endpoints = record().info.endpoints, .id = {}, .action = "inspect", .rule = "default", .reason = "no rule matches"};
+    eve.write_policy(decision);
+    decision.id = record().info.id;
+    eve.write_policy(decision);
+    eve.on_connection(record());
+  });
+  EXPECT_FALSE(found.at(0).contains("mptcp"));
+  EXPECT_EQ(boost::json::serialize(found.at(0).at("mptcp_policy")), R"({"action":"inspect","rule":"default","reason":"no rule matches"})");
+  EXPECT_EQ(found.at(1).at("mptcp").at("id"), found.at(2).at("mptcp").at("id"));
+  for (const auto& one : found) EXPECT_EQ(one.at("community_id"), found.at(2).at("community_id"));
+}
+
 TEST_F(EveTest, NamesOfTheServer) {
   auto r = record();
   r.names = {{"www.example", engine::ServerName::Source::kDns}, {"\n", engine::ServerName::Source::kSni}, {"h", engine::ServerName::Source::kHttp}};

@@ -96,6 +96,8 @@ std::string_view name_of(engine::ServerName::Source source) {
   return "dns";
 }
 
+std::string_view name_of(engine::RecordAction action) { return action == engine::RecordAction::kBlocked ? "blocked" : "allowed"; }
+
 std::string_view name_of(inspect::InventoryRole role) { return role == inspect::InventoryRole::kClient ? "client" : "server"; }
 
 std::string_view name_of(inspect::InventoryNews::What what) {

@@ -13,6 +13,7 @@ std::string_view name_of(engine::FallbackReason reason);
 std::string_view name_of(engine::SubflowState state);
 std::string_view name_of(engine::Auth auth);
 std::string_view name_of(engine::AnomalyType type);
+std::string_view name_of(engine::RecordAction action);
 std::string_view name_of(engine::ServerName::Source source);
 std::string_view name_of(inspect::InventoryRole role);
 std::string_view name_of(inspect::InventoryNews::What what);

@@ -13,8 +13,8 @@ namespace weir::report {
 /// CONTRACT.md, `mptcp_policy`.
 struct PolicyRecord {
   TimeNs time_ns = 0;
-  Endpoints endpoints;  ///< client to server; of a refused subflow: its own
-  std::string id;       ///< mptcp.id, once it is known
+  Endpoints endpoints;  ///< client to server, of the first subflow; of a refused JOIN: its SYN's
+  std::string id;       ///< mptcp.id; empty: it may still change, as at a first SYN
   std::string_view action;
   std::string rule, reason;
 };
