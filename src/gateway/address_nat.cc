@@ -23,8 +23,10 @@ std::string text(const rewrite::HostPort& value) {
 
 }  // namespace
 
+std::string name_of_offer(std::uint8_t address_id, const rewrite::HostPort& address) { return fmt::format("ADD_ADDR {}: {}", address_id, text(address)); }
+
 std::string explain(const AddAddrChange& change) {
-  std::string subject = fmt::format("ADD_ADDR {}: {}", change.address_id, text(change.before));
+  const std::string subject = name_of_offer(change.address_id, change.before);
   switch (change.what) {
     case What::kTranslated:
       return fmt::format("{} is told as {}", subject, text(change.after));

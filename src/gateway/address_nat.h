@@ -68,6 +68,8 @@ class AddressNat {
   bool kernel_is_behind_ = false;
 };
 
+/// For the log: "ADD_ADDR 2: 10.2.2.2:8080".
+std::string name_of_offer(std::uint8_t address_id, const rewrite::HostPort& address);
 /// For the log: "ADD_ADDR 2: 10.2.2.2 is told as 203.0.113.2:20000".
 std::string explain(const rewrite::AddAddrChange& change);
 

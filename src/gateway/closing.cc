@@ -43,7 +43,7 @@ void Closing::begin(std::uint64_t connection, std::vector<engine::Ending> ending
     const auto before = resting_.extract(rests);
     forget(before.key(), before.mapped());
   }
-  if (under_way_.size() >= kMost) end(under_way_.begin());
+  make_room();
   const std::uint64_t number = ++begun_;
   for (const engine::Ending& e : endings) by_packet_[sent_by(e)] = number;
   by_connection_[connection] = number;
@@ -65,8 +65,15 @@ Closing::ByAge::iterator Closing::end(ByAge::iterator one) {
   return under_way_.erase(one);
 }
 
+void Closing::make_room() {
+  if (under_way_.size() < kMost) return;
+  ++counters_.given_up;
+  end(under_way_.begin());
+}
+
 void Closing::rest(ByAge::node_type one, TimeNs now) {
   if (resting_.size() >= kMost) {
+    ++counters_.forgotten;
     forget(resting_.begin()->first, resting_.begin()->second);
     resting_.erase(resting_.begin());
   }
@@ -104,7 +111,7 @@ void Closing::seen(const wire::Decoded& packet, TimeNs now, const Send& send) {
   if (known == by_packet_.end()) return;
   if (const auto rests = resting_.find(known->second); rests != resting_.end()) {
     if (now < rests->second.next_ns) return;
-    if (under_way_.size() >= kMost) end(under_way_.begin());
+    make_room();
     under_way_.insert(resting_.extract(rests));
   }
   const auto found = under_way_.find(known->second);

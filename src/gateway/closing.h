@@ -45,6 +45,12 @@ class Closing {
   std::optional<rewrite::Packet> instead_of(const wire::Decoded& packet);
   void advance(TimeNs now, const Send& send);
   std::size_t size() const { return under_way_.size(); }
+  /// Grow only.
+  struct Counters {
+    std::uint64_t given_up = 0;   ///< for want of room: hosts that have not answered are not told again
+    std::uint64_t forgotten = 0;  ///< likewise, of those that rest: a host that goes on later is not told then
+  };
+  const Counters& counters() const { return counters_; }
 
  private:
   struct One {
@@ -63,12 +69,14 @@ class Closing {
   void forget(std::uint64_t number, const One& one);
   ByAge::iterator end(ByAge::iterator one);
   void rest(ByAge::node_type one, TimeNs now);
+  void make_room();
 
   ByAge under_way_;                               ///< by a number that grows: oldest first
   ByAge resting_;                                 ///< likewise: some host has not answered
   std::map<Endpoints, std::uint64_t> by_packet_;  ///< addresses and ports as its hosts' packets have them, to the number above
   std::map<std::uint64_t, std::uint64_t> by_connection_;
   std::uint64_t begun_ = 0;
+  Counters counters_;
 };
 
 }  // namespace weir::gateway

@@ -162,5 +162,16 @@ TEST_F(ClosingTest, OfThoseThatRestTheLongestIsForgotten) {
   EXPECT_EQ(closing_.size(), 1U);
 }
 
+TEST_F(ClosingTest, WhomThereIsNoRoomForIsCounted) {
+  for (std::size_t i = 0; i < Closing::kMost + 3; ++i) closing_.begin(2 + i, {ending(0, static_cast<std::uint16_t>(10'000 + i))}, true, now_, send_);
+  EXPECT_EQ(closing_.size(), Closing::kMost);
+  EXPECT_EQ(closing_.counters().given_up, 3U);
+  for (unsigned i = 0; i < Closing::kTries; ++i) closing_.advance(now_ += Closing::kEvery, send_);
+  EXPECT_EQ(closing_.size(), 0U) << "they rest";
+  closing_.begin(1, {ending(0, 50'000)}, true, now_, send_);
+  for (unsigned i = 0; i < Closing::kTries; ++i) closing_.advance(now_ += Closing::kEvery, send_);
+  EXPECT_EQ(closing_.counters().forgotten, 1U);
+}
+
 }  // namespace
 }  // namespace weir::gateway

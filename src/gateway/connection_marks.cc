@@ -91,6 +91,12 @@ bool ConnectionMarks::set(const Endpoints& flow, std::uint32_t value) {
   return done;
 }
 
+bool ConnectionMarks::set_opening(const Endpoints& flow, std::uint32_t value) {
+  if (is_opening(flow)) return set(flow, value);
+  ++denied_;
+  return false;
+}
+
 bool ConnectionMarks::update(const Endpoints& flow, std::uint32_t value) {
   alignas(NLMSG_ALIGNTO) std::array<char, kMessage> message{};
   nlmsghdr* const head = put_request(message, IPCTNL_MSG_CT_NEW, flow);  // without NLM_F_CREATE: only what is there

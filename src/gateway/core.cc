@@ -48,7 +48,8 @@ Core::Core(const CoreSettings& settings, std::shared_ptr<const decide::Policy> p
       next_(next),
       joins_(std::make_shared<SharedJoins>(settings.most_decisions, settings.most_decisions)),
       standard_(std::make_shared<decide::Decision>(
-          decide::Decision{.action = Action::kInspect, .rule = "default", .reason = "it began before it could be decided on", .limits = {}})) {}
+          decide::Decision{.action = Action::kInspect, .rule = "default", .reason = "it began before it could be decided on", .limits = {}})),
+      remembered_(settings.most_decisions) {}
 
 Outcome Core::accept(const Packet& packet, MarkState state) const {
   if (state == MarkState::kNone) return {};
@@ -69,9 +70,21 @@ bool Core::peek(const RawPacket& raw) {
 }
 
 Outcome Core::take(const Packet& packet) {
+  const std::uint64_t before = counters_.dropped;
   Outcome out = look_at(packet);
+  if (!raised_.empty()) tell_raised(counters_.dropped != before ? engine::RecordAction::kBlocked : engine::RecordAction::kAllowed);
   forget_ended();
   return out;
+}
+
+/// `number`: of that connection only; 0: of all.
+void Core::tell_raised(std::optional<engine::RecordAction> action, std::uint64_t number) {
+  std::erase_if(raised_, [&](engine::AnomalyRecord& record) {
+    if (number != 0 && (!record.connection || record.connection->number != number)) return false;
+    record.action = action;
+    next_.on_anomaly(record);
+    return true;
+  });
 }
 
 /// A packet can end its own connection; what was noted of it after that is no one's.
@@ -132,13 +145,17 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
     Connection& c = *opened;
     if (c.counted == 0 && decision->limits.limits_joins()) {
       if (const auto reached = joins_->open(judgement.connection, decoded_.src, decision->limits); reached != decide::LimitReached::kNone) {
-        remembered_[key_of_syn()].strip = true;
+        if (Remembered* again = remembered_.find(key_of_syn())) again->strip = true;
+        auto instead = std::make_shared<decide::Decision>(*decision);
+        instead->action = Action::kStrip;
+        instead->reason = fmt::format("limits.{}", name_of(reached));
         tell({.time_ns = packet.raw.time_ns,
               .endpoints = ends_of_syn(),
               .id = {},
-              .action = name_of(Action::kStrip),
-              .rule = decision->rule,
-              .reason = fmt::format("limits.{}", name_of(reached))});
+              .action = name_of(instead->action),
+              .rule = instead->rule,
+              .reason = instead->reason});
+        c.decision = std::move(instead);  // it is shown until the engine gives its SYN up
         return stripped(packet, MarkState::kStripped);
       }
       c.counted = 1;
@@ -178,7 +195,7 @@ std::optional<std::string> Core::join_refused(const Packet& packet, const wire::
   if (!decision.limits.limits_joins()) return std::nullopt;
   const std::uint64_t key = key_of_syn();
   const std::uint32_t isn = decoded_.tcp.seq.value;
-  if (const auto known = remembered_.find(key); known != remembered_.end() && known->second.isn == isn && !known->second.decision) return std::nullopt;
+  if (const Remembered* known = remembered_.find(key); known != nullptr && known->isn == isn && !known->decision) return std::nullopt;
   Connection& c = connection(number);
   // No one tells of a subflow's end: those that are live are counted once no handshake can be under way.
   if (packet.raw.time_ns - c.joined_ns > kHandshake) {
@@ -198,8 +215,7 @@ std::optional<std::string> Core::join_refused(const Packet& packet, const wire::
   if (reached != decide::LimitReached::kNone) return fmt::format("limits.{}", name_of(reached));
   ++c.counted;
   c.joined_ns = packet.raw.time_ns;
-  make_room();
-  remembered_.insert_or_assign(key, Remembered{.isn = isn, .decision = nullptr, .strip = false});
+  remember(key, {.isn = isn, .decision = nullptr, .strip = false});
   return std::nullopt;
 }
 
@@ -209,10 +225,10 @@ std::uint64_t Core::key_of_syn() const {
   return track::hash_flow(decoded_.src, decoded_.tcp.src_port, decoded_.dst, decoded_.tcp.dst_port, 0, settings_.hash_seed);
 }
 
-void Core::make_room() {
-  if (remembered_.size() < settings_.most_decisions) return;
-  counters_.decisions_evicted += remembered_.size();
-  remembered_.clear();
+Core::Remembered& Core::remember(std::uint64_t key, Remembered value) {
+  Remembered& put = remembered_.put(key, std::move(value));
+  counters_.decisions_evicted = remembered_.evicted();
+  return put;
 }
 
 Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& option) {
@@ -226,13 +242,9 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
   const Decided decision = connection(number).decision;
   if (const auto why = join_refused(packet, option, number, *decision)) {
     ++counters_.joins_refused;
-    const wire::TcpSegment& tcp = decoded_.tcp;
-    tell({.time_ns = packet.raw.time_ns,
-          .endpoints = {decoded_.src, decoded_.dst, tcp.src_port, tcp.dst_port},
-          .id = {},
-          .action = "reset",
-          .rule = decision->rule,
-          .reason = *why});
+    auto record = record_of(number, packet.raw.time_ns, "reset", *why);
+    record.endpoints = ends_of_syn();
+    tell(record);
     return refuse_syn(packet);
   }
   const engine::Judgement judgement = engine_->judge(packet.raw);
@@ -260,7 +272,7 @@ Outcome Core::pass_by(const Packet& packet, engine::Judgement judgement, Connect
   // A mark is conntrack's: to it the packet is one of that flow, inside its window.
   engine_->goes_by(judgement, has_mark(packet));
   count_end(judgement, c, packet.raw.time_ns);
-  if (c.blocked) return block(packet, judgement.connection, {}, {});
+  if (c.blocked) return block(packet, judgement.connection);
   if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
   const auto established = [&] {
     return std::ranges::any_of(engine_->endings(judgement.connection), [&](const engine::Ending& e) { return e.subflow == judgement.subflow; });
@@ -302,28 +314,20 @@ void Core::count_again(std::uint64_t number, Connection& c, std::uint32_t subflo
 
 Outcome Core::judged(const Packet& packet, const engine::Judgement& judgement, Connection& c) {
   count_end(judgement, c, packet.raw.time_ns);
-  if (c.blocked) return block(packet, judgement.connection, {}, {});
+  if (c.blocked) return block(packet, judgement.connection);
   if (judgement.unseen_path && !c.unseen_told) {
     c.unseen_told = true;
     ++counters_.unseen_path;
-    if (!settings_.unseen_open) return block(packet, judgement.connection, c.decision->rule, "bytes took a path that is not seen (gateway.fail)");
-    tell({.time_ns = packet.raw.time_ns,
-          .endpoints = {},
-          .id = {},
-          .action = "allow",
-          .rule = c.decision->rule,
-          .reason = "bytes took a path that is not seen (gateway.fail)"});
+    if (!settings_.unseen_open) return block(packet, judgement.connection, "bytes took a path that is not seen (gateway.fail)");
+    tell(record_of(judgement.connection, packet.raw.time_ns, "allow", "bytes took a path that is not seen (gateway.fail)"));
   }
   if (!judgement.passes()) return refuse(packet, judgement);
   return addresses(packet, judgement, MarkState::kTracked);
 }
 
 Outcome Core::refuse(const Packet& packet, const engine::Judgement& judgement) {
-  if (judgement.refusal == Refusal::kRule) {
-    const Decided decision = connection(judgement.connection).decision;
-    return block(packet, judgement.connection, decision->rule, "a rule with drop or reject matched");
-  }
-  if (judgement.refusal == Refusal::kBlocked) return block(packet, judgement.connection, {}, {});
+  if (judgement.refusal == Refusal::kRule) return block(packet, judgement.connection, "a rule with drop or reject matched");
+  if (judgement.refusal == Refusal::kBlocked) return block(packet, judgement.connection);
   if (forged(judgement.refusal) && !settings_.drop_forged) return {};
   if (settings_.memory_open && no_room(judgement.refusal)) return unfollowed(packet, judgement);
   if (judgement.opens_subflow && may_be_syn(packet.raw.bytes)) return refuse_syn(packet);
@@ -393,31 +397,20 @@ Outcome Core::unfollowed(const Packet& packet, const engine::Judgement& judgemen
   Connection& c = connection(judgement.connection);
   if (!std::exchange(c.offloaded, true)) {
     ++counters_.unfollowed;
-    wire::decode(packet.raw, decoded_);
-    tell({.time_ns = packet.raw.time_ns,
-          .endpoints = {decoded_.src, decoded_.dst, decoded_.tcp.src_port, decoded_.tcp.dst_port},
-          .id = {},
-          .action = "allow",
-          .rule = c.decision->rule,
-          .reason = fmt::format("there is no room to follow it: {} (gateway.fail)", name_of(judgement.refusal))});
+    tell(record_of(judgement.connection, packet.raw.time_ns, "allow",
+                   fmt::format("there is no room to follow it: {} (gateway.fail)", name_of(judgement.refusal))));
   }
   return judgement.opens_subflow ? accept(packet, MarkState::kOffloaded) : pass_by(packet, judgement, c);
 }
 
 /// The packet comes round once more with that mark, which the kernel then saves and obeys, whatever becomes of this program.
-Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view rule, std::string reason) {
+Outcome Core::block(const Packet& packet, std::uint64_t number, std::string_view reason) {
   if (number != 0) {
     Connection& c = connection(number);
     if (!c.blocked) {
       set_blocked(number, c);
       auto endings = engine_->endings(number);
-      report::PolicyRecord record{
-          .time_ns = packet.raw.time_ns, .endpoints = {}, .id = {}, .action = "reset", .rule = std::string(rule), .reason = std::move(reason)};
-      for (const engine::Ending& e : endings) {
-        if (e.host == 1) record.endpoints = e.endpoints;
-        if (e.host == 1) break;
-      }
-      tell(record);
+      tell(record_of(number, packet.raw.time_ns, "reset", std::string(reason)));
       hold(endings);
       hold_half_open(number);
       closing_.begin(number, std::move(endings), c.kept_mark, packet.raw.time_ns, closing_send());
@@ -436,6 +429,17 @@ void Core::set_blocked(std::uint64_t number, Connection& c) {
   ++counters_.blocked_connections;
   for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(number, d);
   if (std::exchange(c.counted, 0) > 0) joins_->connection_ended(number);
+}
+
+/// What was decided of a running connection, by the rule that it has.
+report::PolicyRecord Core::record_of(std::uint64_t number, TimeNs time, std::string_view action, std::string reason) {
+  report::PolicyRecord record{
+      .time_ns = time, .endpoints = {}, .id = {}, .action = action, .rule = connection(number).decision->rule, .reason = std::move(reason)};
+  if (auto info = engine_->info(number)) {
+    record.endpoints = info->endpoints;
+    record.id = std::move(info->id);
+  }
+  return record;
 }
 
 /// The kernel's entries of all subflows say that they are blocked, whatever becomes of this program.
@@ -537,10 +541,12 @@ void Core::on_anomaly(const engine::AnomalyRecord& record) {
     if (known != connections_.end() && known->second.offloaded) return;
   }
   if (surroundings_.raised) surroundings_.raised(record);
-  next_.on_anomaly(record);
+  if (!record.of_packet) return next_.on_anomaly(record);
+  raised_.push_back(record);
 }
 
 void Core::on_connection(const engine::ConnectionRecord& record) {
+  tell_raised(std::nullopt, record.info.number);  // the packet at hand ends its own connection
   if (directory_ != nullptr) forget_flows(record);
   end(record.info.number, record.last_ns);
   next_.on_connection(record);

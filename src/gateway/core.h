@@ -21,6 +21,7 @@
 #include "gateway/directory.h"
 #include "gateway/marks.h"
 #include "gateway/shared_joins.h"
+#include "gateway/two_generations.h"
 #include "report/policy_record.h"
 #include "rewrite/reply.h"
 #include "wire/decode.h"
@@ -98,13 +99,14 @@ struct CoreCounters {
   std::uint64_t closing_in_place = 0;   ///< packets that end connections, sent in the place of packets that may not pass
   std::uint64_t asked = 0;              ///< ACKs that ask a receiver for its DATA_ACK
   std::uint64_t unchangeable = 0;       ///< packets that were to be changed and could not be: dropped
-  std::uint64_t decisions_evicted = 0;  ///< for want of room: a SYN that comes again is decided anew
+  std::uint64_t decisions_evicted = 0;  ///< for want of room, the oldest half: a SYN that comes again is decided anew
   std::uint64_t unseen_path = 0;        ///< connections
   std::uint64_t offloaded = 0;          ///< connections inspected to their depth
   std::uint64_t drained = 0;            ///< connections that were not taken in while it drained
   std::uint64_t steered = 0;            ///< packets that are for another shard
   std::uint64_t unfollowed = 0;         ///< connections that go by for want of room
   std::uint64_t told_by_kernel = 0;     ///< refused SYNs that the kernel answers, as their senders' addresses are its NAT's alone
+  std::uint64_t add_addr_dropped = 0;   ///< offers that limits.add_addr has taken out, repeated ones too
   std::uint64_t forgotten_early = 0;    ///< connections that ended at a time with very many others: what is noted of one after its end may stay
 };
 
@@ -137,6 +139,7 @@ class Core : public engine::Observer {
   void advance(TimeNs now);
   const CoreCounters& counters() const { return counters_; }
   std::size_t closing() const { return closing_.size(); }
+  const Closing::Counters& closing_counters() const { return closing_.counters(); }
   /// Connections that something is remembered of: those that the engine follows, no more.
   std::size_t remembered() const { return connections_.size(); }
 
@@ -172,6 +175,13 @@ class Core : public engine::Observer {
 
  private:
   using Decided = std::shared_ptr<const decide::Decision>;
+  /// What a record tells once, however often it comes again.
+  struct DroppedOffer {
+    std::uint8_t host = 0;  ///< 0: of the client, 1: of the server
+    std::uint8_t address_id = 0;
+    rewrite::HostPort address;
+    friend bool operator==(const DroppedOffer&, const DroppedOffer&) = default;
+  };
   struct Connection {
     Decided decision;
     IpAddress client{};
@@ -186,7 +196,8 @@ class Core : public engine::Observer {
     bool unseen_told = false;
     bool offloaded = false;                          ///< its bytes go by, in the kernel if it may: allowed, or inspected to its depth
     std::uint16_t client_port = 0, server_port = 0;  ///< of the first subflow; 0: its SYN was not seen
-    std::uint8_t addresses_told = 0;                 ///< records of translated addresses
+    std::uint8_t addresses_told = 0;                 ///< records of addresses that were offered
+    std::vector<DroppedOffer> dropped_offers;        ///< of these, those that limits.add_addr has taken out
     bool has_offers = false;                         ///< the NAT knows of some
     std::uint8_t looked_for_tokens = 0;              ///< how often, until both are in the directory
     std::optional<std::uint32_t> tokens[2];          ///< in the directory; by host
@@ -231,7 +242,7 @@ class Core : public engine::Observer {
   Outcome answer_refused(const Packet& packet);
   std::optional<Endpoints> join_as_sent(std::uint32_t token, TimeNs now);
   Outcome unfollowed(const Packet& packet, const engine::Judgement& judgement);
-  Outcome block(const Packet& packet, std::uint64_t number, std::string_view rule, std::string reason);
+  Outcome block(const Packet& packet, std::uint64_t number, std::string_view reason = "it was blocked before");
   Outcome accept(const Packet& packet, MarkState state) const;
   Outcome drop();
   Closing::Send closing_send();
@@ -240,10 +251,11 @@ class Core : public engine::Observer {
   Outcome translated(const Packet& packet, const engine::Judgement& judgement, MarkState state);
   rewrite::AddAddrContext context_of(const engine::Judgement& judgement, const Connection& connection) const;
   void tell_addresses(const Packet& packet, const engine::Judgement& judgement, const AddressNat::Result& result);
+  void tell_dropped_offers(const Packet& packet, const engine::Judgement& judgement);
   bool is_in_tunnel(const Packet& packet, rewrite::Unchangeable why);
-  Outcome without_add_addr(const Packet& packet, MarkState state);
+  Outcome without_add_addr(const Packet& packet, const engine::Judgement& judgement, MarkState state);
   std::optional<std::string> join_refused(const Packet& packet, const wire::mptcp::MpJoinSyn& option, std::uint64_t number, const decide::Decision& decision);
-  void make_room();
+  Remembered& remember(std::uint64_t key, Remembered value);
   Endpoints ends_of_syn() const;
   std::uint64_t key_of_syn() const;
   Decided ask_policy(const Packet& packet, std::uint8_t version) const;
@@ -252,10 +264,12 @@ class Core : public engine::Observer {
   Outcome take_before_routing(const Packet& packet);
   Outcome routed_already(const Packet& packet, const decide::Decision& decision);
   void tell(const report::PolicyRecord& record) { sink_.on_policy(record); }
+  report::PolicyRecord record_of(std::uint64_t number, TimeNs time, std::string_view action, std::string reason);
   Connection& connection(std::uint64_t number);
   bool is_allowed(std::uint64_t number) const;
   void set_blocked(std::uint64_t number, Connection& connection);
   Outcome look_at(const Packet& packet);
+  void tell_raised(std::optional<engine::RecordAction> action, std::uint64_t number = 0);
   void forget_ended();
   void end(std::uint64_t number, std::optional<TimeNs> time);
   bool peek(const RawPacket& raw);
@@ -275,8 +289,9 @@ class Core : public engine::Observer {
   wire::Decoded decoded_;
   std::vector<std::byte> changed_;
   boost::unordered_flat_map<std::uint64_t, Connection> connections_;
-  std::vector<std::uint64_t> ended_;                                 ///< of these since the packet before
-  boost::unordered_flat_map<std::uint64_t, Remembered> remembered_;  ///< by addresses and ports
+  std::vector<engine::AnomalyRecord> raised_;  ///< by the packet at hand: told once it is known what becomes of that
+  std::vector<std::uint64_t> ended_;           ///< of these since the packet before
+  TwoGenerations<Remembered> remembered_;      ///< by addresses and ports
   Closing closing_;
   CoreCounters counters_;
 };

@@ -1,10 +1,12 @@
 // Core: what becomes of the addresses that hosts offer each other.
 #include <algorithm>
+#include <utility>
 
 #include "gateway/core.h"
 #include "rewrite/strip.h"
 #include "rewrite/tcp_place.h"
 #include "wire/decode.h"
+#include "wire/mptcp/parse.h"
 
 namespace weir::gateway {
 namespace {
@@ -50,10 +52,10 @@ Outcome Core::addresses(const Packet& packet, const engine::Judgement& judgement
   const decide::AddAddr what = connection(judgement.connection).decision->limits.add_addr;
   if (what == decide::AddAddr::kAllow || (what == decide::AddAddr::kTranslate && nat_ == nullptr) || !rewrite::may_tell_addresses(packet.raw.bytes))
     return accept(packet, state);
-  return what == decide::AddAddr::kDrop ? without_add_addr(packet, state) : translated(packet, judgement, state);
+  return what == decide::AddAddr::kDrop ? without_add_addr(packet, judgement, state) : translated(packet, judgement, state);
 }
 
-Outcome Core::without_add_addr(const Packet& packet, MarkState state) {
+Outcome Core::without_add_addr(const Packet& packet, const engine::Judgement& judgement, MarkState state) {
   Outcome out = accept(packet, state);
   changed_.assign(packet.raw.bytes.begin(), packet.raw.bytes.end());
   const auto count = rewrite::strip_mptcp(changed_, kAddAddr);
@@ -63,10 +65,30 @@ Outcome Core::without_add_addr(const Packet& packet, MarkState state) {
     return drop();
   }
   if (*count == 0) return out;
+  tell_dropped_offers(packet, judgement);
   if (is_bare(changed_)) return drop();
   ++counters_.changed;
   out.changed = changed_;
   return out;
+}
+
+void Core::tell_dropped_offers(const Packet& packet, const engine::Judgement& judgement) {
+  wire::decode(packet.raw, decoded_);
+  Connection& c = connection(judgement.connection);
+  wire::OptionWalker walker(decoded_.tcp.options);
+  while (const auto bytes = walker.next(wire::mptcp::kOptionKind)) {
+    const auto option = wire::mptcp::parse_option(*bytes);
+    const auto* const add = option ? std::get_if<wire::mptcp::AddAddr>(&*option) : nullptr;
+    if (add == nullptr || add->echo) continue;
+    ++counters_.add_addr_dropped;
+    const DroppedOffer offer{.host = static_cast<std::uint8_t>(index(judgement.direction)),
+                             .address_id = add->address_id,
+                             .address = {.address = add->address, .port = add->port.value_or(0)}};
+    if (c.addresses_told >= kMostTold || std::ranges::find(c.dropped_offers, offer) != c.dropped_offers.end()) continue;
+    ++c.addresses_told;
+    c.dropped_offers.push_back(offer);
+    tell(record_of(judgement.connection, packet.raw.time_ns, "drop", name_of_offer(offer.address_id, offer.address) + " is taken out: limits.add_addr"));
+  }
 }
 
 rewrite::AddAddrContext Core::context_of(const engine::Judgement& judgement, const Connection& c) const {
@@ -114,19 +136,9 @@ void Core::tell_addresses(const Packet& packet, const engine::Judgement& judgeme
     using What = rewrite::AddAddrChange::What;
     if (change.what == What::kEcho || change.repeated || c.addresses_told >= kMostTold) continue;
     ++c.addresses_told;
-    report::PolicyRecord record{.time_ns = packet.raw.time_ns,
-                                .endpoints = {},
-                                .id = {},
-                                .action = change.what == What::kTranslated ? "translate" : "drop",
-                                .rule = c.decision->rule,
-                                .reason = explain(change)};
-    if (!result.problem.empty()) record.reason += " (" + result.problem + ")";
-    for (const engine::Ending& ending : engine_->endings(judgement.connection)) {
-      if (ending.host != 1) continue;
-      record.endpoints = ending.endpoints;
-      break;
-    }
-    tell(record);
+    std::string reason = explain(change);
+    if (!result.problem.empty()) reason += " (" + result.problem + ")";
+    tell(record_of(judgement.connection, packet.raw.time_ns, change.what == What::kTranslated ? "translate" : "drop", std::move(reason)));
   }
 }
 

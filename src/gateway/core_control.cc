@@ -11,13 +11,7 @@ bool Core::cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeN
   if (subflow) std::erase_if(endings, [&](const engine::Ending& e) { return e.subflow != *subflow; });
   if (endings.empty()) return false;
   Connection& c = connection(number);
-  const auto to_server = std::ranges::find(endings, std::size_t{1}, &engine::Ending::host);
-  tell({.time_ns = now,
-        .endpoints = to_server != endings.end() ? to_server->endpoints : Endpoints{},
-        .id = {},
-        .action = "reset",
-        .rule = c.decision->rule,
-        .reason = subflow ? "its subflow was cut by control" : "it was cut by control"});
+  tell(record_of(number, now, "reset", subflow ? "its subflow was cut by control" : "it was cut by control"));
   hold(endings);
   if (!subflow) hold_half_open(number);
   std::uint64_t ending = number;

@@ -55,8 +55,7 @@ void Core::count(Action action) {
 Core::Remembered& Core::decide(const Packet& packet, const wire::mptcp::MpCapable& option) {
   const std::uint64_t key = key_of_syn();
   const std::uint32_t isn = decoded_.tcp.seq.value;
-  if (const auto known = remembered_.find(key); known != remembered_.end() && known->second.isn == isn && known->second.decision) return known->second;
-  make_room();
+  if (Remembered* const known = remembered_.find(key); known != nullptr && known->isn == isn && known->decision) return *known;
   Remembered made{.isn = isn, .decision = ask_policy(packet, option.version), .strip = false, .newcomer = Newcomers::kTakenIn};
   const decide::Decision& decision = *made.decision;
   const bool follows = decision.action == Action::kAllow || decision.action == Action::kInspect;
@@ -81,7 +80,7 @@ Core::Remembered& Core::decide(const Packet& packet, const wire::mptcp::MpCapabl
     count(made.strip ? Action::kStrip : decision.action);
   }
   tell(record);
-  return remembered_.insert_or_assign(key, std::move(made)).first->second;
+  return remember(key, std::move(made));
 }
 
 /// Only what is for a proxy is decided here. All else comes once more where it is forwarded, and more is known of it. JOINs go where their connection went:

@@ -19,7 +19,8 @@ std::vector<std::byte> Core::save() const {
                    .blocked = c.blocked,
                    .unseen_told = c.unseen_told,
                    .offloaded = c.offloaded,
-                   .has_offers = c.has_offers});
+                   .has_offers = c.has_offers,
+                   .kept_mark = c.kept_mark});
   }
   return write_decisions(all);
 }
@@ -39,6 +40,7 @@ bool Core::restore(Bytes saved, TimeNs now) {
     c.unseen_told = one.unseen_told;
     c.offloaded = one.offloaded;
     c.has_offers = one.has_offers;
+    c.kept_mark = one.kept_mark;
     if (one.counted > 0) count_again(one.connection, c, one.counted, now);
     c.blocked = one.blocked;
     if (!c.blocked) continue;

@@ -19,7 +19,7 @@ namespace weir::gateway {
 struct OwnPacketsKernel {
   std::function<std::optional<bool>(const Endpoints&)> follows;               ///< ConnectionMarks::follows
   std::function<std::optional<Endpoints>(const Endpoints&)> as_sent;          ///< ConnectionMarks::as_sent
-  std::function<void(const Endpoints&, std::uint32_t, bool half_open)> mark;  ///< ConnectionMarks::set; `half_open`: only where it is_opening()
+  std::function<void(const Endpoints&, std::uint32_t, bool half_open)> mark;  ///< ConnectionMarks::set; `half_open`: set_opening()
   std::function<void(std::span<const std::byte> packet, bool past)> send;     ///< `past`: conntrack is not to see it
 };
 

@@ -8,7 +8,8 @@
 namespace weir::gateway {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x5765697244656331;  // "WeirDec1": the last octet is the version of the form
+constexpr std::uint64_t kMagic = 0x5765697244656300;  // "WeirDec", and an octet for the form: '1', '2'
+constexpr std::uint64_t magic_of(unsigned form) { return kMagic + '0' + form; }
 constexpr std::size_t kMostText = 4'096;
 constexpr std::size_t kMostPaths = 1'024;
 constexpr std::uint32_t kMostCounted = 65'536;
@@ -76,7 +77,7 @@ std::shared_ptr<const decide::Decision> read_decision(ByteReader& in) {
   return d;
 }
 
-SavedDecision read_one(ByteReader& in, std::span<const std::shared_ptr<const decide::Decision>> decisions) {
+SavedDecision read_one(ByteReader& in, unsigned form, std::span<const std::shared_ptr<const decide::Decision>> decisions) {
   SavedDecision one;
   one.connection = in.u64();
   const std::uint32_t which = in.u32();
@@ -91,19 +92,20 @@ SavedDecision read_one(ByteReader& in, std::span<const std::shared_ptr<const dec
   one.counted = in.u32();
   if (one.counted > kMostCounted) refuse(in);
   for (bool* flag : {&one.blocked, &one.unseen_told, &one.offloaded, &one.has_offers}) *flag = read_flag(in);
+  if (form > 1) one.kept_mark = read_flag(in);
   return one;
 }
 
 }  // namespace
 
-std::vector<std::byte> write_decisions(std::span<const SavedDecision> all) {
+std::vector<std::byte> write_decisions(std::span<const SavedDecision> all, unsigned form) {
   boost::unordered_flat_map<const decide::Decision*, std::uint32_t> places;
   std::vector<const decide::Decision*> decisions;
   for (const SavedDecision& one : all) {
     if (places.emplace(one.decision.get(), static_cast<std::uint32_t>(decisions.size())).second) decisions.push_back(one.decision.get());
   }
   Octets out;
-  out.number(kMagic);
+  out.number(magic_of(form));
   out.number(static_cast<std::uint32_t>(decisions.size()));
   for (const decide::Decision* decision : decisions) write(out, *decision);
   out.number(static_cast<std::uint32_t>(all.size()));
@@ -115,20 +117,24 @@ std::vector<std::byte> write_decisions(std::span<const SavedDecision> all) {
     out.number(one.server_port);
     out.number(one.counted);
     for (const bool flag : {one.blocked, one.unseen_told, one.offloaded, one.has_offers}) out.flag(flag);
+    if (form > 1) out.flag(one.kept_mark);
   }
   return out.take();
 }
 
 std::optional<std::vector<SavedDecision>> read_decisions(Bytes octets, std::size_t most) {
   ByteReader in(octets);
-  if (in.u64() != kMagic) return std::nullopt;
+  const std::uint64_t magic = in.u64();
+  unsigned form = kDecisionsForm;
+  while (form >= kOldestDecisionsForm && magic != magic_of(form)) --form;
+  if (form < kOldestDecisionsForm) return std::nullopt;
   std::vector<std::shared_ptr<const decide::Decision>> decisions;
   const std::uint32_t kinds = in.u32();
   for (std::uint32_t i = 0; i < kinds && in.ok(); ++i) decisions.push_back(read_decision(in));
   const std::uint32_t count = in.u32();
   std::vector<SavedDecision> all;
   for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
-    SavedDecision one = read_one(in, decisions);
+    SavedDecision one = read_one(in, form, decisions);
     if (in.ok() && all.size() < most) all.push_back(std::move(one));
   }
   if (!in.ok() || in.remaining() != 0) return std::nullopt;

@@ -105,7 +105,7 @@ std::vector<SavedDecision> decisions() {
   SavedDecision second = first;
   second.connection = 8;
   second.blocked = false;
-  second.offloaded = true;
+  second.offloaded = second.kept_mark = true;
   return {first, second};
 }
 
@@ -121,7 +121,19 @@ TEST(SavedDecisions, ComeBackWithTheirLimits) {
   EXPECT_TRUE(one.blocked);
   EXPECT_FALSE((*read)[1].blocked);
   EXPECT_TRUE((*read)[1].offloaded);
+  EXPECT_TRUE((*read)[1].kept_mark);
   EXPECT_EQ(one.decision, (*read)[1].decision) << "shared as before";
+}
+
+TEST(SavedDecisions, OfTheFormBeforeAreRead) {
+  auto whole = write_decisions(decisions(), kOldestDecisionsForm);
+  const auto read = read_decisions(whole, 10);
+  ASSERT_TRUE(read);
+  ASSERT_EQ(read->size(), 2U);
+  EXPECT_TRUE((*read)[1].offloaded);
+  EXPECT_FALSE((*read)[1].kept_mark);
+  whole[7] = std::byte{'3'};
+  EXPECT_FALSE(read_decisions(whole, 10));
 }
 
 TEST(SavedDecisions, AreBounded) { EXPECT_EQ(read_decisions(write_decisions(decisions()), 1)->size(), 1U); }

@@ -39,10 +39,8 @@ Worker::Worker(const WorkerSettings& settings, std::shared_ptr<const decide::Pol
       marks_(settings.core.marks.mask()),
       own_({.follows = [this](const Endpoints& flow) { return marks_.follows(flow); },
             .as_sent = [this](const Endpoints& flow) { return marks_.as_sent(flow); },
-            .mark =
-                [this](const Endpoints& flow, std::uint32_t value, bool half_open) {
-                  if (!half_open || marks_.is_opening(flow)) marks_.set(flow, value);
-                },
+            .mark = [this](const Endpoints& flow, std::uint32_t value,
+                           bool half_open) { half_open ? marks_.set_opening(flow, value) : marks_.set(flow, value); },
             .send = [this](std::span<const std::byte> packet, bool past) { sender_->send(packet, past); }}),
       event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   core_.use(engine_);
@@ -197,6 +195,7 @@ WorkerCounters Worker::counters() {
   add("gateway.drained", core.drained);
   add("gateway.connections", core_.remembered());
   add("gateway.joins_refused", core.joins_refused);
+  add("gateway.add_addr_dropped", core.add_addr_dropped);
   add("gateway.packets_dropped", core.dropped);
   add("gateway.packets_changed", core.changed);
   add("gateway.packets_unchangeable", core.unchangeable);
@@ -204,6 +203,8 @@ WorkerCounters Worker::counters() {
   add("gateway.closing", core_.closing());
   add("gateway.closing_sent", core.closing_sent);
   add("gateway.closing_in_place", core.closing_in_place);
+  add("gateway.closing_given_up", core_.closing_counters().given_up);
+  add("gateway.closing_forgotten", core_.closing_counters().forgotten);
   add("gateway.asked", core.asked);
   add("gateway.decisions_evicted", core.decisions_evicted);
   add("gateway.unseen_path", core.unseen_path);
@@ -211,6 +212,7 @@ WorkerCounters Worker::counters() {
   add("gateway.unfollowed", core.unfollowed);
   add("gateway.marks_set", marks_.set_count());
   add("gateway.marks_failed", marks_.failed_count());
+  add("gateway.marks_denied", marks_.denied_count());
   add("gateway.steered", core.steered);
   add("gateway.told_by_kernel", core.told_by_kernel);
   add("gateway.forgotten_early", core.forgotten_early);

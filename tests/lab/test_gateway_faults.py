@@ -190,9 +190,15 @@ class Faults(unittest.TestCase):
         self.gateway.end()
         told = self.gateway.last_stats()["gateway"]
         self.assertEqual((told["unseen_path"], told["blocked_connections"]), (0, 0))
+        self.assertEqual([one["anomaly"]["event"] for one in self.gateway.records("anomaly")], [])
+        return {one["mptcp"]["id"]: one["mptcp"] for one in self.gateway.records("mptcp")}  # of those that went on the last one
 
     def test_a_restart_that_fails_closed_ends_no_connection(self):
-        self.stopped_in_the_middle(lambda: self.assertEqual(self.gateway.end()[0], 0))
+        records = self.stopped_in_the_middle(lambda: self.assertEqual(self.gateway.end()[0], 0))
+        self.assertEqual(len(records), MANY)
+        for one in records.values():
+            self.assertGreaterEqual(one["bytes_toserver"], SIZE)
+            self.assertEqual((one["gap_bytes_toserver"], one["visibility"]), (0, 1))
 
     def test_a_kill_that_fails_closed_ends_no_connection(self):
         def kill():

@@ -75,10 +75,10 @@ class Forged(unittest.TestCase):
         counters = self.lab.kernel_counters(self.lab.server)
         return {name: counters[name] for name in WITNESSES}
 
-    def named(self, kinds, times=1):
-        """Each of them in the log and in the counters, and nothing else."""
+    def named(self, kinds, times=1, action="blocked"):
+        """Each of them in the log, with what became of it, and in the counters, and nothing else."""
         self.assertEqual(self.gateway.end()[0], 0)
-        self.assertEqual({one["anomaly"]["event"] for one in self.gateway.records("anomaly")}, {NAMES[kind][0] for kind in kinds})
+        self.assertEqual({(one["anomaly"]["event"], one["anomaly"]["action"]) for one in self.gateway.records("anomaly")}, {(NAMES[kind][0], action) for kind in kinds})
         refused = {name: count for name, count in self.gateway.last_stats()["gateway"]["refused"].items() if count}
         self.assertEqual(set(refused), {NAMES[kind][1] for kind in kinds})
         self.assertGreaterEqual(min(refused.values()), times)
@@ -99,7 +99,7 @@ class Forged(unittest.TestCase):
         self.start("alert")
         self.transfer(1)
         self.assertEqual(self.counted(), WITNESSES)
-        self.named(KINDS[1])
+        self.named(KINDS[1], action="allowed")
 
     def test_who_has_forged_before_is_known_to_the_policy(self):
         """A connection's events count against its client: a rule may ask for them."""

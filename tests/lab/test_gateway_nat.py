@@ -291,6 +291,15 @@ class GatewayNat(unittest.TestCase):
                 time.sleep(0.5)
                 self.assertEqual(case.monitor.announced()[:1], seen)
                 self.assertEqual(case.counter(case.lab.server, "MPTcpExtMPJoinAckRx"), 0)
+                client.close()
+                server.close()
+                case.gateway.end()
+                told = [one for one in case.gateway.records("mptcp_policy") if one["mptcp_policy"]["action"] == "drop"]
+                # Once, however often the kernel repeats it, and of the connection that it is about.
+                self.assertEqual([one["mptcp_policy"]["reason"].partition(": ")[2] for one in told],
+                                 [f"{addresses.server(2, 4)} is taken out: limits.add_addr"] if what == "drop" else [])
+                self.assertLessEqual({one["mptcp"]["id"] for one in told}, {one["mptcp"]["id"] for one in case.gateway.records("mptcp")})
+                self.assertEqual(case.gateway.last_stats()["gateway"]["add_addr_dropped"] > 0, what == "drop")
 
     def test_a_flushed_ruleset_comes_back_with_the_next_offer(self):
         with Case(4, POOL[4], forward=True) as case:

@@ -38,7 +38,7 @@ class Prevention(unittest.TestCase):
         talk = self.lab.start(self.lab.server, sys.executable, str(LAB / "talk.py"), "serve", str(TALK), stdout=subprocess.PIPE, text=True)
         self.assertEqual(talk.stdout.readline(), "listening\n")
         self.gateway = Gateway(self.lab, folder, rules=f'drop tcp any any -> any any (msg:"cut"; content:"{SIGNATURE.decode()}"; sid:7;)\n').start()
-        self.seed = 0
+        self.seed, self.got = 0, {}
 
     def listen(self):
         for line in self.receiver.stdout:
@@ -85,6 +85,7 @@ class Prevention(unittest.TestCase):
             self.assertNotEqual(told["how"], "eof")
             self.took = time.monotonic() - began
             self.identity = connection.identity
+            self.got[self.identity] = told["octets"]
             return told["octets"]
 
     def check(self, subflows, order="forward", family=4, **how):
@@ -105,6 +106,13 @@ class Prevention(unittest.TestCase):
         self.check(8, order="shuffled", family=6)
         self.check(2, checksum=True)
         self.assertEqual(beside.communicate(timeout=60)[0], "done\n")
+        self.gateway.end()
+        records = {one["mptcp"]["id"]: one["mptcp"] for one in self.gateway.records("mptcp")}
+        for identity, got in self.got.items():
+            record = records[identity]
+            self.assertLessEqual(got, record["bytes_toserver"])
+            self.assertLess(record["bytes_toserver"], 6 + len(SIGNATURE), "what was delivered")
+            self.assertEqual(sum(f["bytes_toserver"] for f in record["subflows"]), 6 + len(SIGNATURE) - 1, "all but the octet that completed it")
 
     def test_reinjection_and_retransmission_bring_nothing_through(self):
         cut = plan.split(SIGNATURE, 2, start=0)
