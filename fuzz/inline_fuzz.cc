@@ -78,11 +78,11 @@ std::vector<std::byte> made_of(std::span<const std::byte> from) {
   return packet;
 }
 
-/// What the fuzzer says, as a state whose sum is right.
-std::vector<std::byte> sealed(std::span<const std::byte> body) {
+/// What the fuzzer says, as a state of that form whose sum is right.
+std::vector<std::byte> sealed(std::span<const std::byte> body, unsigned form) {
   constexpr std::size_t kWord = sizeof(std::uint64_t);
   SavedState none;
-  const std::vector<std::byte> begun = write_saved(none);
+  const std::vector<std::byte> begun = write_saved(none, form);
   std::vector<std::byte> octets(2 * kWord + body.size());
   std::ranges::copy(std::span(begun).first(kWord), octets.begin());
   std::ranges::copy(body, octets.begin() + kWord);
@@ -124,7 +124,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     constexpr TimeNs kSteps[] = {1'000, 1'000'000, 300'000'000, 70'000'000'000};
     now += kSteps[how >> 6U];
     if ((how & 15U) == 7) {  // octets for a new process, which need not be any that were saved
-      (void)((how & 16U) != 0 ? engine->restore(sealed(bytes), now) : engine->restore(bytes, now));
+      (void)((how & 16U) != 0 ? engine->restore(sealed(bytes, (how & 32U) != 0 ? kOldestSavedForm : kSavedForm), now) : engine->restore(bytes, now));
       continue;
     }
     if ((how & 15U) == 8) {

@@ -36,7 +36,8 @@ void Engine::State::withhold(std::uint32_t payload_bytes) {
   Connection* const c = by_number(judged.connection);
   if (c == nullptr || !c->mptcp()) return;
   const std::size_t d = index(judged.direction);
-  guard(*c).counted.withheld_bytes[d] += delivered_bytes(*c, d) - judged_delivered;
+  const std::uint64_t delivered = delivered_bytes(*c, d);
+  guard(*c).counted.withheld_bytes[d] += delivered - std::min(delivered, judged_delivered);
   for (Subflow* f : c->subflows) {
     if (f->id != judged.subflow) continue;
     const Side side = f->direction(kOpener) == judged.direction ? kOpener : kAnswerer;
