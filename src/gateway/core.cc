@@ -166,6 +166,7 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
     c.client_port = decoded_.tcp.src_port;
     c.server_port = decoded_.tcp.dst_port;
     claim_flow();
+    if (directory_ != nullptr) directory_->take_answer(key_of_syn());  // to a JOIN that was here before
     claim_tokens(judgement.connection, c);
   }
   if (goes_by && settings_.offload && judgement.connection == 0 && (judgement.passes() || no_room(judgement.refusal)))
@@ -249,7 +250,10 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
   }
   const engine::Judgement judgement = engine_->judge(packet.raw);
   // Anyone may send a SYN: it takes no flow from a shard that follows it.
-  if (directory_ != nullptr && judgement.passes()) directory_->claim_flow(key_of_syn(), settings_.shard);
+  if (directory_ != nullptr && judgement.passes()) {
+    directory_->claim_flow(key_of_syn(), settings_.shard);
+    directory_->expect_answer(key_of_syn(), settings_.shard);
+  }
   if (judgement.refusal == Refusal::kBlocked) return refuse(packet, judgement);
   if (connection(number).offloaded && no_room(judgement.refusal)) return accept(packet, MarkState::kOffloaded);
   return judgement.passes() ? accept(packet, MarkState::kTracked) : refuse(packet, judgement);

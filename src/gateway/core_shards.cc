@@ -14,7 +14,9 @@ constexpr std::size_t kAnnouncedAtOnce = 1'024;
 
 }  // namespace
 
-/// A mark that has been given says where the packet is at home, and the kernel has brought it there; only a JOIN may come on addresses whose mark is older.
+/// A mark that has been given says where the packet is at home, and the kernel has brought it there; only a JOIN, and the
+/// answer to it, may come on addresses whose mark is older: the kernel's stays with a SYN, which anyone may send, and goes where the JOIN's is with an answer
+/// that its own shard has found right.
 std::optional<unsigned> Core::other_shard(const Packet& packet, bool syn) {
   const Marks& marks = settings_.marks;
   const bool steered = (packet.mark & marks.steered_mask()) != 0;
@@ -27,6 +29,9 @@ std::optional<unsigned> Core::other_shard(const Packet& packet, bool syn) {
       // By ports, too, and the same each time that it is sent: the kernel knows but addresses.
       owner = static_cast<unsigned>(key_of_syn() % settings_.shards);
     }
+  } else if (steered && may_be_syn_ack(packet.raw.bytes)) {
+    wire::decode(packet.raw, decoded_);
+    if (decoded_.kind == wire::Kind::kTcp) owner = directory_->take_answer(key_of_syn());
   } else if (!steered) {
     wire::decode(packet.raw, decoded_);
     if (decoded_.kind == wire::Kind::kTcp) owner = directory_->shard_of_flow(key_of_syn());

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "gateway/crafted_test.h"
+#include "track/flow_table.h"
 #include "track/keys.h"
 
 namespace weir::gateway {
@@ -361,6 +362,24 @@ TEST_F(CoreTest, WhatIsAnotherShardsIsLedThere) {
   engine->finish();
   EXPECT_EQ(directory.tokens(), 1U) << "those of this shard are forgotten";
   EXPECT_EQ(directory.flows(), 0U);
+}
+
+TEST_F(CoreTest, TheAnswerToAJoinOnAddressesOfAnOlderFlowIsLedToTheJoinsShard) {
+  begin(0, 2);
+  Directory directory;
+  core->use(directory);
+  directory.claim_token(join_syn().token, 1);
+  EXPECT_EQ(take({.client_port = 50'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {join_syn()}, .mark = MarkState::kTracked}).what,
+            Outcome::What::kRepeat);
+  // What the other shard notes as the JOIN passes.
+  const auto key = track::hash_flow(IpAddress::v4(kClient), 50'000, IpAddress::v4(kServer), kInspectedPort, 0, 0);
+  directory.expect_answer(key, 1);
+  const Sent answer{.client_port = 50'000, .to_server = false, .ssn = 0, .flags = kSynAckFlags, .mark = MarkState::kTracked};
+  const Outcome led = take(answer);
+  EXPECT_EQ(led.what, Outcome::What::kRepeat);
+  ASSERT_TRUE(led.mark);
+  EXPECT_EQ(marks.shard(*led.mark), 1U);
+  EXPECT_EQ(take(answer).what, Outcome::What::kAccept) << "once";
 }
 
 }  // namespace

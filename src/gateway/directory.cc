@@ -5,6 +5,7 @@ namespace weir::gateway {
 Directory::Directory(const DirectoryLimits& limits) {
   for (auto& each : tokens_) each = std::make_unique<Stripe>(limits.tokens / kStripes);
   for (auto& each : flows_) each = std::make_unique<Stripe>(limits.flows / kStripes);
+  for (auto& each : joins_) each = std::make_unique<Stripe>(limits.joins / kStripes);
 }
 
 /// By bits that the tables' own hash does not begin with; tokens have only the lower 32.
@@ -27,6 +28,21 @@ void Directory::assign_flow(std::uint64_t hash, unsigned shard) {
   Stripe& s = stripe(flows_, hash);
   const std::scoped_lock lock(s.mutex);
   s.table.assign(hash, static_cast<engine::ShardId>(shard));
+}
+
+void Directory::expect_answer(std::uint64_t hash, unsigned shard) {
+  Stripe& s = stripe(joins_, hash);
+  const std::scoped_lock lock(s.mutex);
+  s.table.assign(hash, static_cast<engine::ShardId>(shard));
+}
+
+std::optional<unsigned> Directory::take_answer(std::uint64_t hash) {
+  Stripe& s = stripe(joins_, hash);
+  const std::scoped_lock lock(s.mutex);
+  const auto owner = s.table.find(hash);
+  if (!owner) return std::nullopt;
+  s.table.forget(hash, owner->shard);
+  return owner->shard;
 }
 
 void Directory::forget(Space& space, std::uint64_t key, unsigned shard) {

@@ -15,6 +15,7 @@ namespace weir::gateway {
 struct DirectoryLimits {
   std::size_t tokens = 4 << 20;  ///< two a connection
   std::size_t flows = 4 << 20;   ///< one a subflow
+  std::size_t joins = 1 << 16;   ///< whose SYN was not answered yet
 };
 
 /// Purpose: leads a JOIN to the shard that has its token, and a packet whose mark the kernel does not know to the shard that has its flow.
@@ -35,6 +36,10 @@ class Directory {
   void forget_token(std::uint32_t token, unsigned shard) { forget(tokens_, token, shard); }
   void forget_flow(std::uint64_t hash, unsigned shard) { forget(flows_, hash, shard); }
 
+  /// A JOIN has passed that this shard follows; on addresses that come again the kernel's mark still says another one.
+  void expect_answer(std::uint64_t hash, unsigned shard);
+  /// Which shard waits for the answer to a JOIN; from now on none does.
+  std::optional<unsigned> take_answer(std::uint64_t hash);
   std::size_t tokens() { return size(tokens_); }
   std::size_t flows() { return size(flows_); }
   /// Entries let go for want of room.
@@ -55,7 +60,7 @@ class Directory {
   static void forget(Space& space, std::uint64_t key, unsigned shard);
   static std::size_t size(Space& space);
 
-  Space tokens_, flows_;
+  Space tokens_, flows_, joins_;
 };
 
 }  // namespace weir::gateway

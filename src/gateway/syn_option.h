@@ -1,6 +1,7 @@
 // The one option of MPTCP that a SYN is decided by.
 #pragma once
 
+#include <optional>
 #include <variant>
 
 #include "base/bytes.h"
@@ -23,18 +24,25 @@ inline SynOption syn_option(const wire::TcpSegment& tcp) {
   return {};
 }
 
-/// false: certainly no SYN without ACK. A glance, for the many packets that are none.
-inline bool may_be_syn(Bytes ip) {
+/// Flags of TCP, at a glance, as most packets are of no interest; nothing where it takes more to find them.
+inline std::optional<unsigned> flags_at_a_glance(Bytes ip) {
   constexpr std::size_t kIpv6Header = 40, kFlags = 13;
-  if (ip.empty()) return true;
+  if (ip.empty()) return std::nullopt;
   const auto octet = [&](std::size_t at) { return std::to_integer<unsigned>(ip[at]); };
   std::size_t tcp = kIpv6Header;
   if (octet(0) >> 4U == 4) {
     tcp = (octet(0) & 15U) * std::size_t{4};
   } else if (ip.size() < kIpv6Header || octet(6) != 6) {
-    return true;
+    return std::nullopt;
   }
-  return tcp + kFlags >= ip.size() || (octet(tcp + kFlags) & 0x12U) == 0x02U;
+  if (tcp + kFlags >= ip.size()) return std::nullopt;
+  return octet(tcp + kFlags);
 }
+
+/// false: certainly no SYN without ACK.
+inline bool may_be_syn(Bytes ip) { return (flags_at_a_glance(ip).value_or(0x02U) & 0x12U) == 0x02U; }
+
+/// false: certainly no SYN/ACK.
+inline bool may_be_syn_ack(Bytes ip) { return (flags_at_a_glance(ip).value_or(0x12U) & 0x12U) == 0x12U; }
 
 }  // namespace weir::gateway
