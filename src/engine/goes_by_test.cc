@@ -69,25 +69,48 @@ TEST_F(GoesBy, ARstEndsItsSubflowAlone) {
   EXPECT_EQ(live(), 2U);
   const Judgement rst = see({.subflow = 1, .ssn = 700'000, .flags = kRst});
   EXPECT_TRUE(rst.subflow_over);
-  EXPECT_FALSE(rst.over);
   EXPECT_EQ(live(), 1U);
-  EXPECT_TRUE(see({.ssn = 800'000, .flags = kRst, .acks = 2}).over);
+  EXPECT_TRUE(see({.ssn = 800'000, .flags = kRst, .acks = 2}).subflow_over);
+  EXPECT_EQ(live(), 0U);
   EXPECT_EQ(ends_as(), ConnectionState::kReset);
 }
 
+// With so few hops to go that the other host never gets it.
 TEST_F(GoesBy, AHostThatGoesOnAfterItsRstHasEndedNothing) {
   begin();
-  see({.ssn = 700'000, .flags = kRst, .acks = 2});
-  EXPECT_TRUE(see({.ssn = 700'000, .flags = kAck, .acks = 2}).over) << "on its way since before";
+  EXPECT_FALSE(see({.ssn = 700'000, .flags = kRst, .acks = 2}).over) << "what one host says alone";
+  see({.ssn = 700'000, .flags = kAck, .acks = 2});
+  EXPECT_EQ(live(), 0U) << "on its way since before";
   now += 3 * kSecond;
-  EXPECT_TRUE(see({.to_server = false, .ssn = 9'000, .flags = kAck, .acks = 700'000}).over) << "who has not heard of it yet says nothing of it";
-  EXPECT_FALSE(see({.ssn = 710'000, .flags = kAck, .acks = 9'000}).over);
+  see({.to_server = false, .ssn = 9'000, .flags = kAck, .acks = 700'000});
+  EXPECT_EQ(live(), 0U) << "who has not heard of it yet says nothing of it";
+  see({.ssn = 710'000, .flags = kAck, .acks = 9'000});
+  EXPECT_EQ(live(), 1U);
+}
+
+TEST_F(GoesBy, AJoinThatWasNeverCompleteDoesNotGoOn) {
+  begin();
+  send({.subflow = 1, .ssn = 0, .flags = 0x02, .acks = 0, .options = {join_syn()}});
+  send({.subflow = 1, .to_server = false, .ssn = 0, .flags = 0x12, .options = {join_syn_ack()}});
+  see({.subflow = 1, .flags = kRst});
+  now += 3 * kSecond;
+  see({.subflow = 1, .flags = kAck});
+  EXPECT_EQ(live(), 1U) << "the first one";
+}
+
+TEST_F(GoesBy, WhatIsInspectedGoesOnAfterARstToo) {
+  start();
+  establish();
+  send({.ssn = 2, .flags = kRst, .acks = 2});
+  EXPECT_EQ(live(), 0U);
+  now += 3 * kSecond;
+  EXPECT_EQ(data(0, 2, 1, "more"), "none");
   EXPECT_EQ(live(), 1U);
 }
 
 TEST_F(GoesBy, WhatNoOneHasFoundInsideItsWindowEndsNothing) {
   begin();
-  EXPECT_FALSE(see({.ssn = 700'000, .flags = kRst, .acks = 2}, false).over);
+  see({.ssn = 700'000, .flags = kRst, .acks = 2}, false);
   see({.ssn = 700'000, .flags = kFin, .acks = 2}, false);
   see({.to_server = false, .ssn = 700'000, .flags = kFin, .acks = 2}, false);
   EXPECT_EQ(live(), 1U);
@@ -95,9 +118,18 @@ TEST_F(GoesBy, WhatNoOneHasFoundInsideItsWindowEndsNothing) {
 
 TEST_F(GoesBy, AFastcloseEndsItByItsKeyAlone) {
   begin();
-  EXPECT_FALSE(see({.ssn = 700'000, .acks = 2, .options = {MpFastclose{kClientKey}}}).over);
-  EXPECT_TRUE(see({.ssn = 700'000, .acks = 2, .options = {MpFastclose{kServerKey}}}).over);
+  EXPECT_FALSE(see({.ssn = 700'000, .acks = 2, .options = {MpFastclose{kClientKey}}}).subflow_over);
+  EXPECT_TRUE(see({.ssn = 700'000, .acks = 2, .options = {MpFastclose{kServerKey}}}).subflow_over);
   EXPECT_EQ(ends_as(), ConnectionState::kReset);
+}
+
+TEST_F(GoesBy, WhatBothHostsHaveEndedIsNotSaved) {
+  begin();
+  see({.ssn = 90'002, .acks = 2, .options = {data_fin(true, 90'001)}});
+  see({.to_server = false, .ssn = 2, .acks = 90'002, .options = {data_fin(false, 1)}});
+  const std::vector<std::byte> saved = engine->save();
+  start();
+  EXPECT_EQ(engine->restore(saved, now).value_or(1), 0U);
 }
 
 TEST_F(GoesBy, AFinThatWasSeenIsKnownToTheNextProcess) {

@@ -54,7 +54,7 @@ struct SubflowGuard {
   std::uint64_t unproven[2] = {0, 0};  ///< an ACK of what was not seen that anyone may have sent; 0: none
   TimeNs unproven_since_ns[2] = {0, 0};
   std::uint64_t settled[2] = {0, 0};                                   ///< as in ConnectionGuard
-  TimeNs reset_ns[2] = {0, 0};                                         ///< that goes by: when that side's RST came; 0: none
+  TimeNs reset_ns[2] = {0, 0};                                         ///< when that side's RST came; 0: none
   std::uint64_t bytes_before[2] = {0, 0}, withheld_bytes[2] = {0, 0};  ///< likewise: CountedApart
   std::vector<Skipped> skipped[2];
 };

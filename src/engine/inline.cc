@@ -327,7 +327,7 @@ Judgement Engine::judge(const RawPacket& packet) {
     if (Connection* c = state.by_number(state.judged.connection); c != nullptr) state.release_hold(*c, packet.time_ns);
   }
   state.under_way = false;
-  if (const Connection* const c = state.by_number(state.judged.connection)) state.judged.over = c->list == kEnding;
+  if (const Connection* const c = state.by_number(state.judged.connection)) state.judged.over = State::ended_by_both(*c);
   state.judged.fate = fate;
   if (state.judged.refusal == Refusal::kRule) state.withhold(decoded.tcp.payload_bytes);
   state.judged.payload = decoded.kind == wire::Kind::kTcp && decoded.tcp.payload_bytes != 0;

@@ -82,7 +82,7 @@ struct Judgement {
   bool opens_subflow = false;     ///< a SYN with MP_JOIN
   bool fallen_back = false;       ///< the connection is plain TCP now, refused or fallen back
   bool subflow_over = false;      ///< that goes by: nothing more comes on it (Engine::goes_by)
-  bool over = false;              ///< the connection is kept for stragglers alone
+  bool over = false;              ///< both hosts have ended the connection: it is kept for stragglers alone
   bool unseen_path = false;       ///< it acknowledges what no packet here carried: the guarantee is void for that connection
 
   bool passes() const { return refusal == Refusal::kNone; }

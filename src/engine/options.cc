@@ -290,6 +290,7 @@ bool Engine::State::on_fastclose(Subflow& f, Side side, const Segment& s, const 
     return false;
   }
   if (c.fallen_back()) return false;
+  if (c.guard && c.guard->goes_by) return true;  // take_ends()
   fastclose(f, side, s.time_ns);
   touch(c, s.time_ns);
   return true;

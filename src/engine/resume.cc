@@ -213,6 +213,7 @@ std::vector<std::byte> Engine::save(Since since) const {
   for (const auto& list : state.lists) {
     for (const Connection& c : list) {
       if (!c.mptcp() || c.quiet || c.mp->orphan || c.held) continue;
+      if (c.guard && c.guard->goes_by && State::ended_by_both(c)) continue;
       SavedConnection saved = saved_from(c);
       std::vector<const Subflow*> subflows;
       for (const Subflow* f : c.subflows) {

@@ -157,6 +157,7 @@ Fate Engine::State::on_segment(Subflow& f, Side side, const Segment& s) {
 
   if (settings.inline_mode) {
     if (content_refused(f, side, s, v, options)) return fate;
+    if (judged_of_host && (!c.guard || !c.guard->goes_by)) goes_on_after_reset(f, side);
     if (f.phase >= Phase::kEstablished) f.spoke[side] = true;
   }
 
@@ -221,6 +222,7 @@ bool Engine::State::on_rst(Subflow& f, Side side, const Segment& s, PointView& v
   if (!settings.inline_mode) v.reset = true;
   if (!settings.several_points && !settings.inline_mode) f.silent = true;
   reset_subflow(f, side, s.time_ns);
+  if (settings.inline_mode) guard(f).reset_ns[side] = s.time_ns;
   touch(c, s.time_ns);
   return true;
 }

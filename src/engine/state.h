@@ -296,6 +296,8 @@ struct Engine::State {
 
   // goes_by.cc
   void take_ends(Subflow& f);
+  void goes_on_after_reset(Subflow& f, Side side);
+  static bool ended_by_both(const Connection& c);
 
   // inline_segment.cc
   static bool is_signed(const wire::TcpSegment& tcp);

@@ -275,7 +275,7 @@ Outcome Core::take_offloaded(const Packet& packet) {
 Outcome Core::pass_by(const Packet& packet, engine::Judgement judgement, Connection& c) {
   // A mark is conntrack's: to it the packet is one of that flow, inside its window.
   engine_->goes_by(judgement, has_mark(packet));
-  count_end(judgement, c, packet.raw.time_ns);
+  count_end(judgement, c);
   if (c.blocked) return block(packet, judgement.connection);
   if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
   const auto established = [&] {
@@ -294,20 +294,13 @@ Outcome Core::take_judged(const Packet& packet) {
   return c.offloaded ? pass_by(packet, judgement, c) : judged(packet, judgement, c);
 }
 
-/// Limits count what runs, not what is kept for stragglers.
-void Core::count_end(const engine::Judgement& judgement, Connection& c, TimeNs now) {
-  if (judgement.over && c.counted > 0) {
-    joins_->connection_ended(judgement.connection);
-    c.counted = 0;
-    c.counted_out = true;
-  } else if (!judgement.over && c.counted_out) {
-    count_again(judgement.connection, c, 1, now);
-  }
+/// Limits count what runs, not what is kept for stragglers. What one host says alone frees nothing before all is silent, and the connection goes (end()).
+void Core::count_end(const engine::Judgement& judgement, Connection& c) {
+  if (judgement.over && std::exchange(c.counted, 0) > 0) joins_->connection_ended(judgement.connection);
 }
 
 void Core::count_again(std::uint64_t number, Connection& c, std::uint32_t subflows, TimeNs now) {
   constexpr decide::JoinLimits kNone;
-  c.counted_out = false;
   joins_->open(number, c.client, kNone);
   decide::JoinRequest request;
   request.connection = number;
@@ -317,7 +310,7 @@ void Core::count_again(std::uint64_t number, Connection& c, std::uint32_t subflo
 }
 
 Outcome Core::judged(const Packet& packet, const engine::Judgement& judgement, Connection& c) {
-  count_end(judgement, c, packet.raw.time_ns);
+  count_end(judgement, c);
   if (c.blocked) return block(packet, judgement.connection);
   if (judgement.unseen_path && !c.unseen_told) {
     c.unseen_told = true;

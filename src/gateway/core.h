@@ -187,7 +187,6 @@ class Core : public engine::Observer {
     IpAddress client{};
     std::uint32_t counted = 0;  ///< subflows that count against limits; 0: none is counted
     TimeNs joined_ns = 0;       ///< the last of them
-    bool counted_out = false;   ///< they did, until its end
     std::uint64_t inspected_to[2] = {0, 0};
     bool opened_here = false;  ///< its first SYN was decided on here: the two that follow are that SYN's
     std::uint32_t isn = 0;
@@ -225,7 +224,7 @@ class Core : public engine::Observer {
   Outcome let_by(const Packet& packet) const;
   Outcome judged(const Packet& packet, const engine::Judgement& judgement, Connection& connection);
   Outcome pass_by(const Packet& packet, engine::Judgement judgement, Connection& connection);
-  void count_end(const engine::Judgement& judgement, Connection& connection, TimeNs now);
+  void count_end(const engine::Judgement& judgement, Connection& connection);
   void count_again(std::uint64_t number, Connection& connection, std::uint32_t subflows, TimeNs now);
   Connection* opened_by_syn(const engine::Judgement& judgement);
   void hold(std::span<const engine::Ending> endings);

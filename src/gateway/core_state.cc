@@ -1,4 +1,5 @@
 // Core: what a later process needs to know of running connections, and how that process goes on with them.
+#include <algorithm>
 #include <utility>
 
 #include "gateway/core.h"
@@ -41,7 +42,9 @@ bool Core::restore(Bytes saved, TimeNs now) {
     c.offloaded = one.offloaded;
     c.has_offers = one.has_offers;
     c.kept_mark = one.kept_mark;
-    if (one.counted > 0) count_again(one.connection, c, one.counted, now);
+    // No more than are there, whatever a damaged state says.
+    const auto live = static_cast<std::uint32_t>(std::max<std::size_t>(engine_->endings(one.connection).size() / 2, 1));
+    if (one.counted > 0) count_again(one.connection, c, std::min(one.counted, live), now);
     c.blocked = one.blocked;
     if (!c.blocked) continue;
     for (const Direction d : {Direction::kToServer, Direction::kToClient}) engine_->block(one.connection, d);

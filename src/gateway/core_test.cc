@@ -166,13 +166,31 @@ TEST_F(CoreTest, AnAllowedConnectionIsNotLookedIntoWhereItMayNotGoByInTheKernelE
   }
 }
 
-TEST_F(CoreTest, AHostThatGoesOnAfterItsRstIsCountedAgain) {
+TEST_F(CoreTest, ARstOfOneHostAloneFreesNoLimit) {
+  for (const auto action : {decide::Action::kAllow, decide::Action::kInspect}) {
+    begin();
+    one_at_once(action);
+    const MarkState mark = connect(kAllowedPort);
+    EXPECT_EQ(state({.server_port = kAllowedPort, .ssn = 1, .flags = kRstFlag, .mark = mark}), MarkState::kTracked);
+    for (int i = 0; i < 30; ++i) {
+      now += 1'000'000'000;
+      state({.server_port = kAllowedPort, .mark = MarkState::kTracked});
+      EXPECT_EQ(asks(static_cast<std::uint16_t>(40'001 + i)), MarkState::kStripped) << "it goes on: the server never got that";
+    }
+    engine->advance(now += 60'000'000'000);
+    core->advance(now);
+    EXPECT_EQ(asks(41'000), MarkState::kStripped) << "for as long as it may be there";
+  }
+}
+
+TEST_F(CoreTest, ARstBehindWhichAllIsSilentFreesItsLimit) {
   one_at_once(decide::Action::kAllow);
   ASSERT_EQ(connect(kAllowedPort), MarkState::kOffloaded);
-  EXPECT_EQ(state({.server_port = kAllowedPort, .ssn = 700'000, .flags = kRstFlag, .mark = MarkState::kOffloaded}), MarkState::kTracked);
-  now += 3'000'000'000;
-  EXPECT_EQ(state({.server_port = kAllowedPort, .ssn = 710'000, .mark = MarkState::kTracked}), MarkState::kOffloaded);
+  state({.server_port = kAllowedPort, .ssn = 700'000, .flags = kRstFlag, .mark = MarkState::kOffloaded});
   EXPECT_EQ(asks(40'001), MarkState::kStripped);
+  engine->advance(now += 60'000'000'000);
+  core->advance(now);
+  EXPECT_EQ(asks(40'002), MarkState::kTracked);
 }
 
 TEST_F(CoreTest, APacketThatEndsItsConnectionLeavesNothingOfIt) {

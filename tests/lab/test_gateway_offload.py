@@ -161,6 +161,7 @@ class Offload(unittest.TestCase):
                     rounds.stdin.write(last)
                     self.end(rounds)
                 wait_for(lambda: not self.connections(), f"both to leave the table: {self.connections()}", 60)
+                wait_for(lambda: len(self.gateway.records("mptcp")) == 2, "their records")
                 states = [(one["mptcp"]["state"], [s["state"] for s in one["mptcp"]["subflows"]]) for one in self.gateway.records("mptcp")]
                 self.assertEqual(states, [("closed", ["closed"] * 2), ("reset", ["reset"] * 2)])
 
