@@ -52,8 +52,11 @@ constexpr int kTickMs = 50;
 constexpr TimeNs kStats = 10 * kSecond;
 constexpr std::size_t kMostHosts = 65'536;  ///< whose anomalies are remembered for the policy
 constexpr TimeNs kKeep = 60 * kSecond;
-constexpr TimeNs kRules = 10 * kSecond;  ///< how often is looked whether the kernel's rules stand
-constexpr TimeNs kFeeds = kSecond;       ///< how often is looked whether a feed was replaced
+constexpr TimeNs kRulesLook = 10 * kSecond;  ///< how often is looked whether the kernel's rules stand
+constexpr TimeNs kKeeperEnds = 4 * kSecond;  ///< what is waited for it at the end: a service manager waits 10 s for all
+constexpr TimeNs kFeeds = kSecond;           ///< how often is looked whether a feed was replaced
+
+constexpr const char* kRules = "the kernel's rules";
 
 /// The reports of a shard, as the gateway's worker knows them.
 class GatewayReports : public gateway::Reports {
@@ -85,10 +88,11 @@ class Gateway {
     if (!service_.begin(options_.service)) return hold(kNotDone);
     service_.use(std::move(api));
     if (const int status = prepare(); status != kDone) return hold(status);
+    if (are_anothers(*keeper_, kernel_)) return kNotDone;
     if (const auto installed = keeper_->install(kernel_); !installed) {
-      say("the kernel's rules", installed.error(), "iptables and ip6tables with NFQUEUE are needed, nftables with reject, and CAP_NET_ADMIN");
+      say(kRules, installed.error(), "iptables and ip6tables with NFQUEUE are needed, nftables with reject, and CAP_NET_ADMIN");
       if (!kernel_.fail_open) return leave_rules(*keeper_), kNotDone;
-      if (const auto removed = keeper_->remove(kernel_.marks); !removed) say("the kernel's rules", removed.error());
+      if (const auto removed = keeper_->remove(); !removed) say(kRules, removed.error());
       return kNotDone;
     }
     catch_service_signals();
@@ -105,15 +109,14 @@ class Gateway {
     service_.ending();
     // Rules first: what comes from now on passes by, what waits is still decided. Closed: they stay, so that
     // nothing passes unseen before the next start, but for a gateway that was drained.
+    keeper_->end_within(kKeeperEnds);
     bool whole = true;
     const bool held = !kernel_.fail_open && !drain_.runs();
     if (held) {
-      tell_held();
-      workers_->ask_all([](gateway::Worker& worker) { worker.rest(); });
-      if (is_sealed(kernel_)) state_->use(engine::Since::kNothing);
+      whole = hold_on();
     } else {
       expect_anything();
-      if (const auto removed = keeper_->remove(kernel_.marks); !removed) say("the kernel's rules", removed.error()), whole = false;
+      if (const auto removed = keeper_->remove(); !removed) say(kRules, removed.error(), "whether they are there is not known"), whole = false;
     }
     const Totals last = totals();
     if (const auto problem = state_->keep_now()) say(*problem), whole = false;
@@ -127,8 +130,26 @@ class Gateway {
  private:
   /// It cannot begin. Closed: then nothing passes that it would have decided on, until it can. A gateway that has the queue goes on with its own rules.
   int hold(int status) {
-    queue_taken_ ? leave_rules(*keeper_) : hold_up(*keeper_, kernel_);
+    workers_.reset();  // with the queues: who reads one now is another process
+    hold_up(*keeper_, kernel_);
     return status;
+  }
+
+  /// Closed, at the end: nothing passes from now on. False: it is not so, or not known, and the state does not say so.
+  bool hold_on() {
+    auto stand = keeper_->stand(kernel_);
+    if (stand && !*stand) {
+      stand = keeper_->install(kernel_).transform([] { return true; });
+      if (stand) restored();
+    }
+    if (!stand) {
+      expect_anything();
+      return say(kRules, stand.error(), "whether MPTCP is held up is not known"), false;
+    }
+    tell_held();
+    workers_->ask_all([](gateway::Worker& worker) { worker.rest(); });
+    if (is_sealed(kernel_)) state_->use(engine::Since::kNothing);
+    return true;
   }
 
   int prepare() {
@@ -195,7 +216,9 @@ class Gateway {
   /// Before the kernel lets pass what no one sees: a state that does not expect it would excuse it.
   void expect_anything() {
     state_->use(engine::Since::kAnything);
+    const std::uint64_t failures = state_->failures();
     if (const auto problem = state_->keep_now()) say(*problem);
+    if (state_->failures() != failures) state_->discard();
   }
 
   /// What cannot be read is said and left: then running connections are taken for ones seen from their middle.
@@ -234,7 +257,6 @@ class Gateway {
     settings.statistics = statistics_;
     auto queue = capture::NfQueue::open(settings);
     if (!queue) {
-      queue_taken_ = capture::NfQueue::is_taken(statistics_, settings.number);
       return say(queue.error().file, queue.error().what, queue.error().hint), false;
     }
     into.push_back(*std::move(queue));
@@ -281,22 +303,58 @@ class Gateway {
         service_.alive(status(capture::wall_ns()));
         if (nat_) nat_->advance(capture::wall_ns());
       }
-      if (due(stood, kRules)) let_rules_stand();
+      let_rules_stand(due(stood, kRulesLook));
       if (due(fed, kFeeds) && options_.source.feed_files.changed()) take_feeds();
       if (reopen_wanted()) shared_.reopen();
       if (reload_wanted()) reload();
     }
   }
 
-  /// Who empties the kernel's tables (a firewall that loads its ruleset anew) would have all traffic pass unseen from then on.
-  void let_rules_stand() {
-    const auto stand = keeper_->stand();
-    if (!stand) return say("the kernel's rules", stand.error());
-    if (*stand) return;
+  /// Who empties the kernel's tables (a firewall that loads its ruleset anew) would have all traffic pass unseen from then on. Nothing is waited for: what the
+  /// keeper has found is taken in a later round, and so is what it has done.
+  void let_rules_stand(bool due) {
+    if (const auto answer = keeper_->answered()) return take(*answer);
+    if (!due) return;
+    if (keeper_->is_asked() && !std::exchange(overdue_, true)) return;
+    if (auto begun = keeper_->begin_stand(kernel_); !begun) return rules_trouble(std::move(begun.error()));
+    restoring_ = false;
+  }
+
+  void take(const std::expected<bool, std::string>& answer) {
+    overdue_ = false;
+    const bool was_install = std::exchange(restoring_, false);
+    if (!answer) return rules_trouble(answer.error());
+    if (was_install) return restored();
+    if (*answer) return all_stand();
+    if (!std::exchange(gone_, true)) expect_anything();
+    if (auto begun = keeper_->begin_install(kernel_); !begun) return rules_trouble(std::move(begun.error()));
+    restoring_ = true;
+  }
+
+  void restored() {
     ++rules_restored_;
-    auto again = keeper_->install(kernel_);
-    if (again && nat_) again = nat_->use(options_.nat, [&] { return nat_table_->use(options_.nat); });
-    say("the kernel's rules", "someone has taken them away: what came meanwhile was not seen", again ? "they are there again" : again.error());
+    say(kRules, "someone has taken them away or changed them: what came meanwhile was not seen", "they are there again");
+    if (nat_) {
+      if (const auto again = nat_->use(options_.nat, [&] { return nat_table_->use(options_.nat); }); !again) say("nat", again.error());
+    }
+    all_stand();
+  }
+
+  void all_stand() {
+    if (std::exchange(gone_, false)) state_->use(since(kernel_));
+    rules_trouble_.clear();
+  }
+
+  /// Said once for as long as it lasts.
+  void rules_trouble(std::string why) {
+    if (rules_trouble_ != why) say(kRules, why, gone_ ? "someone has taken them away or changed them: traffic passes unseen" : "");
+    rules_trouble_ = std::move(why);
+  }
+
+  /// By a reload: what was asked before it is not answered any more.
+  std::expected<void, std::string> install(const gateway::KernelRuleSettings& kernel) {
+    restoring_ = overdue_ = false;
+    return keeper_->install(kernel);
   }
 
   /// Whatever the policy would follow is left alone from now on: nothing of it would be over in time.
@@ -356,15 +414,20 @@ class Gateway {
     if (!rules) return false;
     const gateway::KernelRuleSettings kernel = next.kernel_rules();
     if (since(kernel) == engine::Since::kAnything) expect_anything();
-    auto taken = keeper_->install(kernel);
-    if (!taken) say("the kernel's rules", taken.error(), "what ran goes on");
+    auto taken = install(kernel);
+    if (!taken) say(kRules, taken.error(), "what ran goes on");
     if (taken) {
       taken = take_nat(next.nat);
       if (!taken) say(where_is(next.loaded, "nat"), "nat: " + taken.error(), "what ran goes on");
     }
     if (!taken) {
-      if (const auto again = keeper_->install(kernel_); !again) say("the kernel's rules", again.error());
-      state_->use(since(kernel_));
+      if (const auto again = install(kernel_)) {
+        state_->use(since(kernel_));
+      } else {
+        gone_ = true;
+        expect_anything();
+        rules_trouble(again.error());
+      }
       options_.inspect.rules = paths;
       options_.inspect.variables = variables;
       shared_.use(counts);
@@ -372,6 +435,8 @@ class Gateway {
     }
     kernel_ = kernel;
     state_->use(since(kernel_));
+    gone_ = false;
+    rules_trouble_.clear();
     // Of `inspect` read_rules() has taken what may change; workers look at the rest.
     options_.source = std::move(next.source);
     options_.policy = std::move(next.policy);
@@ -485,6 +550,8 @@ class Gateway {
     for (const std::string& name : options_.gateway.interfaces)
       status.interfaces.push_back({.name = name, .watched = is_interface_there(name), .counted = false});
     for (const auto& [name, value] : shared_.counters(totals())) status.counters.emplace_back(name, value);
+    if (gone_ || !rules_trouble_.empty())
+      status.problems.push_back(fmt::format("{}: {}", kRules, rules_trouble_.empty() ? "they are being put back" : rules_trouble_));
     if (report::LogWriter* const log = shared_.service_log()) {
       for (std::string& trouble : log->troubles()) status.problems.push_back(std::move(trouble));
     }
@@ -499,8 +566,11 @@ class Gateway {
   gateway::KernelRuleSettings kernel_;
   std::unique_ptr<gateway::RulesKeeper> keeper_;
   std::uint64_t rules_restored_ = 0;  ///< how often someone had taken them away
+  bool gone_ = false;                 ///< they are not as they should be
+  bool restoring_ = false;            ///< the keeper is asked to put them back, and not to look
+  bool overdue_ = false;              ///< its answer has not come in the time until the next look
+  std::string rules_trouble_;         ///< why it is not known, or not mended; empty: all is well
   int statistics_ = -1;
-  bool queue_taken_ = false;  ///< by another process
   TimeNs began_ = 0;
   std::unique_ptr<gateway::NatTable> nat_table_;
   std::unique_ptr<gateway::AddressNat> nat_;
@@ -526,11 +596,8 @@ int print_rules(const gateway::KernelRuleSettings& settings, const rewrite::NatS
 
 int gateway(std::span<const char* const> arguments) {
   auto options = parse_gateway(arguments);
-  if (!options) {
-    if (options.error() != kDone && std::ranges::find(arguments, std::string_view("--dry-run")) == arguments.end()) leave_rules();
-    return options.error();
-  }
-  if (options->broken) return hold_up(options->kernel_rules()), kBadUsage;
+  if (!options) return options.error();
+  if (options->broken) return options->knows_hold ? hold_up(options->kernel_rules()) : leave_rules(), kBadUsage;
   if (options->dry_run) return print_rules(options->kernel_rules(), options->nat);
   return Gateway(std::move(*options)).work();
 }

@@ -6,7 +6,8 @@
 
 namespace weir::cli {
 
-/// Closed: rules by which the kernel holds up what no one decides on. Open: the kernel's rules are left alone. Either is said.
+/// Closed: rules by which the kernel holds up what no one decides on. Open, or where those that are there lead to a queue that some process reads: the kernel's
+/// rules are left alone. Either is said. This process has no queue then.
 void hold_up(gateway::RulesKeeper& keeper, const gateway::KernelRuleSettings& kernel);
 /// For who has not begun to be anything else yet.
 void hold_up(const gateway::KernelRuleSettings& kernel);
@@ -17,5 +18,8 @@ void leave_rules();
 
 /// Nothing passes until the next start.
 void tell_held();
+
+/// True: rules lead to a queue that another process reads, or it is not known, and these are not to be put in their place; it is said.
+bool are_anothers(gateway::RulesKeeper& keeper, const gateway::KernelRuleSettings& kernel);
 
 }  // namespace weir::cli

@@ -74,7 +74,9 @@ std::expected<GatewayOptions, int> parse_gateway(std::span<const char* const> ar
     ReadConfig read = read_config_file(options.config);
     say_errors(options.config, read.errors);
     options.broken = !read.errors.empty();
-    if (options.broken && (options.dry_run || !read.knows_hold)) return std::unexpected(kBadUsage);
+    if (options.broken && options.dry_run) return std::unexpected(kBadUsage);
+    options.knows_hold = read.knows_hold;
+    if (options.broken && !options.knows_hold) return options;
     config = std::move(read.config);
     apply(config, inspect);
     if (log.places.empty()) log.places = config.eve;

@@ -31,7 +31,8 @@ struct GatewayOptions {
   Config loaded;                         ///< what it said when it was taken over last
   std::vector<std::string> rules_given;  ///< on the command line
   bool dry_run = false;
-  bool broken = false;  ///< its configuration has errors, which are said; what it says of the kernel's rules has none
+  bool broken = false;     ///< its configuration has errors, which are said
+  bool knows_hold = true;  ///< what it says of the kernel's rules has none
 
   gateway::KernelRuleSettings kernel_rules() const;
 };

@@ -31,16 +31,31 @@ class Text {
     held();
     save();
     if (settings_.proxy) proxy();
-    if (!there.forward) out_ += fmt::format("-A {}\n", fmt::join(forward_jump(), " "));
-    if (!there.save) out_ += fmt::format("-A {}\n", fmt::join(save_jump(marks_), " "));
-    if (settings_.proxy != there.proxy) out_ += fmt::format("-{} {}\n", there.proxy ? 'D' : 'A', fmt::join(proxy_jump(), " "));
+    jump("FORWARD", kForward, forward_jump(), true, there.mangle);
+    jump("POSTROUTING", kSave, fmt::format("POSTROUTING -m mark ! --mark {} -j {}", mark_of(0, marks_.mask()), kSave), true, there.mangle);
+    jump("PREROUTING", kProxy, fmt::format("PREROUTING -p tcp -j {}", kProxy), settings_.proxy, there.mangle);
     out_ += fmt::format("COMMIT\n*raw\n:{} - [0:0]\n", kOwn);
     rule(kOwn, "-j CT --notrack");
-    if (!there.own) out_ += fmt::format("-A {}\n", fmt::join(own_jump(marks_), " "));
+    const std::string own = mark_of(marks_.untracked(), marks_.state_mask() | marks_.shard_mask());
+    jump("OUTPUT", kOwn, fmt::format("OUTPUT -m mark --mark {} -j {}", own, kOwn), true, there.raw);
     return out_ + "COMMIT\n";
   }
 
  private:
+  /// It stays where it is, and is there once: a second one, and one of another form, go.
+  void jump(std::string_view from, std::string_view to, const std::string& text, bool wanted, const std::vector<std::string>& there) {
+    bool found = false;
+    for (const std::string& each : there) {
+      if (!each.starts_with(fmt::format("{} ", from)) || !each.ends_with(fmt::format(" -j {}", to))) continue;
+      if (wanted && !found && each == text) {
+        found = true;
+      } else {
+        out_ += fmt::format("-D {}\n", each);
+      }
+    }
+    if (wanted && !found) out_ += fmt::format("-A {}\n", text);
+  }
+
   void rule(const char* chain, const std::string& text) { out_ += fmt::format("-A {} {}\n", chain, text); }
   std::string connection(MarkState state) const { return "-m connmark --mark " + mark_of(marks_.value(state), marks_.state_mask()); }
   std::string packet(MarkState state) const { return "-m mark --mark " + mark_of(marks_.value(state), marks_.state_mask()); }
@@ -173,15 +188,13 @@ std::string reset_rules(const Marks& marks) {
 
 std::string reset_removal() { return fmt::format("table {0} {{}}\ndelete table {0}\n", kResetTable); }
 
-std::string iptables_removal(const Marks& marks, const Jumps& there) {
+std::string iptables_removal(const Jumps& there) {
   std::string out = "*mangle\n";
   for (const char* chain : kChains) out += fmt::format(":{} - [0:0]\n", chain);
-  if (there.forward) out += fmt::format("-D {}\n", fmt::join(forward_jump(), " "));
-  if (there.save) out += fmt::format("-D {}\n", fmt::join(save_jump(marks), " "));
-  if (there.proxy) out += fmt::format("-D {}\n", fmt::join(proxy_jump(), " "));
+  for (const std::string& jump : there.mangle) out += fmt::format("-D {}\n", jump);
   for (const char* chain : kChains) out += fmt::format("-X {}\n", chain);
   out += fmt::format("COMMIT\n*raw\n:{} - [0:0]\n", kOwn);
-  if (there.own) out += fmt::format("-D {}\n", fmt::join(own_jump(marks), " "));
+  for (const std::string& jump : there.raw) out += fmt::format("-D {}\n", jump);
   return out + fmt::format("-X {}\nCOMMIT\n", kOwn);
 }
 
@@ -195,14 +208,6 @@ std::vector<std::vector<std::string>> delivery(const KernelRuleSettings& setting
           {"ip", version, "rule", install ? "add" : "del", "priority", std::to_string(kDeliveryPriority), "fwmark", mark, "lookup", table}};
 }
 
-std::vector<std::string> forward_jump() { return {"FORWARD", "-j", kForward}; }
-
-std::vector<std::string> save_jump(const Marks& marks) { return {"POSTROUTING", "-m", "mark", "!", "--mark", mark_of(0, marks.mask()), "-j", kSave}; }
-
-std::vector<std::string> proxy_jump() { return {"PREROUTING", "-p", "tcp", "-j", kProxy}; }
-
-std::vector<std::string> own_jump(const Marks& marks) {
-  return {"OUTPUT", "-m", "mark", "--mark", mark_of(marks.untracked(), marks.state_mask() | marks.shard_mask()), "-j", kOwn};
-}
+std::string forward_jump() { return fmt::format("FORWARD -j {}", kForward); }
 
 }  // namespace weir::gateway

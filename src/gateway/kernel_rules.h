@@ -20,6 +20,8 @@ struct KernelRuleSettings {
   std::uint16_t proxy_port = 0;   ///< where it listens on this machine; 0: at each connection's own port
   std::uint32_t proxy_table = 0;  ///< the routing table by which its packets stay here; 0: their mark is all
   Marks marks;
+
+  bool operator==(const KernelRuleSettings&) const = default;
 };
 
 // Chains in the table mangle. Three are jumped to: from FORWARD, POSTROUTING and, where there is a proxy, PREROUTING.
@@ -42,25 +44,22 @@ constexpr std::uint16_t held_queue(const KernelRuleSettings& settings, unsigned 
 inline constexpr const char* kResetTable = "inet weir_reset";
 
 enum class Family : std::uint8_t { kIpv4, kIpv6 };
-/// Which jumps to own chains are there.
+/// Which jumps to own chains are there, as iptables -S tells them behind "-A ", table by table. One may be there twice.
 struct Jumps {
-  bool forward = false, save = false, proxy = false, own = false;
+  std::vector<std::string> mangle, raw;
 };
-/// That for a proxy is there only while one is wanted.
 /// For iptables-restore or ip6tables-restore with --noflush: the tables mangle and raw with own chains, filled anew, and jumps to them unless they are there.
+/// Each is there once then, that for a proxy only while one is wanted.
 std::string iptables_rules(const KernelRuleSettings& settings, Family family, const Jumps& there);
 /// For nft: the table in place of the one that is there. What is marked so is answered with RST, which takes the way back through the NAT that the packet
 /// came by, whether conntrack has confirmed its entry or not. iptables does so in the table `filter` alone, which may be someone's in nft's own form.
 std::string reset_rules(const Marks& marks);
 /// The table goes, if it is there.
 std::string reset_removal();
-/// All of it goes, jumps first, where they are there.
-std::string iptables_removal(const Marks& marks, const Jumps& there);
-/// What must be at the end of a jump's rule, as iptables -C and -D take it. The last is in the table raw.
-std::vector<std::string> forward_jump();
-std::vector<std::string> save_jump(const Marks& marks);
-std::vector<std::string> proxy_jump();
-std::vector<std::string> own_jump(const Marks& marks);
+/// All of it goes, jumps first, each that is there.
+std::string iptables_removal(const Jumps& there);
+/// By which all forwarded traffic is looked at, as it is written behind "-A ".
+std::string forward_jump();
 
 /// For `ip`: what delivers packets with a proxy's mark on this machine; nothing, if no proxy is there.
 std::vector<std::vector<std::string>> delivery(const KernelRuleSettings& settings, Family family, bool install);

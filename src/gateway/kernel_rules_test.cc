@@ -7,11 +7,14 @@
 namespace weir::gateway {
 namespace {
 
+const Jumps kThere = {.mangle = {"FORWARD -j WEIR-FORWARD", "POSTROUTING -m mark ! --mark 0x0/0xff000000 -j WEIR-SAVE"},
+                      .raw = {"OUTPUT -m mark --mark 0xe000000/0x7f000000 -j WEIR-OWN"}};
+
 std::string rules(bool fail_open, std::vector<std::string> interfaces = {}, bool jumps = false) {
   KernelRuleSettings settings;
   settings.fail_open = fail_open;
   settings.interfaces = std::move(interfaces);
-  return iptables_rules(settings, Family::kIpv4, {.forward = jumps, .save = jumps, .own = jumps});
+  return iptables_rules(settings, Family::kIpv4, jumps ? kThere : Jumps{});
 }
 
 TEST(KernelRules, FailOpenPassesWhatNoOneTakesButNeverWhatWasBlocked) {
@@ -47,7 +50,7 @@ TEST(KernelRules, OwnPacketsThatConntrackWouldMistakeGoPastIt) {
   const std::string text = rules(true);
   EXPECT_NE(text.find("COMMIT\n*raw\n:WEIR-OWN - [0:0]\n-A WEIR-OWN -j CT --notrack\n-A OUTPUT -m mark --mark 0xe000000/0x7f000000 -j WEIR-OWN\nCOMMIT\n"),
             std::string::npos);
-  const std::string gone = iptables_removal(Marks(), {.forward = true, .save = true, .own = true});
+  const std::string gone = iptables_removal(kThere);
   EXPECT_NE(gone.find("*raw\n:WEIR-OWN - [0:0]\n-D OUTPUT -m mark --mark 0xe000000/0x7f000000 -j WEIR-OWN\n-X WEIR-OWN\nCOMMIT\n"), std::string::npos);
 }
 
@@ -74,6 +77,22 @@ TEST(KernelRules, AJumpThatIsThereIsNotMadeAgain) {
   EXPECT_NE(fresh.find("-A FORWARD -j WEIR-FORWARD\n"), std::string::npos);
   EXPECT_EQ(again.find("-A FORWARD"), std::string::npos);
   EXPECT_EQ(again.find("-A POSTROUTING"), std::string::npos);
+  EXPECT_EQ(again.find("-D "), std::string::npos);
+}
+
+TEST(KernelRules, AJumpThatIsThereTwiceIsThereOnceAfterwardsAndNotAtAllAtTheEnd) {
+  const Jumps doubled = {.mangle = {"FORWARD -j WEIR-FORWARD", "FORWARD -j WEIR-FORWARD", "OTHER -j WEIR-FORWARD"}, .raw = {}};
+  const auto count = [](const std::string& text, std::string_view line) {
+    int found = 0;
+    for (std::size_t at = 0; (at = text.find(line, at)) != std::string::npos; at += line.size()) ++found;
+    return found;
+  };
+  const std::string text = iptables_rules(KernelRuleSettings(), Family::kIpv4, doubled), gone = iptables_removal(doubled);
+  EXPECT_EQ(count(text, "-D FORWARD -j WEIR-FORWARD\n"), 1);
+  EXPECT_EQ(count(text, "-A FORWARD -j WEIR-FORWARD\n"), 0);
+  EXPECT_EQ(count(text, "OTHER"), 0) << "someone's own";
+  EXPECT_EQ(count(gone, "-D FORWARD -j WEIR-FORWARD\n"), 2);
+  EXPECT_EQ(count(gone, "-D OTHER -j WEIR-FORWARD\n"), 1) << "else the chain could not go";
 }
 
 TEST(KernelRules, InterfacesAreTheOnlyOnesLookedAt) {
@@ -97,7 +116,7 @@ TEST(KernelRules, BeforeRoutingOnlyForAProxy) {
   EXPECT_EQ(iptables_rules(settings, Family::kIpv4, {}).find("TPROXY"), std::string::npos);
   // Policy has no proxy any more.
   settings.proxy = false;
-  text = iptables_rules(settings, Family::kIpv4, {.proxy = true});
+  text = iptables_rules(settings, Family::kIpv4, {.mangle = {"PREROUTING -p tcp -j WEIR-PROXY"}, .raw = {}});
   EXPECT_NE(text.find("-D PREROUTING -p tcp -j WEIR-PROXY\n"), std::string::npos);
   EXPECT_EQ(text.find("-A WEIR-PROXY"), std::string::npos);
 }

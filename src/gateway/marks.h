@@ -41,6 +41,8 @@ class Marks {
   constexpr std::uint32_t value(MarkState state, unsigned shard = 0) const {
     return static_cast<std::uint32_t>(state) << shift_ | (shard & 15U) << (shift_ + 3);
   }
+  bool operator==(const Marks&) const = default;
+
   /// Of own packets that conntrack is not to see.
   constexpr std::uint32_t untracked() const { return value(MarkState::kOwn, 1); }
   /// It came while the gateway took in nothing new, and goes by: not looked at, and for no proxy.

@@ -1,187 +1,42 @@
 #include "gateway/rules_keeper.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "gateway/nft_commands.h"
+#include "capture/clock.h"
 
 namespace weir::gateway {
 namespace {
 
 constexpr std::size_t kLongestMessage = 1 << 20;
-constexpr std::size_t kLongestError = 400;
+constexpr std::size_t kLongestAnswer = 1'000;
+constexpr TimeNs kMs = 1'000'000;
+constexpr TimeNs kAnswer = 20'000 * kMs;  ///< two programs may wait 5 s for others' (-w 5), and a machine be slow
+constexpr TimeNs kEnd = 1'000 * kMs;
+constexpr int kEndTickMs = 5;
 
-/// What the child is to do: for each family, text for its restore program, which stands here by turns.
-constexpr char kInstall = 'i', kRemove = 'r', kAreThere = 't', kStand = 's';
+/// What the child is to do.
+constexpr char kInstall = 'i', kRemove = 'r', kLook = 't', kStand = 's';
+/// How it answers: with a word, or why it could not.
+constexpr char kDone = 'K', kFailed = 'E';
 
-struct Programs {
-  Family family;
-  const char *restore, *tables;
-};
-constexpr std::array<Programs, 2> kPrograms = {{{Family::kIpv4, "iptables-restore", "iptables"}, {Family::kIpv6, "ip6tables-restore", "ip6tables"}}};
+constexpr const char *kYes = "yes", *kNo = "no", *kRead = "read", *kUnread = "unread", *kNone = "none";
 
-/// Exit status; `input` goes to its standard input, what it says on standard error into `said`.
-int run(const std::vector<std::string>& command, std::string_view input, std::string* said) {
-  std::array<int, 2> in{}, err{};
-  if (::pipe2(in.data(), O_CLOEXEC) != 0) return -1;
-  if (::pipe2(err.data(), O_CLOEXEC) != 0) return ::close(in[0]), ::close(in[1]), -1;
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
-  std::vector<char*> words;
-  for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
-  words.push_back(nullptr);
-  char path[] = "PATH=/usr/sbin:/sbin:/usr/bin:/bin";
-  char language[] = "LC_ALL=C";
-  std::array<char*, 3> environment = {path, language, nullptr};
-  pid_t child = 0;
-  const std::string program = "/usr/sbin/" + command.front();
-  const int error = ::posix_spawn(&child, program.c_str(), &actions, nullptr, words.data(), environment.data());
-  posix_spawn_file_actions_destroy(&actions);
-  ::close(in[0]);
-  ::close(err[1]);
-  if (error != 0) {
-    if (said != nullptr) *said = program + ": " + std::strerror(error);
-    return ::close(in[1]), ::close(err[0]), -1;
-  }
-  // These texts are smaller than what a pipe holds, or the program reads while it is written.
-  while (!input.empty()) {
-    const ssize_t written = ::write(in[1], input.data(), input.size());
-    if (written <= 0) break;
-    input.remove_prefix(static_cast<std::size_t>(written));
-  }
-  ::close(in[1]);
-  std::array<char, 512> piece{};
-  for (ssize_t got = 0; (got = ::read(err[0], piece.data(), piece.size())) > 0;) {
-    if (said != nullptr && said->size() < kLongestError) said->append(piece.data(), static_cast<std::size_t>(got));
-  }
-  ::close(err[0]);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-bool has_rule(const char* tables, const char* table, std::vector<std::string> words) {
-  words.insert(words.begin(), {tables, "-w", "5", "-t", table, "-C"});
-  return run(words, {}, nullptr) == 0;
-}
-
-Jumps jumps_of(const char* tables, const Marks& marks) {
-  return {.forward = has_rule(tables, "mangle", forward_jump()),
-          .save = has_rule(tables, "mangle", save_jump(marks)),
-          .proxy = has_rule(tables, "mangle", proxy_jump()),
-          .own = has_rule(tables, "raw", own_jump(marks))};
-}
-
-std::optional<std::string> restore(const Programs& programs, const std::string& text) {
-  std::string said;
-  const int status = run({programs.restore, "-w", "5", "--noflush"}, text, &said);
-  if (status == 0) return std::nullopt;
-  while (!said.empty() && said.back() == '\n') said.pop_back();
-  for (char& c : said) c = c == '\n' ? ' ' : c;
-  return fmt::format("{}: {}", programs.restore, said.empty() ? fmt::format("ended with status {}", status) : said);
-}
-
-/// What is there already, or gone already, is as it should be.
-std::optional<std::string> deliver(const KernelRuleSettings& settings, Family family, bool install) {
-  for (const auto& command : delivery(settings, family, install)) {
-    std::string said;
-    if (run(command, {}, &said) == 0 || said.find("File exists") != std::string::npos || !install) continue;
-    if (family == Family::kIpv6 && said.find("IPv6 is disabled") != std::string::npos) continue;  // no packet of it comes either
-    return fmt::format("{}: {}", fmt::join(command, " "), said.substr(0, said.find('\n')));
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> run_nft(const std::string& text) {
-  auto nft = NftCommands::open();
-  const auto done = nft ? nft->run(text) : std::unexpected(nft.error());
-  if (done) return std::nullopt;
-  return "nftables: " + done.error();
-}
-
-/// What answers is there before anything can be led to it, and until nothing is.
-std::optional<std::string> install_all(const KernelRuleSettings& settings) {
-  if (auto problem = run_nft(reset_rules(settings.marks))) return problem;
-  for (const Programs& each : kPrograms) {
-    if (auto problem = deliver(settings, each.family, true)) return problem;
-    if (auto problem = restore(each, iptables_rules(settings, each.family, jumps_of(each.tables, settings.marks)))) return problem;
-  }
-  return std::nullopt;
-}
-
-/// `settings`: what was installed last, where this process has installed anything.
-std::optional<std::string> remove_all(const KernelRuleSettings& settings) {
-  std::optional<std::string> problem;
-  for (const Programs& each : kPrograms) {
-    if (auto failed = restore(each, iptables_removal(settings.marks, jumps_of(each.tables, settings.marks))); failed && !problem) problem = failed;
-    deliver(settings, each.family, false);
-  }
-  if (auto failed = run_nft(reset_removal()); failed && !problem) problem = failed;
-  return problem;
-}
-
-bool delivers_alike(const KernelRuleSettings& a, const KernelRuleSettings& b) {
-  return a.proxy == b.proxy && a.proxy_table == b.proxy_table && a.marks.mask() == b.marks.mask();
-}
-
-/// What one had and the other one does not need goes.
-void take_back(const KernelRuleSettings& one, const KernelRuleSettings* other) {
-  if (other != nullptr && delivers_alike(one, *other)) return;
-  for (const Programs& each : kPrograms) deliver(one, each.family, false);
-}
-
-/// What is noted as installed is what was so as a whole: of what failed, the deliveries are taken back here, and the chains when others are installed or all
-/// are removed.
-std::optional<std::string> replace(std::optional<KernelRuleSettings>& installed, const KernelRuleSettings& settings) {
-  const KernelRuleSettings* const before = installed ? &*installed : nullptr;
-  if (auto problem = install_all(settings)) {
-    take_back(settings, before);
-    return problem;
-  }
-  if (before != nullptr) take_back(*before, &settings);
-  installed = settings;
-  return std::nullopt;
-}
-
-/// "y" or "n" behind what says that it is done. A chain that nothing leads to any more does nothing.
-std::string look() {
-  for (const Programs& each : kPrograms) {
-    std::string said;
-    const int status = run({each.tables, "-w", "5", "-t", "mangle", "-S", kForward}, {}, &said);
-    if (status == 0 && has_rule(each.tables, "mangle", forward_jump())) return "Ky";
-    if (status > 1 || status < 0) return fmt::format("E{}: {}", each.tables, said.substr(0, said.find('\n')));
-  }
-  return "Kn";
-}
-
-/// The same, of what this process has installed.
-std::string stand_still(const std::optional<KernelRuleSettings>& installed) {
-  if (!installed) return "Kn";
-  if (run_nft(fmt::format("list table {}\n", kResetTable))) return "Kn";
-  for (const Programs& each : kPrograms) {
-    const Jumps there = jumps_of(each.tables, installed->marks);
-    if (!there.forward || !there.save || !there.own || there.proxy != installed->proxy) return "Kn";
-  }
-  return "Ky";
-}
+constexpr const char* kGone = "the process that keeps them is gone";
+constexpr const char* kSilent = "the process that keeps them does not answer";
 
 std::string write_settings(const KernelRuleSettings& s) {
   std::string text = fmt::format("{} {} {} {} {} {} {} {}", s.queue, s.shards, s.fail_open ? 1 : 0, s.watch_dns ? 1 : 0, s.marks.mask(), s.proxy ? 1 : 0,
@@ -212,32 +67,40 @@ KernelRuleSettings read_settings(std::string_view text) {
   return s;
 }
 
-[[noreturn]] void serve(int channel) {
+const char* word_of(RulesThere there) { return there == RulesThere::kRead ? kRead : there == RulesThere::kUnread ? kUnread : kNone; }
+
+std::string answer_to(char what, const KernelRuleSettings& settings, KernelTables& tables) {
+  const auto failed = [](const std::string& why) { return kFailed + why.substr(0, kLongestAnswer - 1); };
+  if (what == kLook) {
+    const auto there = tables.look(settings);
+    return there ? kDone + std::string(word_of(*there)) : failed(there.error());
+  }
+  if (what == kStand) {
+    const auto stand = tables.stand(settings);
+    return stand ? kDone + std::string(*stand ? kYes : kNo) : failed(stand.error());
+  }
+  const auto problem = what == kInstall ? tables.install(settings) : tables.remove();
+  return problem ? failed(*problem) : std::string(1, kDone);
+}
+
+[[noreturn]] void serve(int channel, const std::string& programs) {
   // A terminal's or a service manager's signals are the parent's: this one ends when that does.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::signal(signal, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);  // a program that ends before it has read all
   std::vector<char> message(kLongestMessage);
-  std::optional<KernelRuleSettings> installed;
+  KernelTables tables(programs);
   for (;;) {
     const ssize_t size = ::recv(channel, message.data(), message.size(), 0);
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) ::_exit(0);
-    std::string answer;
-    if (message[0] == kAreThere) {
-      answer = look();
-    } else if (message[0] == kStand) {
-      answer = stand_still(installed);
-    } else {
-      const KernelRuleSettings settings = read_settings({message.data() + 1, static_cast<std::size_t>(size) - 1});
-      const auto problem = message[0] == kInstall ? replace(installed, settings) : remove_all(installed.value_or(settings));
-      answer = problem ? "E" + *problem : "K";
-    }
+    const std::string answer = answer_to(message[0], read_settings({message.data() + 1, static_cast<std::size_t>(size) - 1}), tables);
     if (::send(channel, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) ::_exit(0);
   }
 }
 
 }  // namespace
 
-std::expected<std::unique_ptr<RulesKeeper>, std::string> RulesKeeper::start() {
+std::expected<std::unique_ptr<RulesKeeper>, std::string> RulesKeeper::start(const std::string& programs) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return std::unexpected(std::string(std::strerror(errno)));
   const pid_t child = ::fork();
@@ -245,51 +108,123 @@ std::expected<std::unique_ptr<RulesKeeper>, std::string> RulesKeeper::start() {
   if (child == 0) {
     ::close(ends[0]);
     ::prctl(PR_SET_NAME, "weir-rules");
-    serve(ends[1]);
+    serve(ends[1], programs);
   }
   ::close(ends[1]);
   return std::unique_ptr<RulesKeeper>(new RulesKeeper(ends[0], child));
 }
 
+/// One that does not end now ends when it finds its channel closed.
 RulesKeeper::~RulesKeeper() {
   ::close(channel_);
-  while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+  const TimeNs until = capture::steady_ns() + kEnd;
+  for (;;) {
+    const pid_t ended = ::waitpid(child_, nullptr, WNOHANG);
+    if (ended > 0 || (ended < 0 && errno != EINTR) || capture::steady_ns() >= until) return;
+    ::poll(nullptr, 0, kEndTickMs);
   }
 }
 
-std::expected<std::string, std::string> RulesKeeper::ask(char what, const std::string& payload) {
-  const std::string message = what + payload;
-  if (::send(channel_, message.data(), message.size(), MSG_NOSIGNAL) < 0) return std::unexpected(std::string("the process that keeps rules is gone"));
-  std::array<char, kLongestError * 2> answer{};
-  ssize_t size = 0;
-  while ((size = ::recv(channel_, answer.data(), answer.size(), 0)) < 0 && errno == EINTR) {
+void RulesKeeper::end_within(TimeNs time) { latest_ = capture::steady_ns() + time; }
+
+bool RulesKeeper::send(char what, const KernelRuleSettings& settings) {
+  const std::string message = what + write_settings(settings);
+  if (::send(channel_, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return false;
+  ++owed_;
+  return true;
+}
+
+/// Nothing: none until then. Of one that is gone no more is awaited.
+std::optional<RulesKeeper::Answer> RulesKeeper::receive(TimeNs until) {
+  for (;;) {
+    pollfd wait{.fd = channel_, .events = POLLIN, .revents = 0};
+    const TimeNs left = std::max<TimeNs>(until - capture::steady_ns(), 0);
+    const int ready = ::poll(&wait, 1, static_cast<int>((left + kMs - 1) / kMs));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0) return std::nullopt;
+    std::array<char, kLongestAnswer> answer{};
+    const ssize_t size = ::recv(channel_, answer.data(), answer.size(), MSG_DONTWAIT);
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) {
+      owed_ = 0;
+      return std::unexpected(std::string(kGone));
+    }
+    --owed_;
+    std::string text(answer.data() + 1, static_cast<std::size_t>(size) - 1);
+    if (answer[0] == kDone) return text;
+    return std::unexpected(std::move(text));
   }
-  if (size <= 0) return std::unexpected(std::string("the process that keeps rules is gone"));
-  std::string text(answer.data() + 1, static_cast<std::size_t>(size) - 1);
-  if (answer[0] == 'K') return text;
-  return std::unexpected(std::move(text));
+}
+
+/// Answers come in the order of questions: those to earlier ones, for which no one waits any more, come first.
+std::optional<RulesKeeper::Answer> RulesKeeper::last_answer(TimeNs until) {
+  while (owed_ > 0) {
+    auto answer = receive(until);
+    if (!answer || owed_ == 0) return answer;
+  }
+  return std::nullopt;
+}
+
+RulesKeeper::Answer RulesKeeper::ask(char what, const KernelRuleSettings& settings) {
+  awaited_ = false;
+  if (silent_) {
+    last_answer(capture::steady_ns());
+    if (owed_ > 0) return std::unexpected(std::string(kSilent));
+    silent_ = false;
+  }
+  if (!send(what, settings)) return std::unexpected(std::string(kGone));
+  if (auto answer = last_answer(std::min(capture::steady_ns() + kAnswer, latest_))) return *std::move(answer);
+  silent_ = true;
+  return std::unexpected(std::string(kSilent));
 }
 
 std::expected<void, std::string> RulesKeeper::install(const KernelRuleSettings& settings) {
-  if (auto answer = ask(kInstall, write_settings(settings)); !answer) return std::unexpected(std::move(answer.error()));
+  if (auto answer = ask(kInstall, settings); !answer) return std::unexpected(std::move(answer.error()));
   return {};
 }
 
-std::expected<void, std::string> RulesKeeper::remove(const Marks& marks) {
-  KernelRuleSettings settings;
-  settings.marks = marks;
-  if (auto answer = ask(kRemove, write_settings(settings)); !answer) return std::unexpected(std::move(answer.error()));
+std::expected<void, std::string> RulesKeeper::remove() {
+  if (auto answer = ask(kRemove, KernelRuleSettings()); !answer) return std::unexpected(std::move(answer.error()));
   return {};
 }
 
-std::expected<bool, std::string> RulesKeeper::question(char what) {
-  auto answer = ask(what, {});
+std::expected<bool, std::string> RulesKeeper::stand(const KernelRuleSettings& settings) {
+  auto answer = ask(kStand, settings);
   if (!answer) return std::unexpected(std::move(answer.error()));
-  return *answer == "y";
+  return *answer == kYes;
 }
 
-std::expected<bool, std::string> RulesKeeper::stand() { return question(kStand); }
+std::expected<RulesThere, std::string> RulesKeeper::look(const KernelRuleSettings& own) {
+  auto answer = ask(kLook, own);
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  return *answer == kRead ? RulesThere::kRead : *answer == kUnread ? RulesThere::kUnread : RulesThere::kNone;
+}
 
-std::expected<bool, std::string> RulesKeeper::are_there() { return question(kAreThere); }
+std::expected<RulesThere, std::string> RulesKeeper::look() {
+  KernelRuleSettings none;
+  none.shards = 0;
+  return look(none);
+}
+
+std::expected<void, std::string> RulesKeeper::begin(char what, const KernelRuleSettings& settings) {
+  last_answer(capture::steady_ns());
+  if (owed_ > 0) return std::unexpected(std::string(kSilent));
+  if (!send(what, settings)) return std::unexpected(std::string(kGone));
+  awaited_ = true;
+  return {};
+}
+
+std::expected<void, std::string> RulesKeeper::begin_stand(const KernelRuleSettings& settings) { return begin(kStand, settings); }
+
+std::expected<void, std::string> RulesKeeper::begin_install(const KernelRuleSettings& settings) { return begin(kInstall, settings); }
+
+std::optional<std::expected<bool, std::string>> RulesKeeper::answered() {
+  if (!awaited_) return std::nullopt;
+  auto answer = last_answer(capture::steady_ns());
+  if (!answer) return std::nullopt;
+  awaited_ = false;
+  if (!*answer) return std::unexpected(std::move(answer->error()));
+  return **answer != kNo;
+}
 
 }  // namespace weir::gateway

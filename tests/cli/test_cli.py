@@ -364,7 +364,7 @@ class BadOutput(Cli):
     def test_whatever_prints_ends_quietly_when_its_reader_has_gone(self):
         config, rules = self.file("weir.yaml", "gateway: {fail: closed}\n"), self.file("a.rules", "# none\n")
         inventory = self.file("inventory.json", '{"format": "weir-inventory-1", "inventory": []}')
-        for arguments in (["--help"], ["--version"], ["inspect", "--help"], ["inspect", self.capture], ["gateway", "--dry-run", "--config", config], ["config", "check", config], ["config", "--help"],
+        for arguments in (["--help"], ["--version"], ["inspect", "--help"], ["inspect", self.capture], ["gateway", "--help"], ["gateway", "--dry-run", "--config", config], ["config", "check", config], ["config", "--help"],
                           ["rules", "check", rules], ["rules", "--help"], ["policy", "test", "--client", "10.0.0.1", "--server", "10.0.0.2", "--config", config], ["inventory", "--state", inventory]):
             with self.subTest(arguments):
                 ends = os.pipe()
