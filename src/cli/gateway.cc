@@ -139,8 +139,12 @@ class Gateway {
   bool hold_on() {
     auto stand = keeper_->stand(kernel_);
     if (stand && !*stand) {
-      stand = keeper_->install(kernel_).transform([] { return true; });
-      if (stand) restored();
+      if (const auto again = keeper_->install(kernel_)) {
+        stand = true;
+        restored();
+      } else {
+        stand = std::unexpected(again.error());
+      }
     }
     if (!stand) {
       expect_anything();
@@ -326,7 +330,7 @@ class Gateway {
     if (!answer) return rules_trouble(answer.error());
     if (was_install) return restored();
     if (*answer) return all_stand();
-    if (!std::exchange(gone_, true)) expect_anything();
+    if (!std::exchange(gone_, true)) doubt();
     if (auto begun = keeper_->begin_install(kernel_); !begun) return rules_trouble(std::move(begun.error()));
     restoring_ = true;
   }
@@ -341,12 +345,19 @@ class Gateway {
   }
 
   void all_stand() {
-    if (std::exchange(gone_, false)) state_->use(since(kernel_));
+    gone_ = doubtful_ = false;
+    state_->use(since(kernel_));
     rules_trouble_.clear();
+  }
+
+  /// It is found, or may be, that packets pass unseen: no state is to say that none do until rules stand again.
+  void doubt() {
+    if (!std::exchange(doubtful_, true)) expect_anything();
   }
 
   /// Said once for as long as it lasts.
   void rules_trouble(std::string why) {
+    doubt();
     if (rules_trouble_ != why) say(kRules, why, gone_ ? "someone has taken them away or changed them: traffic passes unseen" : "");
     rules_trouble_ = std::move(why);
   }
@@ -422,10 +433,9 @@ class Gateway {
     }
     if (!taken) {
       if (const auto again = install(kernel_)) {
-        state_->use(since(kernel_));
+        all_stand();
       } else {
         gone_ = true;
-        expect_anything();
         rules_trouble(again.error());
       }
       options_.inspect.rules = paths;
@@ -434,9 +444,7 @@ class Gateway {
       return false;
     }
     kernel_ = kernel;
-    state_->use(since(kernel_));
-    gone_ = false;
-    rules_trouble_.clear();
+    all_stand();
     // Of `inspect` read_rules() has taken what may change; workers look at the rest.
     options_.source = std::move(next.source);
     options_.policy = std::move(next.policy);
@@ -567,6 +575,7 @@ class Gateway {
   std::unique_ptr<gateway::RulesKeeper> keeper_;
   std::uint64_t rules_restored_ = 0;  ///< how often someone had taken them away
   bool gone_ = false;                 ///< they are not as they should be
+  bool doubtful_ = false;             ///< the state says that anything may pass, as they are not, or may not be
   bool restoring_ = false;            ///< the keeper is asked to put them back, and not to look
   bool overdue_ = false;              ///< its answer has not come in the time until the next look
   std::string rules_trouble_;         ///< why it is not known, or not mended; empty: all is well

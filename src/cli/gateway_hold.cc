@@ -34,7 +34,7 @@ void hold_up(gateway::RulesKeeper& keeper, const gateway::KernelRuleSettings& ke
   const auto there = keeper.look();
   if (!there) return say(kRules, "whatever is there stays as it is", there.error());
   if (*there == gateway::RulesThere::kRead) return tell_left(*there);
-  const auto installed = keeper.install(kernel);
+  const auto installed = keeper.hold(kernel);
   if (installed) return tell_held();
   say(kRules, installed.error());
   leave_rules(keeper);

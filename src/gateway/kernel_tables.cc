@@ -138,6 +138,13 @@ bool delivers_alike(const KernelRuleSettings& a, const KernelRuleSettings& b) {
   return a.proxy == b.proxy && a.proxy_table == b.proxy_table && a.marks.mask() == b.marks.mask();
 }
 
+constexpr unsigned kQueues = 65'536;  ///< that there can be
+const KernelRuleSettings kNoQueues = [] {
+  KernelRuleSettings none;
+  none.shards = 0;
+  return none;
+}();
+
 /// Whether some process reads a queue of these, but for those that are the asker's own.
 bool are_read(const std::vector<std::pair<std::uint16_t, std::uint16_t>>& queues, const KernelRuleSettings& own) {
   const int statistics = capture::NfQueue::open_statistics();
@@ -227,17 +234,33 @@ Problem KernelTables::install(const KernelRuleSettings& settings) {
   return std::nullopt;
 }
 
+Problem KernelTables::hold(KernelRuleSettings settings) {
+  const unsigned needed = 2 * settings.shards;
+  const auto is_free = [needed](unsigned first) {
+    return !are_read({{static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + needed - 1)}}, kNoQueues);
+  };
+  unsigned first = settings.queue;
+  if (!is_free(first)) {
+    first = kQueues - needed;
+    while (first >= needed && !is_free(first)) first -= needed;
+  }
+  settings.queue = static_cast<std::uint16_t>(first);
+  return install(settings);
+}
+
+/// What is still led to is answered.
 Problem KernelTables::remove() {
   Problem problem;
   for (std::size_t family = 0; family < kPrograms.size(); ++family) {
     const auto there = list(family);
     auto failed = there ? restore(family, iptables_removal(there->jumps)) : there.error();
+    if (!failed && installed_) deliver(*installed_, family, false);
     if (failed && !problem) problem = std::move(failed);
-    if (installed_) deliver(*installed_, family, false);
   }
-  if (auto failed = run_nft(reset_removal()); failed && !problem) problem = failed;
-  if (!problem) installed_.reset();
-  return problem;
+  if (problem) return problem;
+  if (auto failed = run_nft(reset_removal())) return failed;
+  installed_.reset();
+  return std::nullopt;
 }
 
 std::expected<bool, std::string> KernelTables::stand(const KernelRuleSettings& settings) const {

@@ -29,6 +29,8 @@ class KernelTables {
 
   /// In place of any that are there. What went wrong, if anything.
   std::optional<std::string> install(const KernelRuleSettings& settings);
+  /// The same, but none of their queues is one that some process reads: nothing that is led there passes.
+  std::optional<std::string> hold(KernelRuleSettings settings);
   std::optional<std::string> remove();
   /// Whether these were installed last, and all of Weir's chains are still as they were then, and led to.
   std::expected<bool, std::string> stand(const KernelRuleSettings& settings) const;

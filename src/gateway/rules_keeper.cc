@@ -29,7 +29,7 @@ constexpr TimeNs kEnd = 1'000 * kMs;
 constexpr int kEndTickMs = 5;
 
 /// What the child is to do.
-constexpr char kInstall = 'i', kRemove = 'r', kLook = 't', kStand = 's';
+constexpr char kInstall = 'i', kHold = 'h', kRemove = 'r', kLook = 't', kStand = 's';
 /// How it answers: with a word, or why it could not.
 constexpr char kDone = 'K', kFailed = 'E';
 
@@ -79,7 +79,7 @@ std::string answer_to(char what, const KernelRuleSettings& settings, KernelTable
     const auto stand = tables.stand(settings);
     return stand ? kDone + std::string(*stand ? kYes : kNo) : failed(stand.error());
   }
-  const auto problem = what == kInstall ? tables.install(settings) : tables.remove();
+  const auto problem = what == kInstall ? tables.install(settings) : what == kHold ? tables.hold(settings) : tables.remove();
   return problem ? failed(*problem) : std::string(1, kDone);
 }
 
@@ -180,6 +180,11 @@ RulesKeeper::Answer RulesKeeper::ask(char what, const KernelRuleSettings& settin
 
 std::expected<void, std::string> RulesKeeper::install(const KernelRuleSettings& settings) {
   if (auto answer = ask(kInstall, settings); !answer) return std::unexpected(std::move(answer.error()));
+  return {};
+}
+
+std::expected<void, std::string> RulesKeeper::hold(const KernelRuleSettings& settings) {
+  if (auto answer = ask(kHold, settings); !answer) return std::unexpected(std::move(answer.error()));
   return {};
 }
 

@@ -29,6 +29,8 @@ class RulesKeeper {
 
   /// Errors are for people. In place of any that are there.
   std::expected<void, std::string> install(const KernelRuleSettings& settings);
+  /// The same, by queues that no process reads, whichever those are: nothing that is led there passes.
+  std::expected<void, std::string> hold(const KernelRuleSettings& settings);
   std::expected<void, std::string> remove();
   /// Whether these were installed last, and are as they were: who empties the kernel's tables takes them away unasked.
   std::expected<bool, std::string> stand(const KernelRuleSettings& settings);

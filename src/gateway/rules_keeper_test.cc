@@ -221,6 +221,10 @@ TEST_F(RulesKeeperTest, AQueueThatSomeoneReads) {
   EXPECT_EQ(keeper->look(), RulesThere::kRead);
   EXPECT_EQ(keeper->look(other), RulesThere::kRead);
   EXPECT_EQ(keeper->look(KernelRuleSettings()), RulesThere::kUnread) << "its own";
+  EXPECT_TRUE(keeper->hold(KernelRuleSettings())) << "by others, then";
+  EXPECT_EQ(keeper->look(), RulesThere::kUnread);
+  EXPECT_TRUE(has_chains());
+  ASSERT_TRUE(keeper->install(KernelRuleSettings()));
   queue->reset();
   EXPECT_EQ(keeper->look(other), RulesThere::kUnread);
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """What becomes of 50 transfers, and of what comes after, when the gateway is dead, stopped, full, without memory or without rules: as each fail mode says."""
+import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -246,6 +248,97 @@ class Failing(unittest.TestCase):
         self.assertEqual(self.in_kernel(), standing)
         self.done(self.transfers(3))
         self.drops_a_signature()
+
+    def test_a_second_gateway_with_other_queues(self):
+        """Whether it could begin or not: the first one's traffic does not go where no one reads."""
+        self.start("closed")
+        standing = self.in_kernel()
+        (other := self.gateway.folder / "other").mkdir()
+        second = Gateway(self.lab, other, gateway="fail: closed, first_queue: 40")
+        for status, options in ((2, ("--rules", str(other / "nowhere.rules"))), (1, ())):
+            with self.subTest(options=options):
+                self.assertEqual(second.start(*options, wait=False).process.wait(timeout=LONG), status)
+                self.assertIn(f"{STAY} (another process reads the queue that they lead to)", second.errors.read_text())
+                self.assertNotIn(HELD_UP, second.errors.read_text())
+                self.assertEqual(self.in_kernel(), standing)
+        self.done(self.transfers(3))
+        self.drops_a_signature()
+
+    def test_a_queue_that_another_program_reads_and_closed(self):
+        self.begin("closed")
+        other = Gateway(self.lab, self.gateway.folder, gateway="fail: open")
+        other.start()
+        self.lab.run(self.lab.router, "nft", "flush", "ruleset")  # its queue is left, as another program's would be
+        other.process.send_signal(signal.SIGSTOP)
+        self.gateway.write(gateway="fail: closed")
+        self.gateway.start(wait=False)
+        self.assertEqual(self.gateway.process.wait(timeout=LONG), 1)
+        self.assertIn(HELD_UP, self.gateway.errors.read_text())
+        self.held_up()
+        self.plain_tcp_passes()
+        other.process.kill()
+        other.process.wait()
+
+    # -- its rules are taken away
+    def flush(self):
+        self.lab.run(self.lab.router, "nft", "flush", "ruleset")
+        self.assertNotIn("WEIR", self.in_kernel())
+
+    def keeper(self):
+        """The process that puts rules into the kernel."""
+        children = pathlib.Path(f"/proc/{self.gateway.process.pid}/task/{self.gateway.process.pid}/children").read_text().split()
+        return next(int(child) for child in children if pathlib.Path(f"/proc/{child}/comm").read_text() == "weir-rules\n")
+
+    def test_rules_that_are_taken_away_right_before_the_end_and_closed(self):
+        self.start("closed")
+        self.done(self.transfers(3))
+        self.flush()
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.assertIn(HELD_UP, self.gateway.errors.read_text())
+        self.assertIn("-A FORWARD -j WEIR-FORWARD", self.in_kernel())
+        self.held_up()
+        self.plain_tcp_passes()
+
+    def ends_without_a_keeper(self, fail):
+        """What it says, and how: it answers until the end, and waits no longer than it must."""
+        self.start(fail)
+        self.done(self.transfers(3))
+        keeper = self.keeper()
+        os.kill(keeper, signal.SIGSTOP)
+        try:
+            self.assertEqual(self.gateway.end()[0], 1)
+            said = self.gateway.errors.read_text()
+            self.assertIn("weir: the kernel's rules: the process that keeps them does not answer", said)
+            self.assertNotIn(HELD_UP, said)
+            self.assertTrue(self.state.exists())
+        finally:
+            os.kill(keeper, signal.SIGCONT)
+
+    def test_a_keeper_that_does_not_answer_and_closed(self):
+        self.ends_without_a_keeper("closed")
+
+    def test_a_keeper_that_does_not_answer_and_open(self):
+        self.ends_without_a_keeper("open")
+        wait_for(lambda: "WEIR" not in self.in_kernel(), "what was asked to be done")
+
+    def test_rules_that_cannot_be_put_back(self):
+        """Said once, told in the status for as long as it lasts, and counted when they are there again."""
+        self.begin("closed", ", control: {socket: CONTROL}".replace("CONTROL", str(pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "control")))
+        self.gateway.start()
+        control = re.search(r"socket: ([^}]+)", self.gateway.config.read_text())[1]
+        problems = lambda: status(control)["problems"]  # noqa: E731
+        self.assertEqual(problems(), [])
+        self.flush()
+        self.lab.run(self.lab.router, "nft", "-f", "-", input="table ip mangle { chain FORWARD { type filter hook forward priority 5; meta l4proto gre log group 3; }; }", text=True)
+        wait_for(lambda: any("the kernel's rules: " in one for one in problems()), "the problem", 30)
+        (trouble,) = problems()
+        self.assertEqual(self.gateway.errors.read_text().count(f"weir: {trouble}"), 1)
+        self.lab.run(self.lab.router, "nft", "delete", "table", "ip", "mangle")
+        wait_for(lambda: not problems(), "the rules", 30)
+        self.assertIn("-A FORWARD -j WEIR-FORWARD", self.in_kernel())
+        self.assertEqual(self.gateway.errors.read_text().count(f"weir: {trouble}"), 1)
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.assertEqual(self.gateway.last_stats()["gateway"]["rules_restored"], 1)
 
     # -- rules that fail to load while it runs
     def rules_that_fail(self, fail):
