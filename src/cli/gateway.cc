@@ -319,13 +319,11 @@ class Gateway {
   void let_rules_stand(bool due) {
     if (const auto answer = keeper_->answered()) return take(*answer);
     if (!due) return;
-    if (keeper_->is_asked() && !std::exchange(overdue_, true)) return;
     if (auto begun = keeper_->begin_stand(kernel_); !begun) return rules_trouble(std::move(begun.error()));
     restoring_ = false;
   }
 
   void take(const std::expected<bool, std::string>& answer) {
-    overdue_ = false;
     const bool was_install = std::exchange(restoring_, false);
     if (!answer) return rules_trouble(answer.error());
     if (was_install) return restored();
@@ -364,7 +362,7 @@ class Gateway {
 
   /// By a reload: what was asked before it is not answered any more.
   std::expected<void, std::string> install(const gateway::KernelRuleSettings& kernel) {
-    restoring_ = overdue_ = false;
+    restoring_ = false;
     return keeper_->install(kernel);
   }
 
@@ -577,7 +575,6 @@ class Gateway {
   bool gone_ = false;                 ///< they are not as they should be
   bool doubtful_ = false;             ///< the state says that anything may pass, as they are not, or may not be
   bool restoring_ = false;            ///< the keeper is asked to put them back, and not to look
-  bool overdue_ = false;              ///< its answer has not come in the time until the next look
   std::string rules_trouble_;         ///< why it is not known, or not mended; empty: all is well
   int statistics_ = -1;
   TimeNs began_ = 0;

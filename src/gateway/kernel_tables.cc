@@ -139,11 +139,12 @@ bool delivers_alike(const KernelRuleSettings& a, const KernelRuleSettings& b) {
 }
 
 constexpr unsigned kQueues = 65'536;  ///< that there can be
-const KernelRuleSettings kNoQueues = [] {
+
+KernelRuleSettings no_queues() {
   KernelRuleSettings none;
   none.shards = 0;
   return none;
-}();
+}
 
 /// Whether some process reads a queue of these, but for those that are the asker's own.
 bool are_read(const std::vector<std::pair<std::uint16_t, std::uint16_t>>& queues, const KernelRuleSettings& own) {
@@ -237,7 +238,7 @@ Problem KernelTables::install(const KernelRuleSettings& settings) {
 Problem KernelTables::hold(KernelRuleSettings settings) {
   const unsigned needed = 2 * settings.shards;
   const auto is_free = [needed](unsigned first) {
-    return !are_read({{static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + needed - 1)}}, kNoQueues);
+    return !are_read({{static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + needed - 1)}}, no_queues());
   };
   unsigned first = settings.queue;
   if (!is_free(first)) {

@@ -1,5 +1,6 @@
 """`weir gateway` in a test: on the router, with a policy, and what it writes."""
 import contextlib
+import http.client
 import itertools
 import json
 import pathlib
@@ -35,6 +36,19 @@ def half_way(lab, port, many, size, subflows):
         said += (line := transfers.stdout.readline())
         assert line, transfers.stderr.read()
     return transfers
+
+
+class OverSocket(http.client.HTTPConnection):
+    """To a gateway's control socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=10)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
 
 
 class Gateway:

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """What an operator asks of a running gateway over its Unix socket: what runs, one subflow cut, a connection cut, the configuration read again."""
-import http.client
 import json
 import pathlib
 import socket
@@ -11,23 +10,12 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway, wait_for
+from live_gateway import Gateway, OverSocket, wait_for
 
 from lab import endpoint
 
 LAB = pathlib.Path(endpoint.__file__).parent
 PORT, SIZE = 7000, 400_000
-
-
-class OverSocket(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=10)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
 
 
 class OnANetwork(unittest.TestCase):

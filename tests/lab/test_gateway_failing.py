@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What becomes of 50 transfers, and of what comes after, when the gateway is dead, stopped, full, without memory or without rules: as each fail mode says."""
+import contextlib
+import json
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway, half_way, wait_for
+from live_gateway import Gateway, OverSocket, half_way, wait_for
 
 from lab import endpoint, namespaces
 from lab.raw import plan
@@ -321,13 +322,36 @@ class Failing(unittest.TestCase):
         self.ends_without_a_keeper("open")
         wait_for(lambda: "WEIR" not in self.in_kernel(), "what was asked to be done")
 
+    def problems_of_one_that_runs(self):
+        """What its status tells of them, whenever it is asked."""
+        control = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "control"
+        self.begin("closed", f", control: {{socket: {control}}}")
+        self.gateway.start()
+
+        def problems():
+            with contextlib.closing(OverSocket(control)) as connection:
+                connection.request("GET", "/api/v1/status")
+                return json.loads(connection.getresponse().read())["problems"]
+        self.assertEqual(problems(), [])
+        return problems
+
+    def test_a_keeper_that_does_not_answer_for_some_time(self):
+        """All else goes on."""
+        problems = self.problems_of_one_that_runs()
+        keeper = self.keeper()
+        os.kill(keeper, signal.SIGSTOP)
+        try:
+            wait_for(lambda: any("the process that keeps them does not answer" in one for one in problems()), "the problem", 40)
+            self.done(self.transfers(3))
+        finally:
+            os.kill(keeper, signal.SIGCONT)
+        wait_for(lambda: not problems(), "its answer", 40)
+        self.assertEqual(self.gateway.end()[0], 0)
+        self.assertEqual(self.gateway.last_stats()["gateway"]["rules_restored"], 0)
+
     def test_rules_that_cannot_be_put_back(self):
         """Said once, told in the status for as long as it lasts, and counted when they are there again."""
-        self.begin("closed", ", control: {socket: CONTROL}".replace("CONTROL", str(pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "control")))
-        self.gateway.start()
-        control = re.search(r"socket: ([^}]+)", self.gateway.config.read_text())[1]
-        problems = lambda: status(control)["problems"]  # noqa: E731
-        self.assertEqual(problems(), [])
+        problems = self.problems_of_one_that_runs()
         self.flush()
         self.lab.run(self.lab.router, "nft", "-f", "-", input="table ip mangle { chain FORWARD { type filter hook forward priority 5; meta l4proto gre log group 3; }; }", text=True)
         wait_for(lambda: any("the kernel's rules: " in one for one in problems()), "the problem", 30)

@@ -10,8 +10,7 @@ import unittest
 
 import live_sensor
 import network
-from live_gateway import Gateway, wait_for, warm
-from test_gateway_control import OverSocket
+from live_gateway import Gateway, OverSocket, wait_for, warm
 
 from lab import endpoint, namespaces
 from lab.raw import plan
