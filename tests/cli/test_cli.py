@@ -79,6 +79,11 @@ class Usage(Cli):
                           ["inspect", "--log"], ["inspect", "--log", "", self.capture], ["inspect", "-", "-"], ["config"], ["config", "check"], ["config", "fly", "x"]):
             self.run_weir(*arguments, status=2)
 
+    def test_wrong_options_of_the_gateway_have_nothing_to_do_with_the_kernel(self):
+        _, err = self.run_weir("gateway", "--fly", status=2)
+        self.assertIn("--fly", err)
+        self.assertNotIn("kernel", err)
+
     def test_verbs_that_are_not_there_say_so(self):
         for verb in "proxy analyzer".split():
             _, err = self.run_weir(verb, status=2)
