@@ -66,6 +66,9 @@ class Engine {
   /// The packet last judged is of a connection not all of whose packets come here, from now on: of some things that seem wrong it is no more known whether they
   /// are, and how it ends is taken from what is seen. `in_window`: someone who sees all packets of its subflow has let this one count there (conntrack).
   void goes_by(Judgement& judgement, bool in_window);
+  /// The packet is a SYN/ACK to a SYN that another engine follows. true: a subflow of this one runs on its addresses and ports, whose host would not answer so
+  /// (RFC 5961 §4); it counts as refused. Inline only.
+  bool refuses_answer(const RawPacket& packet);
   /// Subflows whose handshake is under way, opener first.
   std::vector<Endpoints> half_open(std::uint64_t connection) const;
   /// Each host on each live subflow.

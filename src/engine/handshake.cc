@@ -176,8 +176,40 @@ bool Engine::State::other_kind(const Subflow& f, const SegmentOptions& options) 
 bool Engine::State::answers_in_use(const Subflow& f, const Segment& s) const {
   const Subflow* const older = f.older;
   if (!settings.inline_mode || f.phase != Phase::kSynSent || older == nullptr || !older->live() || older->connection->quiet) return false;
-  const track::TcpView& host = older->home.side[side_of(*older, s, kAnswerer)];
-  return host.seen && std::cmp_less(track::silent_seconds(host, s.time_ns), kForgottenSeconds);
+  return was_heard(*older, side_of(*older, s, kAnswerer), s.time_ns);
+}
+
+bool Engine::State::was_heard(const Subflow& f, Side side, TimeNs now) {
+  const track::TcpView& host = f.home.side[side];
+  return host.seen && std::cmp_less(track::silent_seconds(host, now), kForgottenSeconds);
+}
+
+/// Of whoever sends that packet. Of a handshake that is answered, too: its host knows of it. Where that one was never seen, its peer has to do.
+bool Engine::State::runs_here(const Segment& s) {
+  Side newest = kOpener;
+  for (const Subflow* f = find(s, newest); f != nullptr; f = f->older) {
+    if (f->ended() || f->phase == Phase::kSynSent || f->connection->quiet) continue;
+    const Side side = side_of(*f, s, kAnswerer);
+    if (was_heard(*f, f->home.side[side].seen ? side : other(side), s.time_ns)) return true;
+  }
+  return false;
+}
+
+bool Engine::refuses_answer(const RawPacket& packet) {
+  State& state = *state_;
+  wire::Decoded& decoded = state.batch[0];
+  wire::decode(packet, decoded);
+  if (decoded.kind != wire::Kind::kTcp) return false;
+  Segment s;
+  s.raw = &packet;
+  s.decoded = &decoded;
+  s.tcp = &decoded.tcp;
+  s.time_ns = packet.time_ns;
+  const auto key = track::make_flow_key(decoded.src, decoded.tcp.src_port, decoded.dst, decoded.tcp.dst_port, decoded.tunnel, s.from_low);
+  s.hash = track::hash_flow_key(key, state.settings.hash_seed);
+  if (!state.runs_here(s)) return false;
+  ++state.refused[static_cast<std::size_t>(Refusal::kOtherTerms)];
+  return true;
 }
 
 /// Inline, at most two uses of a tuple are kept: before another SYN, one that no one answered goes, or what was there before an answered one.

@@ -168,7 +168,9 @@ void Engine::State::on_data_ack(Subflow& f, Side side, const Segment& s, const D
     std::uint64_t window = scaling ? static_cast<std::uint64_t>(s.tcp->window) << sender.window_scale : s.tcp->window;
     // What lets the other host send is its subflow's window, which a smaller one in the same place leaves as it was (RFC 9293 §3.10.7.4). What may be
     // beyond that of its receiver passes twice, if it is the same.
-    const std::int32_t open = sender.has_edge ? sender.right_edge - s.tcp->ack : 0;
+    // It counts from the latest ACK: this one may be older.
+    const SeqNum from = sender.has_ack && before(s.tcp->ack, sender.last_ack) ? sender.last_ack : s.tcp->ack;
+    const std::int32_t open = sender.has_edge ? sender.right_edge - from : 0;
     if (settings.inline_mode && open > 0) window = std::max<std::uint64_t>(window, static_cast<std::uint32_t>(open));
     data.window(at + window);
   }

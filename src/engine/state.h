@@ -131,6 +131,8 @@ struct Engine::State {
   static bool other_kind(const Subflow& f, const SegmentOptions& options);
   void make_way(const Segment& s, const Connection* stays);
   bool answers_in_use(const Subflow& f, const Segment& s) const;
+  static bool was_heard(const Subflow& f, Side side, TimeNs now);
+  bool runs_here(const Segment& s);
   Fate on_syn_ack(Subflow* f, Side side, const Segment& s);
   bool on_third_ack(Subflow& f, const Segment& s, const SegmentOptions& options);
   void take_keys(Connection& c, const wire::mptcp::MpCapable& option, std::size_t sender_host);

@@ -101,7 +101,7 @@ Outcome Core::look_at(const Packet& packet) {
   const bool syn = may_be_syn(packet.raw.bytes) && peek(packet.raw);
   if (syn && state == MarkState::kOwn) return answer_refused(packet);
   if (directory_ != nullptr) {
-    if (const auto shard = other_shard(packet, syn)) return steer(packet, *shard);
+    if (const auto elsewhere = lead(packet, syn)) return *elsewhere;
   }
   if (syn && (packet.mark & settings_.marks.mask()) == settings_.marks.value(MarkState::kProxy)) return {};  // on its way to a proxy elsewhere
   if (syn) return take_syn(packet);
@@ -166,7 +166,7 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
     c.client_port = decoded_.tcp.src_port;
     c.server_port = decoded_.tcp.dst_port;
     claim_flow();
-    if (directory_ != nullptr) directory_->take_answer(key_of_syn());  // to a JOIN that was here before
+    if (directory_ != nullptr) directory_->forget_answer(key_of_syn());  // to a JOIN that was here before
     claim_tokens(judgement.connection, c);
   }
   if (goes_by && settings_.offload && judgement.connection == 0 && (judgement.passes() || no_room(judgement.refusal)))
@@ -252,7 +252,7 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
   // Anyone may send a SYN: it takes no flow from a shard that follows it.
   if (directory_ != nullptr && judgement.passes()) {
     directory_->claim_flow(key_of_syn(), settings_.shard);
-    directory_->expect_answer(key_of_syn(), settings_.shard);
+    directory_->expect_answer(key_of_syn(), {.shard = settings_.shard, .isn = decoded_.tcp.seq.value, .time_ns = packet.raw.time_ns});
   }
   if (judgement.refusal == Refusal::kBlocked) return refuse(packet, judgement);
   if (connection(number).offloaded && no_room(judgement.refusal)) return accept(packet, MarkState::kOffloaded);
@@ -262,7 +262,7 @@ Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& opti
 /// Handshakes are followed, so that joins are known for what they are; of what comes between, the engine sees too little to judge it.
 Outcome Core::take_offloaded(const Packet& packet) {
   const engine::Judgement judgement = engine_->judge(packet.raw);
-  if (judgement.connection != 0 && directory_ != nullptr) learn(packet, judgement.connection, connection(judgement.connection));
+  if (judgement.connection != 0 && directory_ != nullptr) learn(packet, judgement, connection(judgement.connection));
   if (judgement.refusal == Refusal::kBlocked || judgement.refusal == Refusal::kRule) return refuse(packet, judgement);
   if (judgement.connection == 0) return {};
   Connection& c = connection(judgement.connection);
@@ -290,7 +290,7 @@ Outcome Core::take_judged(const Packet& packet) {
   if (judgement.connection == 0) return judgement.passes() ? Outcome{} : refuse(packet, judgement);
   Connection& c = connection(judgement.connection);
   note_mark(packet, c);
-  if (directory_ != nullptr) learn(packet, judgement.connection, c);
+  if (directory_ != nullptr) learn(packet, judgement, c);
   return c.offloaded ? pass_by(packet, judgement, c) : judged(packet, judgement, c);
 }
 

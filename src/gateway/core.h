@@ -210,10 +210,13 @@ class Core : public engine::Observer {
     Newcomers newcomer = Newcomers::kTakenIn;
   };
 
-  std::optional<unsigned> other_shard(const Packet& packet, bool syn);
+  std::optional<Outcome> lead(const Packet& packet, bool syn);
+  std::optional<Outcome> lead_to(const Packet& packet, std::optional<unsigned> shard);
+  std::optional<Outcome> lead_answer(const Packet& packet);
+  void note_answer(const Packet& packet);
   Outcome steer(const Packet& packet, unsigned shard);
   void claim_flow();
-  void learn(const Packet& packet, std::uint64_t number, Connection& connection);
+  void learn(const Packet& packet, const engine::Judgement& judgement, Connection& connection);
   void claim_tokens(std::uint64_t number, Connection& connection);
   void forget_flows(const engine::ConnectionRecord& record);
   void forget(const Connection& connection);

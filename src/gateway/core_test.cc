@@ -76,6 +76,25 @@ class CoreTest : public ::testing::Test, public CoreSink {
     return state({.client_port = client_port, .server_port = server_port, .to_server = false, .mark = mark});
   }
 
+  static std::uint64_t key_of(std::uint16_t client_port) {
+    return track::hash_flow(IpAddress::v4(kClient), client_port, IpAddress::v4(kServer), kInspectedPort, 0, 0);
+  }
+  bool led_to(const Sent& p, unsigned shard) {
+    const Outcome out = take(p);
+    return out.what == Outcome::What::kRepeat && out.mark && marks.shard(*out.mark) == shard;
+  }
+  /// With a mark, whichever of several shards its ports are for.
+  void connect_here() {
+    MpCapable answer = capable(), third = capable();
+    answer.sender_key = third.receiver_key = kServerKey;
+    third.sender_key = kClientKey;
+    take({.ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}, .mark = MarkState::kTracked});
+    take({.to_server = false, .ssn = 0, .flags = kSynAckFlags, .options = {answer}, .mark = MarkState::kTracked});
+    take({.options = {third}, .mark = MarkState::kTracked});
+    take({.to_server = false, .mark = MarkState::kTracked});
+    EXPECT_NE(engine->connection_of(join_syn().token), 0U);
+  }
+
   /// From now on each client may have one connection at once.
   void one_at_once(decide::Action action = decide::Action::kInspect) {
     decide::PolicySettings policy;
@@ -390,14 +409,79 @@ TEST_F(CoreTest, TheAnswerToAJoinOnAddressesOfAnOlderFlowIsLedToTheJoinsShard) {
   EXPECT_EQ(take({.client_port = 50'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {join_syn()}, .mark = MarkState::kTracked}).what,
             Outcome::What::kRepeat);
   // What the other shard notes as the JOIN passes.
-  const auto key = track::hash_flow(IpAddress::v4(kClient), 50'000, IpAddress::v4(kServer), kInspectedPort, 0, 0);
-  directory.expect_answer(key, 1);
+  directory.expect_answer(key_of(50'000), {.shard = 1, .isn = kClientIsn, .time_ns = now});
   const Sent answer{.client_port = 50'000, .to_server = false, .ssn = 0, .flags = kSynAckFlags, .mark = MarkState::kTracked};
-  const Outcome led = take(answer);
-  EXPECT_EQ(led.what, Outcome::What::kRepeat);
-  ASSERT_TRUE(led.mark);
-  EXPECT_EQ(marks.shard(*led.mark), 1U);
-  EXPECT_EQ(take(answer).what, Outcome::What::kAccept) << "once";
+  EXPECT_TRUE(led_to(answer, 1));
+  EXPECT_TRUE(led_to(answer, 1)) << "it is for that shard to say whether it is the right one";
+  Sent another = answer;
+  another.acks = 2;
+  EXPECT_EQ(take(another).what, Outcome::What::kAccept) << "it answers another SYN";
+  another = answer;
+  another.flags = kAckFlag;
+  EXPECT_EQ(take(another).what, Outcome::What::kAccept);
+  now += 70'000'000'000;
+  EXPECT_EQ(take(answer).what, Outcome::What::kAccept) << "no one waits for it any more";
+}
+
+TEST_F(CoreTest, NoAnswerToAJoinTakesTheAddressesOfASubflowThatRuns) {
+  begin(0, 2);
+  Directory directory;
+  core->use(directory);
+  connect_here();
+  // Of another connection, whose client has sent it on these ports, and sends its answer, too.
+  const Sent answer{.to_server = false, .ssn = 77, .acks = 8, .flags = kSynAckFlags, .mark = MarkState::kTracked};
+  const auto joins = [&] { directory.expect_answer(key_of(40'000), {.shard = 1, .isn = kClientIsn + 7, .time_ns = now}); };
+  joins();
+  EXPECT_EQ(take(answer).what, Outcome::What::kDrop);
+  EXPECT_EQ(engine->refused(engine::Refusal::kOtherTerms), 1U);
+  EXPECT_EQ(state({.to_server = false, .mark = MarkState::kTracked}), MarkState::kTracked) << "it goes on here";
+  now += 31'000'000'000;
+  joins();
+  EXPECT_TRUE(led_to(answer, 1)) << "its end may have gone by unseen";
+}
+
+TEST_F(CoreTest, AnAnswerToAJoinHasTheAddressesOfASubflowThatHasEnded) {
+  begin(0, 2);
+  Directory directory;
+  core->use(directory);
+  connect_here();
+  directory.expect_answer(key_of(40'000), {.shard = 1, .isn = kClientIsn + 7, .time_ns = now});
+  take({.flags = kRstFlag, .mark = MarkState::kTracked});
+  EXPECT_TRUE(led_to({.to_server = false, .ssn = 77, .acks = 8, .flags = kSynAckFlags, .mark = MarkState::kTracked}, 1));
+}
+
+TEST_F(CoreTest, AnAnswerToAJoinIsLedByWayOfTheShardThatHasTheFlow) {
+  begin(0, 3);
+  Directory directory;
+  core->use(directory);
+  directory.assign_flow(key_of(50'000), 2);
+  directory.expect_answer(key_of(50'000), {.shard = 1, .isn = kClientIsn, .time_ns = now});
+  EXPECT_TRUE(led_to({.client_port = 50'000, .to_server = false, .ssn = 0, .flags = kSynAckFlags, .mark = MarkState::kTracked}, 2));
+  EXPECT_TRUE(led_to({.client_port = 50'000, .to_server = false, .ssn = 0, .flags = kSynAckFlags}, 2)) << "whatever the kernel knows";
+  directory.expect_answer(key_of(50'000), {.shard = 0, .isn = kClientIsn, .time_ns = now});
+  EXPECT_TRUE(led_to({.client_port = 50'000, .to_server = false, .ssn = 0, .flags = kSynAckFlags}, 2)) << "to a JOIN of this shard, too";
+}
+
+TEST_F(CoreTest, OnlyTheRightAnswerEndsTheWaitForIt) {
+  constexpr std::uint32_t kServerNonce = 0x55667788;
+  begin(0, 2);
+  Directory directory;
+  core->use(directory);
+  connect_here();
+  directory.claim_flow(key_of(43'000), 1);  // of what was there before
+  EXPECT_EQ(state({.client_port = 43'000, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {join_syn()}, .mark = MarkState::kTracked}), MarkState::kTracked);
+  MpJoinSynAck answer{.backup = false, .address_id = 3, .hmac = 1, .nonce = kServerNonce};
+  const auto waits = [&] { return directory.shard_of_answer(key_of(43'000), kClientIsn + 1, now) == 0U; };
+  const auto comes = [&] {
+    return take({.client_port = 43'000, .to_server = false, .ssn = 0, .flags = kSynAckFlags, .options = {answer}, .mark = MarkState::kTracked}).what;
+  };
+  EXPECT_EQ(comes(), Outcome::What::kDrop);
+  EXPECT_TRUE(waits());
+  EXPECT_EQ(directory.shard_of_flow(key_of(43'000)), 1U);
+  answer.hmac = track::leftmost_64(track::join_hmac(1, kServerKey, kClientKey, kServerNonce, kClientNonce));
+  EXPECT_EQ(comes(), Outcome::What::kAccept);
+  EXPECT_FALSE(waits());
+  EXPECT_EQ(directory.shard_of_flow(key_of(43'000)), 0U);
 }
 
 }  // namespace

@@ -24,6 +24,16 @@ inline SynOption syn_option(const wire::TcpSegment& tcp) {
   return {};
 }
 
+/// Whether a SYN/ACK says that it opens a subflow.
+inline bool answers_join(const wire::TcpSegment& tcp) {
+  wire::OptionWalker walker(tcp.options);
+  while (const auto bytes = walker.next(wire::mptcp::kOptionKind)) {
+    const auto option = wire::mptcp::parse_option(*bytes);
+    if (option && std::holds_alternative<wire::mptcp::MpJoinSynAck>(*option)) return true;
+  }
+  return false;
+}
+
 /// Flags of TCP, at a glance, as most packets are of no interest; nothing where it takes more to find them.
 inline std::optional<unsigned> flags_at_a_glance(Bytes ip) {
   constexpr std::size_t kIpv6Header = 40, kFlags = 13;

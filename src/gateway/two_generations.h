@@ -26,13 +26,21 @@ class TwoGenerations {
     return &put(key, std::move(value));
   }
   Value& put(std::uint64_t key, Value value) {
+    return put(key, std::move(value), [](const Value&) { return true; });
+  }
+  /// `counts`: whether what goes is missed by anyone.
+  Value& put(std::uint64_t key, Value value, const auto& counts) {
     if (young_.size() >= most_young_ && !young_.contains(key)) {
-      evicted_ += old_.size();
+      for (const auto& each : old_) evicted_ += counts(each.second) ? 1U : 0U;
       old_.swap(young_);
       young_.clear();
     }
     old_.erase(key);
     return young_.insert_or_assign(key, std::move(value)).first->second;
+  }
+  void erase(std::uint64_t key) {
+    young_.erase(key);
+    old_.erase(key);
   }
   std::size_t size() const { return young_.size() + old_.size(); }
   /// Grows only.
