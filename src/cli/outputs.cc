@@ -97,7 +97,10 @@ void Outputs::stats(const Totals& totals, TimeNs first, TimeNs now) {
 }
 
 std::optional<std::shared_ptr<const inspect::match::RuleSet>> Outputs::read_rules() {
-  if (options_.rules.empty()) return nullptr;
+  if (options_.rules.empty()) {
+    rules_ = {};
+    return nullptr;
+  }
   const auto loaded = load_rules(options_.rules, options_.variables, options_.limits);
   if (!loaded) return std::nullopt;
   rules_.loaded = loaded->loaded;

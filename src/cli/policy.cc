@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "capture/clock.h"
@@ -36,6 +38,9 @@ constexpr const char* kExample =
     "\n"
     "Example:\n"
     "  weir policy test --client 10.0.0.5 --server 198.51.100.7 --name www.cdn.example --time \"mon 08:30\"";
+
+/// The gateway's own words.
+constexpr std::string_view kTooLate = "it is for a proxy, and was routed before it was decided";
 
 /// The command line.
 struct Asked {
@@ -191,7 +196,8 @@ IpAddress inside_of(const NatConfig& nat, const IpAddress& address) {
   return pair == nat.fixed.end() ? address : pair->inside;
 }
 
-/// What the gateway would say. For a proxy it decides before anything is translated, all else behind that.
+/// What the gateway would say. For a proxy it decides before anything is translated, all else behind that: what is for a proxy by the translated address
+/// cannot be led there any more, and is refused.
 decide::Explanation explain(const decide::Policy& policy, const NatConfig& nat, bool proxies, Connection& connection) {
   if (proxies) {
     decide::Explanation early = policy.explain(connection.facts);
@@ -200,7 +206,14 @@ decide::Explanation explain(const decide::Policy& policy, const NatConfig& nat, 
   Endpoints& ends = connection.facts.connection;
   ends.src = inside_of(nat, ends.src);
   ends.dst = inside_of(nat, ends.dst);
-  return policy.explain(connection.facts);
+  decide::Explanation later = policy.explain(connection.facts);
+  if (later.decision->action == decide::Action::kProxy) {
+    auto refused = *later.decision;
+    refused.action = decide::Action::kReset;
+    refused.reason = kTooLate;
+    later.decision = std::make_shared<const decide::Decision>(std::move(refused));
+  }
+  return later;
 }
 
 std::string json_text(const decide::Explanation& explanation, const Connection& connection, const std::string& file) {
@@ -251,6 +264,7 @@ std::string text(const decide::Explanation& explanation, const Connection& conne
   const int line = explanation.answers.back().line;
   out += table.text(style);
   out += fmt::format("\n{}: {}\n", style.bold(name_of(decision.action)), meaning(decision.action));
+  if (decision.reason == kTooLate) out += fmt::format("reason: {}\n", decision.reason);
   out += fmt::format("rule: {} ({}{})\n", decision.rule, file, line > 0 ? fmt::format(":{}", line) : "");
   if (decision.action != decide::Action::kStrip && decision.action != decide::Action::kReset)
     out += fmt::format("limits: {}\n", fmt::join(limits_text(decision.limits), ", "));

@@ -143,6 +143,17 @@ TEST_F(Inline, AnAckInTheSamePlaceDoesNotShrinkTheConnectionsWindow) {
   EXPECT_EQ(data(1, 11'002, 80'001, "x"), "data_window");
 }
 
+TEST_F(Inline, AnAckThatIsLateDoesNotWidenTheConnectionsWindow) {
+  start();
+  establish();
+  join();
+  EXPECT_EQ(data(0, 2, 1, std::string(10'000, '.')), "none");
+  ASSERT_EQ(refusal({.to_server = false, .ssn = 2, .acks = 10'002, .options = {ack_of(true, 10'001)}, .window = 60'000}), "none");
+  ASSERT_EQ(refusal({.to_server = false, .ssn = 2, .acks = 2, .options = {ack_of(true, 10'001)}, .window = 50'000}), "none");
+  EXPECT_EQ(data(1, 1, 69'001, std::string(1'000, '.')), "none") << "ends at 10,001 and 60,000";
+  EXPECT_EQ(data(1, 1'001, 70'001, "x"), "data_window");
+}
+
 TEST_F(Inline, WhatIsAcknowledgedIsKeptNoLonger) {
   Settings settings;
   settings.limits.inline_copies_bytes = 1 << 16;

@@ -226,11 +226,7 @@ std::uint64_t Core::key_of_syn() const {
   return track::hash_flow(decoded_.src, decoded_.tcp.src_port, decoded_.dst, decoded_.tcp.dst_port, 0, settings_.hash_seed);
 }
 
-Core::Remembered& Core::remember(std::uint64_t key, Remembered value) {
-  Remembered& put = remembered_.put(key, std::move(value));
-  counters_.decisions_evicted = remembered_.evicted();
-  return put;
-}
+Core::Remembered& Core::remember(std::uint64_t key, Remembered value) { return remembered_.put(key, std::move(value)); }
 
 Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& option) {
   const std::uint64_t number = engine_->connection_of(option.token);

@@ -137,7 +137,11 @@ class Core : public engine::Observer {
   void hold_blocked();
   /// Time goes on: what is to be sent again is sent.
   void advance(TimeNs now);
-  const CoreCounters& counters() const { return counters_; }
+  CoreCounters counters() const {
+    CoreCounters all = counters_;
+    all.decisions_evicted = remembered_.evicted();
+    return all;
+  }
   std::size_t closing() const { return closing_.size(); }
   const Closing::Counters& closing_counters() const { return closing_.counters(); }
   /// Connections that something is remembered of: those that the engine follows, no more.

@@ -136,9 +136,11 @@ TEST_F(CoreRecords, AForgedOptionSaysWhatBecameOfItsPacket) {
   forged.hmac = *forged.hmac + 1;
   EXPECT_EQ(offered(forged).what, Outcome::What::kDrop);
   EXPECT_EQ(action_of("add_addr_hmac_mismatch"), "blocked");
+  // By the client: its peer has an address that anyone can reach.
   AddAddr unreachable = offer(6, "10.9.9.9");
-  EXPECT_EQ(offered(unreachable).what, Outcome::What::kAccept);
-  EXPECT_NE(action_of("add_addr_private"), "blocked");
+  unreachable.hmac = track::add_addr_hmac(kClientKey, kServerKey, unreachable.address_id, unreachable.address, 0);
+  EXPECT_EQ(take({.options = {unreachable}, .mark = MarkState::kTracked}).what, Outcome::What::kAccept);
+  EXPECT_EQ(action_of("add_addr_private"), "allowed");
   take({.client_port = 41'000,
         .ssn = 0,
         .acks = 0,
@@ -154,6 +156,17 @@ TEST_F(CoreRecords, AForgedOptionThatPassesIsAllowed) {
   close.receiver_key = kServerKey + 1;
   EXPECT_EQ(take({.options = {close}, .mark = MarkState::kTracked}).what, Outcome::What::kAccept);
   EXPECT_EQ(action_of("fastclose_key_mismatch"), "allowed");
+}
+
+TEST_F(CoreRecords, DecisionsThatGoAreCountedAsTheyGo) {
+  begin({}, {.most_decisions = 6});
+  const auto asks = [&](std::uint16_t client_port) {
+    take({.client_port = client_port, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
+    return core->counters().decisions_evicted;
+  };
+  for (std::uint16_t i = 0; i < 5; ++i) EXPECT_EQ(asks(static_cast<std::uint16_t>(40'000 + i)), 0U);
+  EXPECT_EQ(asks(40'000), 0U) << "it comes again, and is young again";
+  EXPECT_EQ(asks(40'001), 1U) << "for which the oldest one goes";
 }
 
 TEST_F(CoreRecords, WhatIsStrippedByALimitIsListedAsThat) {

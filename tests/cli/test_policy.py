@@ -95,7 +95,8 @@ policy:
     - {name: own, match: {server: [10.0.5.2], direction: inbound}, action: strip}
     - {name: outside, match: {server: [203.0.113.9]}, action: reset}
     - {name: out, match: {client: [10.0.5.2]}, action: allow}
-nat: [{inside: 10.0.5.2, outside: 203.0.113.9}, {inside: 10.0.5.3, outside: 203.0.113.8}, {pool: {outside: [203.0.113.10], ports: 20000-20009}}]
+    - {name: proxied too late, match: {server: [10.0.5.4]}, action: proxy}
+nat: [{inside: 10.0.5.2, outside: 203.0.113.9}, {inside: 10.0.5.3, outside: 203.0.113.8}, {inside: 10.0.5.4, outside: 203.0.113.7}, {pool: {outside: [203.0.113.10], ports: 20000-20009}}]
 """
         self.config = self.file("weir.yaml", rules)
         answer = self.ask(client="198.51.100.1", server="203.0.113.9")
@@ -104,6 +105,11 @@ nat: [{inside: 10.0.5.2, outside: 203.0.113.9}, {inside: 10.0.5.3, outside: 203.
         self.assertEqual((answer["rule"], answer["direction"], answer["nat"]), ("out", "outbound", {"client": "10.0.5.2", "server": "198.51.100.1"}))
         answer = self.ask("--port", "8080", client="198.51.100.1", server="203.0.113.8")
         self.assertEqual((answer["rule"], "nat" in answer), ("proxied", False), "for a proxy it is decided before")
+        answer = self.ask(client="198.51.100.1", server="203.0.113.7")
+        self.assertEqual((answer["rule"], answer["action"], answer["reason"]), ("proxied too late", "reset", "it is for a proxy, and was routed before it was decided"))
+        out, _ = self.run_weir("policy", "test", "--client", "198.51.100.1", "--server", "203.0.113.7", "--config", self.config)
+        self.assertIn("\nreason: it is for a proxy, and was routed before it was decided\n", out)
+        self.assertEqual(self.ask(client="198.51.100.1", server="10.0.5.4")["action"], "proxy", "as no address is translated")
         for server in ("203.0.113.10", "10.0.5.3", "198.51.100.2"):
             self.assertNotIn("nat", self.ask(server=server))
         out, _ = self.run_weir("policy", "test", "--client", "198.51.100.1", "--server", "203.0.113.9", "--config", self.config)

@@ -107,8 +107,11 @@ class Control(OnANetwork):
         self.assertEqual(self.gateway.end()[0], 0)
 
     def test_reload(self):
-        self.gateway.write("  default: {action: strip}", f"control: {{socket: {self.socket}}}")
-        self.assertEqual(self.ask("POST", "/api/v1/reload"), (200, {"done": True}))
+        self.gateway.rules.write_text('drop tcp any any -> any any (msg:"cut"; content:"sign"; sid:1;)\n')
+        for rules, loaded in ((f"rules: ['{self.gateway.rules}']", 1), ("", None)):
+            self.gateway.write("  default: {action: strip}", f"control: {{socket: {self.socket}}}", rules)
+            self.assertEqual(self.ask("POST", "/api/v1/reload"), (200, {"done": True}))
+            self.assertEqual(self.ask("GET", "/api/v1/status")[1]["counters"].get("rules.loaded"), loaded)
         self.gateway.config.write_text("policy: {nonsense: 1}\n" + "".join(f"wrong{i}: 1\n" for i in range(100)))
         status, said = self.ask("POST", "/api/v1/reload")
         self.assertEqual((status, said["problems"][0]), (422, f"{self.gateway.config}:1: unknown key 'policy.nonsense'"))
