@@ -48,12 +48,8 @@ class AnswersTest : public ::testing::Test {
 
   void take(std::size_t worker, const Sent& sent) { workers[worker]->core().take(crafted::packet(sent, now += 1'000, bytes)); }
   void connect(std::size_t worker, std::uint16_t client_port) {
-    auto answer = crafted::capable(), third = crafted::capable();
-    answer.sender_key = third.receiver_key = crafted::kServerKey + client_port;
-    third.sender_key = crafted::kClientKey + client_port;
-    take(worker, {.client_port = client_port, .ssn = 0, .acks = 0, .flags = crafted::kSynFlag, .options = {crafted::capable()}});
-    take(worker, {.client_port = client_port, .to_server = false, .ssn = 0, .flags = crafted::kSynAckFlags, .options = {answer}});
-    take(worker, {.client_port = client_port, .options = {third}});
+    for (const Sent& packet : crafted::handshake({.client_port = client_port}, crafted::kClientKey + client_port, crafted::kServerKey + client_port))
+      take(worker, packet);
   }
   void connect_many(std::uint16_t number) {
     for (std::uint16_t i = 0; i < number; ++i) connect(i % 2, static_cast<std::uint16_t>(20'000 + i));

@@ -33,13 +33,10 @@ class CoreRecords : public ::testing::Test, public CoreSink, public engine::Obse
   }
   Outcome take(const Sent& p) { return core->take(crafted::packet(p, now += 1'000'000, bytes)); }
   void connect(std::uint16_t client_port = 40'000) {
-    MpCapable answer = capable(), third = capable();
-    answer.sender_key = third.receiver_key = kServerKey;
-    third.sender_key = kClientKey;
-    take({.client_port = client_port, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
-    take({.client_port = client_port, .to_server = false, .ssn = 0, .flags = kSynAckFlags, .options = {answer}, .mark = MarkState::kTracked});
-    take({.client_port = client_port, .options = {third}, .mark = MarkState::kTracked});
-    take({.client_port = client_port, .to_server = false, .mark = MarkState::kTracked});
+    for (Sent packet : handshake({.client_port = client_port})) {
+      packet.mark = packet.flags == kSynFlag ? MarkState::kNone : MarkState::kTracked;
+      take(packet);
+    }
   }
   static std::uint32_t token() { return track::digest_key(kServerKey, 1).token; }
   static AddAddr offer(std::uint8_t id, const char* address = "198.51.100.7") {

@@ -64,16 +64,14 @@ class CoreTest : public ::testing::Test, public CoreSink {
   static MpJoinSyn join_syn() { return {.backup = false, .address_id = 2, .token = track::digest_key(kServerKey, 1).token, .nonce = kClientNonce}; }
   /// A first subflow's handshake. The mark after it.
   MarkState connect(std::uint16_t server_port, std::uint16_t client_port = 40'000) {
-    MpCapable answer = capable(), third = capable();
-    answer.sender_key = third.receiver_key = kServerKey;
-    third.sender_key = kClientKey;
-    MarkState mark = state({.client_port = client_port, .server_port = server_port, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
-    EXPECT_EQ(mark, MarkState::kTracked) << "a SYN says nothing for good";
-    mark =
-        state({.client_port = client_port, .server_port = server_port, .to_server = false, .ssn = 0, .flags = kSynAckFlags, .options = {answer}, .mark = mark});
-    EXPECT_EQ(mark, MarkState::kTracked);
-    mark = state({.client_port = client_port, .server_port = server_port, .options = {third}, .mark = mark});
-    return state({.client_port = client_port, .server_port = server_port, .to_server = false, .mark = mark});
+    MarkState mark = MarkState::kNone;
+    std::size_t passed = 0;
+    for (Sent packet : handshake({.client_port = client_port, .server_port = server_port})) {
+      packet.mark = mark;
+      mark = state(packet);
+      if (++passed < 3) EXPECT_EQ(mark, MarkState::kTracked) << "a SYN says nothing for good";
+    }
+    return mark;
   }
 
   static std::uint64_t key_of(std::uint16_t client_port) {
@@ -85,13 +83,7 @@ class CoreTest : public ::testing::Test, public CoreSink {
   }
   /// With a mark, whichever of several shards its ports are for.
   void connect_here() {
-    MpCapable answer = capable(), third = capable();
-    answer.sender_key = third.receiver_key = kServerKey;
-    third.sender_key = kClientKey;
-    take({.ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}, .mark = MarkState::kTracked});
-    take({.to_server = false, .ssn = 0, .flags = kSynAckFlags, .options = {answer}, .mark = MarkState::kTracked});
-    take({.options = {third}, .mark = MarkState::kTracked});
-    take({.to_server = false, .mark = MarkState::kTracked});
+    for (const Sent& packet : handshake({.mark = MarkState::kTracked})) take(packet);
     EXPECT_NE(engine->connection_of(join_syn().token), 0U);
   }
 

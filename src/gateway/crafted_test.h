@@ -74,4 +74,21 @@ inline wire::mptcp::MpCapable capable() {
   return option;
 }
 
+/// The handshake of a connection's first subflow, with the ports and the mark of `first`; the last packet is the server's.
+inline std::array<Sent, 4> handshake(const Sent& first = {}, std::uint64_t client_key = kClientKey, std::uint64_t server_key = kServerKey) {
+  wire::mptcp::MpCapable answer = capable(), third = capable();
+  answer.sender_key = third.receiver_key = server_key;
+  third.sender_key = client_key;
+  std::array<Sent, 4> packets{first, first, first, first};
+  for (const std::size_t i : {1U, 3U}) packets[i].to_server = false;
+  for (const std::size_t i : {0U, 1U}) packets[i].ssn = 0;
+  packets[0].acks = 0;
+  packets[0].flags = kSynFlag;
+  packets[0].options = {capable()};
+  packets[1].flags = kSynAckFlags;
+  packets[1].options = {answer};
+  packets[2].options = {third};
+  return packets;
+}
+
 }  // namespace weir::gateway::crafted
