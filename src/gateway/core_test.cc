@@ -69,7 +69,9 @@ class CoreTest : public ::testing::Test, public CoreSink {
     for (Sent packet : handshake({.client_port = client_port, .server_port = server_port})) {
       packet.mark = mark;
       mark = state(packet);
-      if (++passed < 3) EXPECT_EQ(mark, MarkState::kTracked) << "a SYN says nothing for good";
+      if (++passed < 3) {
+        EXPECT_EQ(mark, MarkState::kTracked) << "a SYN says nothing for good";
+      }
     }
     return mark;
   }
