@@ -69,6 +69,8 @@ class Engine {
   /// The packet is a SYN/ACK to a SYN that another engine follows. true: a subflow of this one runs on its addresses and ports, whose host would not answer so
   /// (RFC 5961 §4); it counts as refused. Inline only.
   bool refuses_answer(const RawPacket& packet);
+  /// Its packets do not come here any more, from its SYN on: nothing is told of it.
+  void forget(std::uint64_t connection);
   /// Subflows whose handshake is under way, opener first.
   std::vector<Endpoints> half_open(std::uint64_t connection) const;
   /// Each host on each live subflow.

@@ -342,6 +342,10 @@ void Engine::block(std::uint64_t connection, Direction d) {
   if (state_->under_way) state_->refuse(Refusal::kRule);
 }
 
+void Engine::forget(std::uint64_t connection) {
+  if (Connection* const c = state_->by_number(connection)) state_->remove(*c, false);
+}
+
 std::vector<Endpoints> Engine::half_open(std::uint64_t connection) const {
   std::vector<Endpoints> all;
   if (const Connection* const c = state_->by_number(connection)) {
@@ -403,6 +407,8 @@ std::vector<Ending> Engine::endings(std::uint64_t connection) const {
       if (c->mptcp()) {
         e.version = c->mp->version.value_or(1);
         if (c->mp->has_key[e.host]) e.key = c->mp->key[e.host];
+        const auto& data = c->mp->data[index(f->direction(side))];
+        if (!e.fallen_back && data.has_origin()) e.data_ack = data.dsn(data.has_ack() ? data.acked() : data.first());
       }
       all.push_back(e);
     }

@@ -99,7 +99,8 @@ struct Ending {
   std::uint16_t window = 0;  ///< of its peer, as on the wire
   bool has_timestamps = false;
   std::uint32_t ts_value = 0, ts_echo = 0;
-  std::optional<std::uint64_t> key;  ///< the host's own, for MP_FASTCLOSE
+  std::optional<std::uint64_t> key;       ///< the host's own, for MP_FASTCLOSE
+  std::optional<std::uint64_t> data_ack;  ///< the DSN up to which its peer has acknowledged what the host sent
   std::uint8_t version = 1;
   bool fallen_back = false;
 };

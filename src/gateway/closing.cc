@@ -11,6 +11,7 @@ rewrite::Receiver receiver_of(const engine::Ending& e, SeqNum seq) {
   to.seq = seq;
   to.ack = e.ack;
   to.window = e.window;
+  to.data_ack = e.data_ack;
   if (e.has_timestamps) to.timestamps = {.value = e.ts_value, .echo = e.ts_echo};
   return to;
 }

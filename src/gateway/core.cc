@@ -141,21 +141,22 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
   const Decided decision = known.decision;
   const engine::Judgement judgement = engine_->judge(packet.raw);
   const bool goes_by = decision->action == Action::kAllow;
+  const auto counts = [&](Action action) {
+    if (Remembered* const again = remembered_.find(key_of_syn()); again != nullptr && !std::exchange(again->counts, true)) count(action);
+  };
   if (Connection* const opened = opened_by_syn(judgement); opened != nullptr) {
     Connection& c = *opened;
     if (c.counted == 0 && decision->limits.limits_joins()) {
       if (const auto reached = joins_->open(judgement.connection, decoded_.src, decision->limits); reached != decide::LimitReached::kNone) {
         if (Remembered* again = remembered_.find(key_of_syn())) again->strip = true;
-        auto instead = std::make_shared<decide::Decision>(*decision);
-        instead->action = Action::kStrip;
-        instead->reason = fmt::format("limits.{}", name_of(reached));
+        counts(Action::kStrip);
         tell({.time_ns = packet.raw.time_ns,
               .endpoints = ends_of_syn(),
               .id = {},
-              .action = name_of(instead->action),
-              .rule = instead->rule,
-              .reason = instead->reason});
-        c.decision = std::move(instead);  // it is shown until the engine gives its SYN up
+              .action = name_of(Action::kStrip),
+              .rule = decision->rule,
+              .reason = fmt::format("limits.{}", name_of(reached))});
+        engine_->forget(judgement.connection);
         return stripped(packet, MarkState::kStripped);
       }
       c.counted = 1;
@@ -169,6 +170,7 @@ Outcome Core::take_capable(const Packet& packet, const wire::mptcp::MpCapable& o
     if (directory_ != nullptr) directory_->forget_answer(key_of_syn());  // to a JOIN that was here before
     claim_tokens(judgement.connection, c);
   }
+  counts(decision->action);
   if (goes_by && settings_.offload && judgement.connection == 0 && (judgement.passes() || no_room(judgement.refusal)))
     return accept(packet, MarkState::kOffloaded);
   if (!judgement.passes()) return refuse(packet, judgement);

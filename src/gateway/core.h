@@ -211,6 +211,7 @@ class Core : public engine::Observer {
     std::uint32_t isn = 0;
     Decided decision;  ///< none: a JOIN that its limits let pass
     bool strip = false;
+    bool counts = false;  ///< in CoreCounters
     Newcomers newcomer = Newcomers::kTakenIn;
   };
 

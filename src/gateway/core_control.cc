@@ -8,7 +8,12 @@ namespace weir::gateway {
 
 bool Core::cut(std::uint64_t number, std::optional<std::uint32_t> subflow, TimeNs now) {
   auto endings = engine_->endings(number);
-  if (subflow) std::erase_if(endings, [&](const engine::Ending& e) { return e.subflow != *subflow; });
+  if (subflow) {
+    const std::size_t live = endings.size();
+    std::erase_if(endings, [&](const engine::Ending& e) { return e.subflow != *subflow; });
+    // The last one: without it its hosts would have a connection of which nothing comes, and no program would hear of it.
+    if (endings.size() == live) subflow.reset();
+  }
   if (endings.empty()) return false;
   Connection& c = connection(number);
   tell(record_of(number, now, "reset", subflow ? "its subflow was cut by control" : "it was cut by control"));

@@ -76,8 +76,8 @@ Core::Remembered& Core::decide(const Packet& packet, const wire::mptcp::MpCapabl
     ++counters_.drained;
     record.action = name_of(made.newcomer == Newcomers::kPass ? Action::kAllow : Action::kReset);
     record.reason = "the gateway drains";
-  } else {
-    count(made.strip ? Action::kStrip : decision.action);
+  } else if (made.strip || !follows) {
+    count(made.strip ? Action::kStrip : decision.action);  // of what would be followed a limit may still say otherwise
   }
   tell(record);
   return remember(key, std::move(made));

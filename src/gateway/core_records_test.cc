@@ -166,15 +166,23 @@ TEST_F(CoreRecords, DecisionsThatGoAreCountedAsTheyGo) {
   EXPECT_EQ(asks(40'001), 1U) << "for which the oldest one goes";
 }
 
-TEST_F(CoreRecords, WhatIsStrippedByALimitIsListedAsThat) {
+TEST_F(CoreRecords, WhatIsStrippedByALimitIsCountedAsThatAndFollowedNoMore) {
   begin({.host_connections = 1});
   connect();
-  take({.client_port = 40'001, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
+  for (int i = 0; i < 2; ++i) take({.client_port = 40'001, .ssn = 0, .acks = 0, .flags = kSynFlag, .options = {capable()}});
   std::vector<Listed> all;
   core->list(all, 0, 10);
-  ASSERT_EQ(all.size(), 2U);
-  EXPECT_NE(all[0].json.find("\"action\":\"inspect\""), std::string::npos) << all[0].json;
-  EXPECT_NE(all[1].json.find("\"action\":\"strip\""), std::string::npos) << all[1].json;
+  EXPECT_EQ(all.size(), 1U);
+  EXPECT_EQ(core->remembered(), 1U);
+  EXPECT_EQ(core->counters().inspected, 1U);
+  EXPECT_EQ(core->counters().stripped, 1U);
+}
+
+TEST_F(CoreRecords, WhoCutsTheLastSubflowCutsTheConnection) {
+  connect();
+  const auto number = engine->connection_of(track::digest_key(kServerKey, 1).token);
+  ASSERT_TRUE(core->cut(number, 0, now));
+  EXPECT_EQ(core->counters().blocked_connections, 1U);
 }
 
 TEST_F(CoreRecords, WhetherTheKernelFollowsAConnectionIsSaved) {

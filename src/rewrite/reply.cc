@@ -36,9 +36,10 @@ struct ReplyOptions {
   void put(const wire::mptcp::Option& option) { used += wire::mptcp::emit_option(option, std::span(octets).subspan(used)); }
 };
 
-Packet make(const Receiver& to, wire::TcpFlags flags, const std::optional<wire::mptcp::Option>& option) {
+Packet make(const Receiver& to, wire::TcpFlags flags, const std::optional<wire::mptcp::Option>& option, bool acknowledges = false) {
   ReplyOptions options;
   if (to.timestamps) options.put(*to.timestamps);
+  if (acknowledges && to.data_ack) options.put(wire::mptcp::Dss{.data_fin = false, .data_ack = {{.value = *to.data_ack, .wide = true}}, .mapping = {}});
   if (option) options.put(*option);
   Packet packet;
   wire::emit_tcp_packet({.src = to.src,
@@ -65,7 +66,7 @@ Packet make_reset(const Receiver& to, std::optional<ResetReason> reason) { retur
 
 Packet make_ack(const Receiver& to) { return make(to, kAck, std::nullopt); }
 
-Packet make_fastclose(const Receiver& to, std::uint64_t receiver_key) { return make(to, kAck, wire::mptcp::MpFastclose{.receiver_key = receiver_key}); }
+Packet make_fastclose(const Receiver& to, std::uint64_t receiver_key) { return make(to, kAck, wire::mptcp::MpFastclose{.receiver_key = receiver_key}, true); }
 
 Packet make_fastclose_reset(const Receiver& to, std::uint64_t receiver_key) {
   return make(to, kRstAck, wire::mptcp::MpFastclose{.receiver_key = receiver_key});

@@ -36,6 +36,8 @@ struct Receiver {
     std::uint32_t value = 0;  ///< the peer's last, or later
     std::uint32_t echo = 0;   ///< the host's last
   };
+  /// The DATA_ACK of the peer's that goes with MP_FASTCLOSE: a host that has seen none yet takes a first packet without one for the end of MPTCP.
+  std::optional<std::uint64_t> data_ack{};
   std::optional<Timestamps> timestamps{};  ///< of a subflow that has them: without, a host drops the segment (RFC 7323 §3.2)
 };
 

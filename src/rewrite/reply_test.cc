@@ -59,6 +59,18 @@ TEST(Replies, AreWhatTheHostTakesAsItsPeers) {
     }
 }
 
+// What has to be the first that a host sees of its peer's MPTCP: with times it fills all but four octets of the room.
+TEST(Reply, AFastcloseAcknowledgesData) {
+  Receiver to{.src = sample::v4(1), .dst = sample::v4(2), .src_port = 1, .dst_port = 2};
+  to.timestamps = {.value = 1, .echo = 2};
+  to.data_ack = 0x8070605040302010;
+  const auto options = mptcp_options(make_fastclose(to, 7));
+  ASSERT_EQ(options.size(), 2U);
+  EXPECT_EQ(std::get<wire::mptcp::Dss>(options.front()).data_ack, (wire::mptcp::Dss::DataAck{.value = 0x8070605040302010, .wide = true}));
+  EXPECT_EQ(std::get<wire::mptcp::MpFastclose>(options.back()).receiver_key, 7U);
+  EXPECT_EQ(mptcp_count(make_reset(to)), 0U);
+}
+
 TEST(Refuse, AnswersASynWithWhatItsSenderWaitsFor) {
   for (const bool ipv6 : {false, true})
     for (const Octets& payload : {Octets{}, sample::text("early")}) {

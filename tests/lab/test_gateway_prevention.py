@@ -26,6 +26,19 @@ SIGNATURE = b"an unmistakable sign"
 RUNS = 200
 
 
+AT_ONCE = f"""
+import socket, sys
+one = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_STREAM, 262)
+one.settimeout(30)
+one.connect((sys.argv[1], {PORT}))
+try:
+    one.sendall({SIGNATURE!r})
+    one.recv(1)
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
 class Prevention(unittest.TestCase):
     def setUp(self):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -134,6 +147,18 @@ class Prevention(unittest.TestCase):
                 connection.finish()
                 told = self.end_of(connection)
             self.assertEqual((told["octets"], told["how"], told["end"]), (len(data), "eof", data.decode()))
+
+    def test_a_client_whose_first_data_match_hears_of_the_end_by_mptcp(self):
+        """Its kernel has seen no DATA_ACK by then: without one it would fall back, and take no MP_FASTCLOSE."""
+        for family in (4, 6):
+            with self.subTest(family):
+                before = self.lab.kernel_counters(self.lab.client)
+                client = self.lab.start(self.lab.client, sys.executable, "-c", AT_ONCE, self.lab.target(1, family), stdout=subprocess.PIPE, text=True)
+                self.assertEqual(client.communicate(timeout=60)[0], "ConnectionResetError\n")
+                after = self.lab.kernel_counters(self.lab.client)
+                for name in ("MPTcpExtMPCapableDataFallback", "MPTcpExtDssFallback"):
+                    self.assertEqual(after.get(name, 0), before.get(name, 0), name)
+                self.assertEqual(after["MPTcpExtMPFastcloseRx"], before.get("MPTcpExtMPFastcloseRx", 0) + 1)
 
     def test_a_receiver_that_has_not_shown_mptcp_is_asked(self):
         """Data out of order right behind the first octets: refused until the server's DATA_ACK has come, which nothing else would make it send again."""
