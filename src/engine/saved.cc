@@ -4,13 +4,13 @@
 #include <concepts>
 
 #include "base/bytes.h"
+#include "base/saved_form.h"
 
 namespace weir::engine {
 
 namespace {
 
 constexpr std::uint64_t kMagic = 0x5765697253746100;  // "WeirSta", and an octet for the form: '2', '3'
-constexpr std::uint64_t magic_of(unsigned form) { return kMagic + '0' + form; }
 /// Positions beyond it were never reached by any stream.
 constexpr std::uint64_t kFarthest = 1ULL << 62U;
 constexpr std::size_t kUsual = 512;  ///< octets of a connection or a subflow without what passed
@@ -270,7 +270,7 @@ std::vector<std::byte> write_saved(SavedState& state, unsigned form) {
   std::vector<std::byte> out;
   out.reserve(octets + state.connections.size() * 2 * kUsual);
   Put put(out, form);
-  std::uint64_t magic = magic_of(form);
+  std::uint64_t magic = magic_of(kMagic, form);
   put(magic);
   fields(put, state.since, state.newest_ns);
   auto count = static_cast<std::uint32_t>(state.connections.size());
@@ -291,16 +291,15 @@ std::expected<SavedState, SavedError> read_saved(Bytes octets, const SavedBounds
   std::uint64_t magic = 0;
   Get start(octets);
   start(magic);
-  unsigned form = kSavedForm;
-  while (form >= kOldestSavedForm && magic != magic_of(form)) --form;
-  if (!start.ok() || form < kOldestSavedForm) return std::unexpected(SavedError::kNoneOfOurs);
+  const auto form = form_of(magic, kMagic, kOldestSavedForm, kSavedForm);
+  if (!start.ok() || !form) return std::unexpected(SavedError::kNoneOfOurs);
   if (octets.size() < 2 * kSum) return std::unexpected(SavedError::kTorn);
   const auto body = octets.first(octets.size() - kSum);
   Get end(octets.last(kSum));
   std::uint64_t sum = 0;
   end(sum);
   if (sum != sum_of_saved(body)) return std::unexpected(SavedError::kTorn);
-  Get get(body.subspan(sizeof(magic)), form);
+  Get get(body.subspan(sizeof(magic)), *form);
   SavedState state;
   fields(get, state.since, state.newest_ns);
   if (state.since > Since::kNothing) return std::unexpected(SavedError::kContradicting);

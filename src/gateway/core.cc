@@ -218,7 +218,7 @@ std::optional<std::string> Core::join_refused(const Packet& packet, const wire::
   if (reached != decide::LimitReached::kNone) return fmt::format("limits.{}", name_of(reached));
   ++c.counted;
   c.joined_ns = packet.raw.time_ns;
-  remember(key, {.isn = isn, .decision = nullptr, .strip = false});
+  remembered_.put(key, {.isn = isn, .decision = nullptr, .strip = false});
   return std::nullopt;
 }
 
@@ -227,8 +227,6 @@ Endpoints Core::ends_of_syn() const { return {decoded_.src, decoded_.dst, decode
 std::uint64_t Core::key_of_syn() const {
   return track::hash_flow(decoded_.src, decoded_.tcp.src_port, decoded_.dst, decoded_.tcp.dst_port, 0, settings_.hash_seed);
 }
-
-Core::Remembered& Core::remember(std::uint64_t key, Remembered value) { return remembered_.put(key, std::move(value)); }
 
 Outcome Core::take_join(const Packet& packet, const wire::mptcp::MpJoinSyn& option) {
   const std::uint64_t number = engine_->connection_of(option.token);

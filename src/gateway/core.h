@@ -262,7 +262,6 @@ class Core : public engine::Observer {
   bool is_in_tunnel(const Packet& packet, rewrite::Unchangeable why);
   Outcome without_add_addr(const Packet& packet, const engine::Judgement& judgement, MarkState state);
   std::optional<std::string> join_refused(const Packet& packet, const wire::mptcp::MpJoinSyn& option, std::uint64_t number, const decide::Decision& decision);
-  Remembered& remember(std::uint64_t key, Remembered value);
   Endpoints ends_of_syn() const;
   std::uint64_t key_of_syn() const;
   Decided ask_policy(const Packet& packet, std::uint8_t version) const;

@@ -80,7 +80,7 @@ Core::Remembered& Core::decide(const Packet& packet, const wire::mptcp::MpCapabl
     count(made.strip ? Action::kStrip : decision.action);  // of what would be followed a limit may still say otherwise
   }
   tell(record);
-  return remember(key, std::move(made));
+  return remembered_.put(key, std::move(made));
 }
 
 /// Only what is for a proxy is decided here. All else comes once more where it is forwarded, and more is known of it. JOINs go where their connection went:

@@ -178,20 +178,21 @@ RulesKeeper::Answer RulesKeeper::ask(char what, const KernelRuleSettings& settin
   return std::unexpected(std::string(kSilent));
 }
 
-std::expected<void, std::string> RulesKeeper::install(const KernelRuleSettings& settings) {
-  if (auto answer = ask(kInstall, settings); !answer) return std::unexpected(std::move(answer.error()));
+namespace {
+
+/// Of what is answered by nothing but that it is done.
+std::expected<void, std::string> done(std::expected<std::string, std::string> answer) {
+  if (!answer) return std::unexpected(std::move(answer.error()));
   return {};
 }
 
-std::expected<void, std::string> RulesKeeper::hold(const KernelRuleSettings& settings) {
-  if (auto answer = ask(kHold, settings); !answer) return std::unexpected(std::move(answer.error()));
-  return {};
-}
+}  // namespace
 
-std::expected<void, std::string> RulesKeeper::remove() {
-  if (auto answer = ask(kRemove, KernelRuleSettings()); !answer) return std::unexpected(std::move(answer.error()));
-  return {};
-}
+std::expected<void, std::string> RulesKeeper::install(const KernelRuleSettings& settings) { return done(ask(kInstall, settings)); }
+
+std::expected<void, std::string> RulesKeeper::hold(const KernelRuleSettings& settings) { return done(ask(kHold, settings)); }
+
+std::expected<void, std::string> RulesKeeper::remove() { return done(ask(kRemove, KernelRuleSettings())); }
 
 std::expected<bool, std::string> RulesKeeper::stand(const KernelRuleSettings& settings) {
   auto answer = ask(kStand, settings);

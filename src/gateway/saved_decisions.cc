@@ -3,13 +3,13 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <string>
 
+#include "base/saved_form.h"
 #include "gateway/octets.h"
 
 namespace weir::gateway {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x5765697244656300;  // "WeirDec", and an octet for the form: '1', '2'
-constexpr std::uint64_t magic_of(unsigned form) { return kMagic + '0' + form; }
 constexpr std::size_t kMostText = 4'096;
 constexpr std::size_t kMostPaths = 1'024;
 constexpr std::uint32_t kMostCounted = 65'536;
@@ -105,7 +105,7 @@ std::vector<std::byte> write_decisions(std::span<const SavedDecision> all, unsig
     if (places.emplace(one.decision.get(), static_cast<std::uint32_t>(decisions.size())).second) decisions.push_back(one.decision.get());
   }
   Octets out;
-  out.number(magic_of(form));
+  out.number(magic_of(kMagic, form));
   out.number(static_cast<std::uint32_t>(decisions.size()));
   for (const decide::Decision* decision : decisions) write(out, *decision);
   out.number(static_cast<std::uint32_t>(all.size()));
@@ -124,17 +124,15 @@ std::vector<std::byte> write_decisions(std::span<const SavedDecision> all, unsig
 
 std::optional<std::vector<SavedDecision>> read_decisions(Bytes octets, std::size_t most) {
   ByteReader in(octets);
-  const std::uint64_t magic = in.u64();
-  unsigned form = kDecisionsForm;
-  while (form >= kOldestDecisionsForm && magic != magic_of(form)) --form;
-  if (form < kOldestDecisionsForm) return std::nullopt;
+  const auto form = form_of(in.u64(), kMagic, kOldestDecisionsForm, kDecisionsForm);
+  if (!form) return std::nullopt;
   std::vector<std::shared_ptr<const decide::Decision>> decisions;
   const std::uint32_t kinds = in.u32();
   for (std::uint32_t i = 0; i < kinds && in.ok(); ++i) decisions.push_back(read_decision(in));
   const std::uint32_t count = in.u32();
   std::vector<SavedDecision> all;
   for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
-    SavedDecision one = read_one(in, form, decisions);
+    SavedDecision one = read_one(in, *form, decisions);
     if (in.ok() && all.size() < most) all.push_back(std::move(one));
   }
   if (!in.ok() || in.remaining() != 0) return std::nullopt;
